@@ -109,19 +109,19 @@ def _killed_at(verb, path):
 
 class TestWhatWasLeft:
     @pytest.fixture
-    def left(self, tmp_path):
-        """A file as who was killed has left it, and how long ago that was."""
+    def leftover(self, tmp_path):
+        """A temporary file that a killed writer left some hours ago."""
 
-        def left(name, hours):
+        def make(name, hours):
             path, then = tmp_path / name, clock.now() - hours * 3600
             path.write_bytes(b"half")
             os.utime(path, (then, then))
             return path
 
-        return left
+        return make
 
-    def test_goes_when_somebody_writes_there_again(self, left, tmp_path):
-        half = left(".0123456789abcdef.new", 2)
+    def test_goes_when_somebody_writes_there_again(self, leftover, tmp_path):
+        half = leftover(".0123456789abcdef.new", 2)
         write(tmp_path / "metadata.xml", b"whole", mode=PUBLIC)
         assert not half.exists()
 
@@ -129,12 +129,12 @@ class TestWhatWasLeft:
         ("name", "hours"),
         [(".0123456789abcdef.new", 0.5), ("0123456789abcdef.new", 2), (".x.new", 2)],
     )
-    def test_stays_where_somebody_may_want_it(self, left, tmp_path, name, hours):
-        path = left(name, hours)
+    def test_stays_where_somebody_may_want_it(self, leftover, tmp_path, name, hours):
+        path = leftover(name, hours)
         write(tmp_path / "metadata.xml", b"whole", mode=PUBLIC)
         assert path.exists()
 
-    def test_stops_nobody_where_it_cannot_be_removed(self, left, tmp_path):
+    def test_stops_nobody_where_it_cannot_be_removed(self, leftover, tmp_path):
         (tmp_path / ".0123456789abcdef.new").mkdir()
         write(tmp_path / "metadata.xml", b"whole", mode=PUBLIC)
         assert (tmp_path / "metadata.xml").exists()

@@ -31,13 +31,13 @@ class TestASection:
         class Main(Others, name="main"):
             only_here: str = config.option("x", default="")
 
-        def told(name):
+        def text_for(name):
             return fault_of(**{name: "1"}).expected
 
-        assert told("zzzzzz") == "unknown option; it is an option of 'others'"
+        assert text_for("zzzzzz") == "unknown option; it is an option of 'others'"
         # Which is surer than a name that is like it.
-        assert told("hubb") == "unknown option; it is an option of 'others'"
-        assert told("only_here") == "unknown option; it is an option of 'main'"
+        assert text_for("hubb") == "unknown option; it is an option of 'others'"
+        assert text_for("only_here") == "unknown option; it is an option of 'main'"
 
     def test_can_have_options_that_quarrel(self):
         fault = fault_of(idle="60", wait="90")

@@ -17,7 +17,7 @@ def all_of(kind):
     return [kind, *(each for child in kind.__subclasses__() for each in all_of(child))]
 
 
-def told():
+def documented():
     """What the list says of each code: its HTTP status, or "", and the text."""
     entries = re.findall(
         r"^``([a-z-]+)``(?: \((\d+)\))?\n((?:    .+\n|\n(?=    ))+)",
@@ -44,11 +44,11 @@ def test_no_two_errors_have_one_code(kinds):
 
 
 def test_every_code_is_in_the_list_and_no_other(kinds):
-    assert set(told()) == {kind.code for kind in kinds} | set(errors.NOTES)
+    assert set(documented()) == {kind.code for kind in kinds} | set(errors.NOTES)
 
 
 def test_the_list_has_the_status_of_the_page(kinds):
-    listed = {code: status for code, (status, _) in told().items()}
+    listed = {code: status for code, (status, _) in documented().items()}
     for kind in kinds:
         # What can be wrong at both times has a page too.
         is_at_start = issubclass(kind, errors.ConfigurationError) and not issubclass(
@@ -59,4 +59,4 @@ def test_the_list_has_the_status_of_the_page(kinds):
 
 @pytest.mark.parametrize("word", ["*Expected:*", "*Cure:*", "*Ask:*"])
 def test_the_list_says_of_each_what_was_expected_its_cure_and_whom_to_ask(word):
-    assert [code for code, (_, text) in told().items() if word not in text] == []
+    assert [code for code, (_, text) in documented().items() if word not in text] == []

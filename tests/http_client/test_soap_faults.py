@@ -11,7 +11,7 @@ from eilogin.errors import PeerUnavailable
 class TestASoapFault:
     """The text of a refusal by a peer, which joins its log to ours."""
 
-    def told(self, peer, channel, answer):
+    def message(self, peer, channel, answer):
         server = peer(answer)
         with pytest.raises(PeerUnavailable) as caught:
             channel().post(server.url(), b"")
@@ -28,7 +28,7 @@ class TestASoapFault:
         ],
     )
     def test_is_told_in_one_line(self, peer, channel, words, expected):
-        message = self.told(peer, channel, refusing(saying(words)))
+        message = self.message(peer, channel, refusing(saying(words)))
         assert message == f" answered with status 500; it says {expected}"
 
     @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ class TestASoapFault:
 
     def test_is_told_of_a_prefix_and_a_language(self, peer, channel):
         body = b'<s:Fault><s:faultstring xml:lang="nl">nee</s:faultstring></s:Fault>'
-        message = self.told(peer, channel, refusing(body, status=b"403 No"))
+        message = self.message(peer, channel, refusing(body, status=b"403 No"))
         assert message == " answered with status 403; it says 'nee'"
 
     @pytest.mark.parametrize(
@@ -91,7 +91,9 @@ class TestASoapFault:
         ],
     )
     def test_of_no_use_leaves_the_status(self, peer, channel, body):
-        assert self.told(peer, channel, refusing(body)) == " answered with status 500"
+        assert (
+            self.message(peer, channel, refusing(body)) == " answered with status 500"
+        )
 
     def test_that_does_not_come_leaves_the_status(self, peer, channel):
         # Neither one that stops halfway, nor one that is waited for in vain.
@@ -103,10 +105,10 @@ class TestASoapFault:
             connection.shutdown(socket.SHUT_RDWR)
 
         message = " answered with status 500"
-        assert self.told(peer, channel, behave) == message
+        assert self.message(peer, channel, behave) == message
         with pytest.raises(PeerUnavailable, match=f"{message}$"):
             channel().post(peer(halfway).url(), b"", timeout=0.2)
 
     def test_is_not_read_of_who_sends_us_elsewhere(self, peer, channel):
         answer = refusing(saying("refused"), status=b"302 Found")
-        assert self.told(peer, channel, answer) == " answered with status 302"
+        assert self.message(peer, channel, answer) == " answered with status 302"

@@ -634,12 +634,12 @@ class TestNewNames:
             safe_xml.sparingly(fails, 1)
 
     def test_a_fault_is_told_from_there_too(self, few):
-        def told():
+        def message():
             for number in range(20):
                 parse(f"<third-{number}-{'x' * 50}/>".encode())
             return refused(b"<a>geheim")
 
-        assert few(told).startswith("the XML is not well-formed (line 1")
+        assert few(message).startswith("the XML is not well-formed (line 1")
 
 
 class TestSerializing:

@@ -279,7 +279,7 @@ SPACED = (
 )
 CONFIRMED_ELSEWHERE = re.sub(
     "(<saml:SubjectConfirmation .*</saml:SubjectConfirmation>)",
-    lambda found: found[0].replace(ACS, "https://evil.test/") + found[0],
+    lambda match: match[0].replace(ACS, "https://evil.test/") + match[0],
     ANSWER,
     flags=re.DOTALL,
 )

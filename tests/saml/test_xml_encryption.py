@@ -116,13 +116,13 @@ def wrapped(inside, around=""):
 SHA1_OAEP = OAEP(MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303
 
 
-def sealed(key, octets=NAME_OCTETS, algorithm=GCM, **said):
-    """Encrypted with ``algorithm`` and one OAEP key, ``said`` of whom it is for."""
+def sealed(key, octets=NAME_OCTETS, algorithm=GCM, **wrapping):
+    """Encrypt with ``algorithm`` and one OAEP key; ``wrapping`` is for ``wrapped``."""
     size, seal = CIPHERS[algorithm]
     session_key = secrets.token_bytes(size)
     locked = key.public.encrypt(session_key, SHA1_OAEP)
     return wrapped(
-        data_xml(seal(session_key, octets), algorithm, key_xml(locked)), **said
+        data_xml(seal(session_key, octets), algorithm, key_xml(locked)), **wrapping
     )
 
 

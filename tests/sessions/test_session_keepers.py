@@ -26,10 +26,10 @@ BERT = Login(
 
 class Keeper:
     def __init__(self):
-        self.told = []
+        self.forgotten = []
 
     def forget(self, login):
-        self.told.append(login)
+        self.forgotten.append(login)
 
 
 @pytest.fixture
@@ -62,18 +62,18 @@ def login(sessions):
 )
 def test_is_told_once_by_whoever_ends_it(sessions, login, keeper, end):
     end(sessions, login)
-    assert [forgotten.family for forgotten in keeper.told] == [login.family]
+    assert [each.family for each in keeper.forgotten] == [login.family]
 
 
 def test_is_not_told_of_a_step_up(sessions, login, keeper):
     sessions.create_login(ANNA, issued=1.0, replaces=login)
-    assert keeper.told == []
+    assert keeper.forgotten == []
 
 
 def test_is_told_of_each_that_ends(sessions, login, keeper):
     sessions.create_login(ANNA, issued=1.0)
     sessions.end_citizen(login)
-    assert len({login.family for login in keeper.told}) == 2
+    assert len({login.family for login in keeper.forgotten}) == 2
 
 
 def test_that_fails_keeps_nobody_from_logging_out(
@@ -83,7 +83,7 @@ def test_that_fails_keeps_nobody_from_logging_out(
     other = Keeper()
     keep_informed(other)
     assert sessions.end_subject(login.who, issued=0.0)
-    assert len(other.told) == 1
+    assert len(other.forgotten) == 1
     assert "ZeroDivisionError" in caplog.text
     assert login.family not in caplog.text
 
@@ -92,7 +92,7 @@ def test_that_is_gone_is_told_nothing(sessions, login):
     keeper = Keeper()
     keep_informed(keeper)
     assert somebody_keeps()
-    forgotten = keeper.told
+    forgotten = keeper.forgotten
     del keeper
     gc.collect()
     sessions.drop(login)

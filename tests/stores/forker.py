@@ -14,11 +14,11 @@ CHILDREN = 3
 TIMES = 300
 
 
-def is_right(store: Store, mine: str) -> bool:
+def is_right(store: Store, key: str) -> bool:
     """Whether each answer is the one to this process's question."""
     until = clock.now() + 60
-    added = store.add(mine, mine, until)
-    return added and all(store.get(mine) == mine for _ in range(TIMES))
+    added = store.add(key, key, until)
+    return added and all(store.get(key) == key for _ in range(TIMES))
 
 
 def main(url: str) -> None:

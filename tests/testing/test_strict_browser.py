@@ -215,14 +215,14 @@ def test_a_form_that_sends_itself_does_so_in_a_frame_too():
     )
     requests = []
 
-    def taken(environ, start_response):
+    def receiver(environ, start_response):
         requests.append(Request(environ).POST["a"])
         return Response("<p>taken</p>")(environ, start_response)
 
     def app(environ, start_response):
         url = Request(environ).path_url
         if url == f"{HERE}taken":
-            return taken(environ, start_response)
+            return receiver(environ, start_response)
         page = form if url == THERE else f'<iframe src="{THERE}"></iframe>'
         return Response(page)(environ, start_response)
 

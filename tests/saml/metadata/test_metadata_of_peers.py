@@ -61,12 +61,12 @@ def short():
 
 
 @pytest.fixture
-def one(hub_key):
+def signing_certificate(hub_key):
     return hub_key.certificate_text
 
 
 @pytest.fixture
-def two(other_key):
+def other_certificate(other_key):
     return other_key.certificate_text
 
 
@@ -88,7 +88,7 @@ def only(text):
     return entity
 
 
-def test_mod_auth_mellon(one):
+def test_mod_auth_mellon(signing_certificate):
     entity = only(f"""\
 <?xml version="1.0"?>
 <EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
@@ -97,7 +97,7 @@ def test_mod_auth_mellon(one):
   <SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true"
       protocolSupportEnumeration="{SAMLP}">
     <KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{one}</ds:X509Certificate>
+      <ds:X509Certificate>{signing_certificate}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <SingleLogoutService Binding="{SOAP}"
         Location="http://mellon.localhost:8080/mellon/logout"/>
@@ -114,7 +114,7 @@ def test_mod_auth_mellon(one):
 </EntityDescriptor>
 """)
     role = entity.service_provider
-    assert role.signing_certificates == (one,)
+    assert role.signing_certificates == (signing_certificate,)
     assert role.encryption_certificates == ()
     assert role.consumer().binding == POST
     assert role.single_logout(SOAP, REDIRECT).binding == SOAP
@@ -123,7 +123,7 @@ def test_mod_auth_mellon(one):
     assert role.want_assertions_signed
 
 
-def test_a_shibboleth_service_provider(one, two):
+def test_a_shibboleth_service_provider(signing_certificate, other_certificate):
     base = "https://shib.example.nl/Shibboleth.sso"
     entity = only(f"""\
 <!--
@@ -152,13 +152,13 @@ This is example metadata only. Do *NOT* supply it as is.
         <ds:KeyName>shib.example.nl</ds:KeyName>
         <ds:X509Data>
           <ds:X509SubjectName>CN=shib.example.nl</ds:X509SubjectName>
-          <ds:X509Certificate>{tabbed(one)}</ds:X509Certificate>
+          <ds:X509Certificate>{tabbed(signing_certificate)}</ds:X509Certificate>
         </ds:X509Data>
       </ds:KeyInfo>
     </md:KeyDescriptor>
     <md:KeyDescriptor use="encryption">
       <ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>
-        <ds:X509Certificate>{tabbed(two)}</ds:X509Certificate>
+        <ds:X509Certificate>{tabbed(other_certificate)}</ds:X509Certificate>
       </ds:X509Data></ds:KeyInfo>
       <md:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes128-gcm"/>
       <md:EncryptionMethod Algorithm="{AES_256_GCM}"/>
@@ -183,8 +183,8 @@ This is example metadata only. Do *NOT* supply it as is.
 </md:EntityDescriptor>
 """)
     role = entity.service_provider
-    assert role.signing_certificates == (one,)
-    assert role.encryption_certificates == (two,)
+    assert role.signing_certificates == (signing_certificate,)
+    assert role.encryption_certificates == (other_certificate,)
     assert role.encryption_methods == (
         EncryptionMethod("http://www.w3.org/2009/xmlenc11#aes128-gcm"),
         EncryptionMethod(AES_256_GCM),
@@ -201,7 +201,7 @@ This is example metadata only. Do *NOT* supply it as is.
     assert entity.signing_methods == ("urn:x-test:rsa",)
 
 
-def test_a_shibboleth_identity_provider(one, two):
+def test_a_shibboleth_identity_provider(signing_certificate, other_certificate):
     base = "https://idp.example.nl/idp/profile"
     entity = only(f"""\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -221,13 +221,13 @@ def test_a_shibboleth_identity_provider(one, two):
       </mdui:UIInfo>
     </Extensions>
     <KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{one}</ds:X509Certificate>
+      <ds:X509Certificate>{signing_certificate}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{two}</ds:X509Certificate>
+      <ds:X509Certificate>{other_certificate}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <KeyDescriptor use="encryption"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{two}</ds:X509Certificate>
+      <ds:X509Certificate>{other_certificate}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <ArtifactResolutionService index="2" Binding="{SOAP}"
         Location="https://idp.example.nl:8443/idp/profile/SAML2/SOAP/Artifact"/>
@@ -253,7 +253,7 @@ def test_a_shibboleth_identity_provider(one, two):
     assert entity.logos == (Logo("https://idp.example.nl/logo.png", 80, 80),)
 
 
-def test_pysaml2(one):
+def test_pysaml2(signing_certificate):
     """Prefixes of its own, no use, and an algorithm list that begins with SHA-1."""
     entity = only(f"""\
 <?xml version='1.0' encoding='UTF-8'?>
@@ -270,7 +270,7 @@ def test_pysaml2(one):
   <ns0:IDPSSODescriptor WantAuthnRequestsSigned="true"
       protocolSupportEnumeration="{SAMLP}">
     <ns0:KeyDescriptor><ns2:KeyInfo><ns2:X509Data>
-      <ns2:X509Certificate>{one}</ns2:X509Certificate>
+      <ns2:X509Certificate>{signing_certificate}</ns2:X509Certificate>
     </ns2:X509Data></ns2:KeyInfo></ns0:KeyDescriptor>
     <ns0:ArtifactResolutionService Binding="{SOAP}" index="1"
         Location="http://idp.localhost:8088/ars"/>
@@ -284,19 +284,23 @@ def test_pysaml2(one):
 </ns0:EntityDescriptor>
 """)
     role = entity.identity_provider
-    assert role.signing_certificates == role.encryption_certificates == (one,)
+    assert (
+        role.signing_certificates
+        == role.encryption_certificates
+        == (signing_certificate,)
+    )
     assert role.want_authn_requests_signed
     assert role.single_logout(SOAP).location.endswith("/slo/soap")
 
 
-def test_lemonldap(one, two):
+def test_lemonldap(signing_certificate, other_certificate):
     """Three roles in one descriptor, each with its keys; a ResponseLocation."""
     keys = f"""
     <KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{tabbed(one)}</ds:X509Certificate>
+      <ds:X509Certificate>{tabbed(signing_certificate)}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <KeyDescriptor use="encryption"><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{tabbed(two)}</ds:X509Certificate>
+      <ds:X509Certificate>{tabbed(other_certificate)}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>"""
     base = "https://auth.example.nl/saml"
     entity = only(f"""\
@@ -336,8 +340,8 @@ def test_lemonldap(one, two):
 """)
     hub, participant = entity.identity_provider, entity.service_provider
     for role in (hub, participant):
-        assert role.signing_certificates == (one,)
-        assert role.encryption_certificates == (two,)
+        assert role.signing_certificates == (signing_certificate,)
+        assert role.encryption_certificates == (other_certificate,)
     logout = hub.single_logout(REDIRECT)
     assert logout.for_answers == f"{base}/singleLogoutReturn"
     assert hub.single_logout(SOAP).for_answers == f"{base}/singleLogoutSOAP"
@@ -345,7 +349,7 @@ def test_lemonldap(one, two):
     assert not participant.want_assertions_signed
 
 
-def test_samlp(one):
+def test_samlp(signing_certificate):
     """No XML declaration, no NameIDFormat of the list that counts, and attributes."""
     entity = only(f"""\
 <EntityDescriptor entityID="urn:idp.example.nl"
@@ -353,7 +357,7 @@ def test_samlp(one):
   <IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">
     <KeyDescriptor use="signing">
       <KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>
-        <X509Certificate>{one}</X509Certificate>
+        <X509Certificate>{signing_certificate}</X509Certificate>
       </X509Data></KeyInfo>
     </KeyDescriptor>
     <SingleLogoutService Binding="{REDIRECT}" Location="https://idp.example.nl/out"/>
@@ -372,7 +376,7 @@ def test_samlp(one):
     assert role.artifact_resolutions == ()
 
 
-def test_keycloak(one):
+def test_keycloak(signing_certificate):
     """Names of keys, an index of a default, and every binding at one address."""
     base = "https://sso.example.nl/realms/demo/protocol/saml"
     slo = "".join(
@@ -391,7 +395,7 @@ def test_keycloak(one):
     entityID="https://sso.example.nl/realms/demo"><md:IDPSSODescriptor
     WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">
     <md:KeyDescriptor use="signing"><ds:KeyInfo><ds:KeyName>QW8_zR</ds:KeyName>
-    <ds:X509Data><ds:X509Certificate>{one}</ds:X509Certificate></ds:X509Data>
+    <ds:X509Data><ds:X509Certificate>{signing_certificate}</ds:X509Certificate></ds:X509Data>
     </ds:KeyInfo></md:KeyDescriptor><md:ArtifactResolutionService
     Binding="{SOAP}" Location="{base}/resolve" index="0"/>{slo}
     <md:NameIDFormat>{TRANSIENT}</md:NameIDFormat>{sso}
@@ -425,45 +429,58 @@ SIGNING, ENCRYPTION, BOTH = ' use="signing"', ' use="encryption"', ""
 class TestKeys:
     @pytest.mark.parametrize("bad", ["strange", "short", "AAAA", ""])
     def test_that_we_cannot_use_are_passed_over_beside_one_that_we_can(
-        self, one, bad, request
+        self, signing_certificate, bad, request
     ):
         text = request.getfixturevalue(bad) if bad.isalpha() and bad.islower() else bad
-        metadata = read(participant([(SIGNING, text), (BOTH, text), (SIGNING, one)]))
+        metadata = read(
+            participant([(SIGNING, text), (BOTH, text), (SIGNING, signing_certificate)])
+        )
         role = metadata.entities[0].service_provider
-        assert role.signing_certificates == (one,)
+        assert role.signing_certificates == (signing_certificate,)
         assert role.encryption_certificates == ()
         assert len(metadata.remarks) == 3
         assert all("https://sp.example.nl" in remark for remark in metadata.remarks)
         assert "eilogin skips a key for encryption" in metadata.remarks[-1]
 
     def test_for_encryption_that_we_cannot_use_are_no_reason_to_refuse(
-        self, one, elliptic
+        self, signing_certificate, elliptic
     ):
-        metadata = read(participant([(SIGNING, one), (ENCRYPTION, elliptic)]))
+        metadata = read(
+            participant([(SIGNING, signing_certificate), (ENCRYPTION, elliptic)])
+        )
         assert metadata.entities[0].service_provider.encryption_keys == ()
         assert "RSA" in metadata.remarks[0]
 
-    def test_for_signatures_may_be_of_an_elliptic_curve(self, one, elliptic):
-        metadata = read(participant([(BOTH, elliptic), (BOTH, one)]))
+    def test_for_signatures_may_be_of_an_elliptic_curve(
+        self, signing_certificate, elliptic
+    ):
+        metadata = read(participant([(BOTH, elliptic), (BOTH, signing_certificate)]))
         role = metadata.entities[0].service_provider
-        assert role.signing_certificates == (elliptic, one)
+        assert role.signing_certificates == (elliptic, signing_certificate)
         # Nobody encrypts with the first.
-        assert role.encryption_certificates == (one,)
+        assert role.encryption_certificates == (signing_certificate,)
         assert [
             remark.partition(": eilogin skips a key for ")[2][:10]
             for remark in metadata.remarks
         ] == ["encryption"]
 
-    @pytest.mark.parametrize("keys", [[], [(ENCRYPTION, "one")], [(SIGNING, "short")]])
+    @pytest.mark.parametrize(
+        "keys", [[], [(ENCRYPTION, "signing_certificate")], [(SIGNING, "short")]]
+    )
     def test_there_must_be_one(self, keys, request):
         certificates = [(use, request.getfixturevalue(name)) for use, name in keys]
         with pytest.raises(PeerWithoutKeys, match=r"'https://sp\.example\.nl'.*Ask"):
             read(participant(certificates))
 
-    def test_of_a_chain_only_the_first_is_the_partys(self, one, two):
-        chain = f"{one}</ds:X509Certificate><ds:X509Certificate>{two}"
+    def test_of_a_chain_only_the_first_is_the_partys(
+        self, signing_certificate, other_certificate
+    ):
+        chain = (
+            f"{signing_certificate}</ds:X509Certificate>"
+            f"<ds:X509Certificate>{other_certificate}"
+        )
         role = only(participant([(SIGNING, chain)])).service_provider
-        assert role.signing_certificates == (one,)
+        assert role.signing_certificates == (signing_certificate,)
 
     def test_may_be_of_a_certificate_that_has_expired(self, other_key):
         text = certificate(other_key.private, days=-30, until=-1)
@@ -473,11 +490,13 @@ class TestKeys:
 
 
 class TestAnAddress:
-    def test_for_a_binding_that_we_do_not_speak_may_be_anything(self, one):
+    def test_for_a_binding_that_we_do_not_speak_may_be_anything(
+        self, signing_certificate
+    ):
         more = f"""
     <AssertionConsumerService index="1" Binding="{BINDINGS}:PAOS"
         Location="http://sp.example.nl/paos"/>"""
-        metadata = read(participant([(SIGNING, one)], more))
+        metadata = read(participant([(SIGNING, signing_certificate)], more))
         assert len(metadata.entities[0].service_provider.assertion_consumers) == 1
         assert metadata.remarks == (
             (
@@ -491,11 +510,13 @@ class TestAnAddress:
         "address",
         ["http://sp.example.nl/artifact", "javascript:alert(1)", "/artifact", ""],
     )
-    def test_that_is_not_https_is_skipped_where_there_is_another(self, one, address):
+    def test_that_is_not_https_is_skipped_where_there_is_another(
+        self, signing_certificate, address
+    ):
         more = f"""
     <AssertionConsumerService index="1" isDefault="true" Binding="{ARTIFACT}"
         Location="{address}"/>"""
-        metadata = read(participant([(SIGNING, one)], more))
+        metadata = read(participant([(SIGNING, signing_certificate)], more))
         (entity,) = metadata.entities
         (consumer,) = entity.service_provider.assertion_consumers
         assert entity.service_provider.consumer() == consumer
@@ -508,8 +529,10 @@ class TestAnAddress:
         assert remark.endswith(repr(address))
 
     @pytest.mark.parametrize("binding", [POST, ARTIFACT])
-    def test_that_is_the_only_one_of_its_service_has_to_be_https(self, one, binding):
-        text = participant([(SIGNING, one)])
+    def test_that_is_the_only_one_of_its_service_has_to_be_https(
+        self, signing_certificate, binding
+    ):
+        text = participant([(SIGNING, signing_certificate)])
         text = text.replace('Location="https:', 'Location="http:').replace(
             POST, binding
         )
@@ -520,9 +543,13 @@ class TestAnAddress:
 
 
 class TestAnAggregate:
-    def test_may_be_nested_and_have_parties_of_other_protocols(self, one, two):
-        first = participant([(BOTH, one)])
-        second = participant([(BOTH, two)], entity_id="https://two.example.nl")
+    def test_may_be_nested_and_have_parties_of_other_protocols(
+        self, signing_certificate, other_certificate
+    ):
+        first = participant([(BOTH, signing_certificate)])
+        second = participant(
+            [(BOTH, other_certificate)], entity_id="https://two.example.nl"
+        )
         metadata = read(f"""\
 <EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" Name="outer"
     cacheDuration="PT6H">
@@ -546,8 +573,8 @@ class TestAnAggregate:
         assert metadata.entities[2].identity_provider is None
         assert metadata.is_aggregate
 
-    def test_of_a_party_twice_has_none_of_both(self, one):
-        text = participant([(BOTH, one)])
+    def test_of_a_party_twice_has_none_of_both(self, signing_certificate):
+        text = participant([(BOTH, signing_certificate)])
         with pytest.raises(PeerUnusable, match="occurs 2 times"):
             read(
                 '<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">'
@@ -555,7 +582,7 @@ class TestAnAggregate:
             )
 
 
-def test_reads_requested_and_required_attributes(one):
+def test_reads_requested_and_required_attributes(signing_certificate):
     more = """
     <AttributeConsumingService index="1">
       <ServiceName xml:lang="en">Example</ServiceName>
@@ -564,7 +591,7 @@ def test_reads_requested_and_required_attributes(one):
       <RequestedAttribute Name="mail" FriendlyName="mail" isRequired="false"/>
       <RequestedAttribute Name="rol"/>
     </AttributeConsumingService>"""
-    role = only(participant([(BOTH, one)], more)).service_provider
+    role = only(participant([(BOTH, signing_certificate)], more)).service_provider
     assert role.attribute_services == (
         AttributeService(
             ("urn:oid:2.5.4.42", "mail", "rol"), frozenset({"urn:oid:2.5.4.42"}), 1
@@ -574,7 +601,7 @@ def test_reads_requested_and_required_attributes(one):
 
 class TestWhatIsAskedForByLists:
     @pytest.fixture
-    def role(self, one):
+    def role(self, signing_certificate):
         lists = "".join(
             f"""
     <AttributeConsumingService index="{index}"{default}>
@@ -587,7 +614,7 @@ class TestWhatIsAskedForByLists:
                 (2, ' isDefault="1"', "default"),
             ]
         )
-        return only(participant([(BOTH, one)], lists)).service_provider
+        return only(participant([(BOTH, signing_certificate)], lists)).service_provider
 
     @pytest.mark.parametrize(
         ("index", "name"),
@@ -596,20 +623,22 @@ class TestWhatIsAskedForByLists:
     def test_is_in_the_one_that_is_named_or_else_the_default(self, role, index, name):
         assert role.attribute_service(index).requested == (name,)
 
-    def test_is_nothing_where_there_is_none(self, one):
-        role = only(participant([(BOTH, one)], "")).service_provider
+    def test_is_nothing_where_there_is_none(self, signing_certificate):
+        role = only(participant([(BOTH, signing_certificate)], "")).service_provider
         assert role.attribute_service() is None
         assert role.attribute_service(1) is None
 
 
-def test_algorithms_of_a_role_override_those_of_its_entity(one):
+def test_algorithms_of_a_role_override_those_of_its_entity(signing_certificate):
     of_both = """
   <Extensions xmlns:alg="urn:oasis:names:tc:SAML:metadata:algsupport">
     <alg:DigestMethod Algorithm="urn:x-test:digest"/>
     <alg:SigningMethod Algorithm="urn:x-test:signature"/>
   </Extensions>"""
     of_role = of_both.replace("urn:x-test:", "urn:x-test:role-")
-    start, end = participant([(BOTH, one)], "").split("<SPSSODescriptor", 1)
+    start, end = participant([(BOTH, signing_certificate)], "").split(
+        "<SPSSODescriptor", 1
+    )
     tag, rest = end.split(">", 1)
     entity = only(f"{start}{of_both}<SPSSODescriptor{tag}>{of_role}{rest}")
     assert entity.algorithms(entity.service_provider) == (
@@ -623,9 +652,9 @@ def test_algorithms_of_a_role_override_those_of_its_entity(one):
     )
 
 
-def test_administrator_to_ask_comes_from_contact_person(one):
+def test_administrator_to_ask_comes_from_contact_person(signing_certificate):
     def ask(contacts):
-        text = participant([(BOTH, one)])
+        text = participant([(BOTH, signing_certificate)])
         end = "</EntityDescriptor>"
         return only(text.replace(end, contacts + end)).whom_to_ask
 
@@ -660,7 +689,7 @@ def test_administrator_to_ask_comes_from_contact_person(one):
     ],
 )
 def test_scopes_stand_at_the_role_or_around_it_and_are_text(
-    one, around, within, scopes
+    signing_certificate, around, within, scopes
 ):
     entity = only(f"""\
 <EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"
@@ -670,7 +699,7 @@ def test_scopes_stand_at_the_role_or_around_it_and_are_text(
   <IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">
     <Extensions>{within}<s:Other/></Extensions>
     <KeyDescriptor><ds:KeyInfo><ds:X509Data>
-      <ds:X509Certificate>{one}</ds:X509Certificate>
+      <ds:X509Certificate>{signing_certificate}</ds:X509Certificate>
     </ds:X509Data></ds:KeyInfo></KeyDescriptor>
     <SingleSignOnService Binding="{POST}" Location="https://idp.example.nl/sso"/>
   </IDPSSODescriptor>

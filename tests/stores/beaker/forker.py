@@ -21,8 +21,8 @@ def is_right(backend: Backend, name: str, text: str) -> bool:
     return put and answers == {text}
 
 
-def main(*told: str) -> None:
-    for kind, where in zip(told[::2], told[1::2], strict=True):
+def main(*arguments: str) -> None:
+    for kind, where in zip(arguments[::2], arguments[1::2], strict=True):
         backend = open_backend(kind, where)
         backend.get("a" * 64)
         child = os.fork()

@@ -31,8 +31,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"[{self.section}]" if self.section else ""
-        where = " ".join(part for part in (place, self.option) if part)
-        return ": ".join(part for part in (self.file, where, self.told) if part)
+        position = " ".join(part for part in (place, self.option) if part)
+        return ": ".join(part for part in (self.file, position, self.told) if part)
 
     @property
     def told(self) -> str:

@@ -106,9 +106,11 @@ class ConnectionFailures:
                 "has a certificate that is not valid for it: "
                 f"{error.verify_message}; ask its administrator for a valid one"
             )
-        whose = f" ({self.ca_file})" if self.ca_file else ", the system's authorities"
+        authorities = (
+            f" ({self.ca_file})" if self.ca_file else ", the system's authorities"
+        )
         return (
-            f"has a certificate that no authority in {self.ca_option}{whose} has "
+            f"has a certificate that no authority in {self.ca_option}{authorities} has "
             f"signed: {error.verify_message}; ask its administrator which "
             "authority signs it"
         )

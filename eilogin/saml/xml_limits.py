@@ -135,9 +135,9 @@ def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
     )
     if may_be_many and _COUNT_ELEMENTS(root) > limits.elements:
         raise MessageTooLarge(f"the XML has more than {limits.elements} elements")
-    most = limits.names
-    if most is not None and len(octets) > 4 * most and _COUNT_NAMES(root) > most:
-        raise MessageTooLarge(f"the XML has more than {most} elements and attributes")
+    limit = limits.names
+    if limit is not None and len(octets) > 4 * limit and _COUNT_NAMES(root) > limit:
+        raise MessageTooLarge(f"the XML has more than {limit} elements and attributes")
 
 
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
@@ -186,8 +186,8 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
     """
     is_suspect = _SUSPECT_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces
-    most = limits.repeated
-    may_repeat = most is not None and len(octets) * _LONGEST_NAMESPACE > 4 * most
+    limit = limits.repeated
+    may_repeat = limit is not None and len(octets) * _LONGEST_NAMESPACE > 4 * limit
     if not (is_suspect or may_be_many or may_repeat):
         return
     uris = [uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",))]
@@ -202,7 +202,7 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
         raise MessageTooLarge(
             f"the XML has more than {limits.namespaces} namespace declarations"
         )
-    if most is not None and _COUNT_NAMES(root) * longest > most:
+    if limit is not None and _COUNT_NAMES(root) * longest > limit:
         raise MessageTooLarge(
             "the XML has many elements and attributes, and a long namespace"
         )

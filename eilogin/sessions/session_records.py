@@ -393,10 +393,10 @@ _INSTANTS = ("ends", "confirmed", "started", "ahead")
 _NUMBER = (int, float)
 
 
-def _labels(who: Subject, session_index: str | None) -> tuple[str, ...]:
+def _labels(subject: Subject, session_index: str | None) -> tuple[str, ...]:
     if session_index is None:
-        return (who.label(),)
-    return (who.label(), who.label(session_index))
+        return (subject.label(),)
+    return (subject.label(), subject.label(session_index))
 
 
 def _check(record: Mapping[str, Any]) -> None:

@@ -105,14 +105,14 @@ class Federation:
 
     def report_activity(self) -> int:
         """Have participants send due activity reports; count the answered ones."""
-        sent = 0
+        count = 0
         for outermost in self.apps.values():
             app: Any = outermost
             while app is not None:
                 if isinstance(app, LoginFilter):
-                    sent += app.activity.send()
+                    count += app.activity.send()
                 app = getattr(app, "app", None)
-        return sent
+        return count
 
     def deliver(self, host: str) -> int:
         """Have a participant send pending logouts; return how many the hub received."""

@@ -25,12 +25,12 @@ def _memory(_: str, __: float, ___: int) -> Backend:
     return Backend(Memory(), "memory", ())
 
 
-def _file(where: str, timeout: float, largest: int) -> Backend:
+def _file(path: str, timeout: float, largest: int) -> Backend:
     from eilogin.stores.beaker.beaker_files import Files  # noqa: PLC0415
 
-    folder = Path(where)
+    folder = Path(path)
     _require_writable(folder)
-    return Backend(Files(folder, timeout, largest), where, (OSError,))
+    return Backend(Files(folder, timeout, largest), path, (OSError,))
 
 
 def _database(url: str, timeout: float, largest: int) -> Backend:
@@ -83,22 +83,22 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
 
 
 def open_backend(
-    kind: str, where: str = "", *, largest: int = LARGEST, timeout: float = TIMEOUT
+    kind: str, place: str = "", *, largest: int = LARGEST, timeout: float = TIMEOUT
 ) -> Backend:
     """Return the backend of a ``kind``, at a place; the first operation opens it.
 
-    ``where`` is a folder for ``file``, an address for ``ext:``, and "" for ``memory``,
+    ``place`` is a folder for ``file``, an address for ``ext:``, and "" for ``memory``,
     one for this process. A text of more than ``largest`` octets counts as absent,
     except in ``memory`` and memcached. Operations wait ``timeout`` seconds.
 
     Raises ``ValueError``, with the expected form, for an invalid place or a missing
     driver.
     """
-    if comment_in(where):
+    if comment_in(place):
         raise ValueError("only an address, without ' #' or ' ;' and a comment")
     make, extra = KINDS[kind]
     try:
-        return make(where, timeout, largest)
+        return make(place, timeout, largest)
     except ImportError as error:
         raise ValueError(
             f"the package {error.name!r} for {kind}: pip install 'eilogin[{extra}]'"

@@ -354,12 +354,12 @@ class Cluster(_DiscoveredServers):
         """Read the answer to CLUSTER SLOTS; return the servers that lost all slots."""
         by_slot: list[Node | None] = [None] * SLOTS
         nodes: dict[Address, Node] = {}
-        for first, last, master, *_replicas in slot_ranges:
+        for first_slot, last_slot, master, *_replicas in slot_ranges:
             # A node without a name is the one that answered.
             host = (master[0] or b"").decode() or self._hosts[0][0]
             address = (host, master[1])
             node = nodes[address] = self._node_at(address)
-            by_slot[first : last + 1] = [node] * (last + 1 - first)
+            by_slot[first_slot : last_slot + 1] = [node] * (last_slot + 1 - first_slot)
         for slot, node in self._moved.items():
             # Probably newer than the answer.
             nodes[node.address] = by_slot[slot] = node

@@ -237,14 +237,14 @@ class RedisStore(RedisValues):
         hints: set[Hint] = set()
         processed: set[Hint] = set()
 
-        def note(answer: Any) -> None:
-            for key, data, items, elsewhere in answer[0]:
+        def note(reply: Any) -> None:
+            for key, data, items, elsewhere in reply[0]:
                 name = text_of(key)
                 texts = tuple(map(text_of, items))
                 ended.append(EndedSession(name, text_of(data), texts))
                 foreign.update((name, text_of(label)) for label in elsewhere)
-            hints.update(pairs_in(answer[1]))
-            hints.update(self._hints.mended(map(text_of, answer[2])))
+            hints.update(pairs_in(reply[1]))
+            hints.update(self._hints.mended(map(text_of, reply[2])))
 
         for place in dict.fromkeys(map(self._client.place_of, (*keys, *labels))):
             keys_here = [key for key in keys if self._client.place_of(key) == place]

@@ -10,15 +10,15 @@ from eilogin.stores.sqlite import mounts, sqlite_schema
 from eilogin.stores.sqlite.reserve_file import shortage_at
 
 
-def faults_of(path: Path, here: Path | None) -> Iterator[Fault]:
+def faults_of(path: Path, ini_folder: Path | None) -> Iterator[Fault]:
     """Yield the fault of an option ``store`` that names this file.
 
-    ``here`` is the folder that a relative path begins at, and None for an absolute one.
+    ``ini_folder`` is where a relative path begins; None for an absolute path.
     """
     if shortage := shortage_at(path):
         text = f"the store {path}: {shortage}, so nobody can log in"
         yield _fault("", text, StoreUnavailable.code)
-    elif fault := _fault_of_place(path, here):
+    elif fault := _fault_of_place(path, ini_folder):
         yield _fault(repr(str(path)), fault)
     elif path.exists() and (fault := sqlite_schema.fault_of(path)):
         # The message names the file.
@@ -29,19 +29,19 @@ def _fault(value: str, expected: str, code: str = InvalidOptions.code) -> Fault:
     return Fault("", "", "store", value, expected, code)
 
 
-def _fault_of_place(path: Path, here: Path | None) -> str:
+def _fault_of_place(path: Path, ini_folder: Path | None) -> str:
     """Return the reason why nothing could be stored there; "" if none is known."""
     try:
-        return _fault_seen_at(path, here)
+        return _fault_seen_at(path, ini_folder)
     except OSError as error:
         # A folder above it that this user may not enter, or an invalid name.
         return f"cannot check it ({error.strerror})"
 
 
-def _fault_seen_at(path: Path, here: Path | None) -> str:
+def _fault_seen_at(path: Path, ini_folder: Path | None) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f"its folder does not exist{_missing_slash_hint(path, here)}"
+        return f"its folder does not exist{_missing_slash_hint(path, ini_folder)}"
     kind = mounts.network_file_system(path)
     if kind is not None:
         return f"is on a network file system ({kind}); expected a local disk"
@@ -54,11 +54,11 @@ def _fault_seen_at(path: Path, here: Path | None) -> str:
     return ""
 
 
-def _missing_slash_hint(path: Path, here: Path | None) -> str:
+def _missing_slash_hint(path: Path, ini_folder: Path | None) -> str:
     """Hint at a path that exists from the root, and not from this folder."""
-    if here is None or not path.is_relative_to(here):
+    if ini_folder is None or not path.is_relative_to(ini_folder):
         return ""
-    absolute = Path("/") / path.relative_to(here)
+    absolute = Path("/") / path.relative_to(ini_folder)
     if absolute.parent == Path("/") or not absolute.parent.is_dir():
         return ""
     hint = "a path with three slashes is relative to the folder of this file"

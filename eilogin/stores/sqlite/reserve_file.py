@@ -88,13 +88,13 @@ def shortage_at(path: Path) -> str:
         return ""
     if disk.f_flag & os.ST_RDONLY:
         return "the disk is read-only"
-    least = _A_LOGIN if ReserveFile(path).is_whole() else _ENOUGH
-    return "" if _has(disk, least) else "the disk is full"
+    needed = _A_LOGIN if ReserveFile(path).is_whole() else _ENOUGH
+    return "" if _has(disk, needed) else "the disk is full"
 
 
-def _has(disk: os.statvfs_result, least: int) -> bool:
+def _has(disk: os.statvfs_result, needed: int) -> bool:
     # Some file systems do not know their size.
-    return not disk.f_blocks or disk.f_bavail * disk.f_frsize >= least
+    return not disk.f_blocks or disk.f_bavail * disk.f_frsize >= needed
 
 
 def is_full(error: BaseException | None) -> bool:

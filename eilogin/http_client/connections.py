@@ -85,7 +85,7 @@ class _Response(HTTPResponse):
 
 
 class _Connecting(HTTPConnection):
-    # urllib3 sets the socket to the rest of the total timeout before.
+    # Before that, urllib3 sets the socket to the rest of the total timeout.
     response_class = _Response
 
     def request(self, *args: Any, **kwargs: Any) -> None:

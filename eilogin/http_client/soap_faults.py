@@ -102,7 +102,7 @@ def _fault_text(body: bytes, request: bytes) -> str:
 
     It contains no artifact of the request, and no number like a BSN.
     """
-    # As text: it is not signed, and only this element counts.
+    # Search the text, without an XML parser: only this unsigned element counts.
     match = _FAULT_STRING.search(body.decode(errors="replace"))
     words = html.unescape(match[1]) if match else ""
     readable = "".join(c if c.isprintable() else " " for c in words)

@@ -414,7 +414,6 @@ def _cipher(element: etree._Element) -> bytes:
 
 
 def _only(element: etree._Element, name: str) -> etree._Element:
-    """Return the one child with a name."""
     children = element.findall(q(name))
     if len(children) != 1:
         raise DecryptionFailed(f"an encrypted part does not have exactly one {name}")

@@ -129,7 +129,6 @@ def check_shape(root: etree._Element, limits: Limits, octets: bytes) -> None:
 
 
 def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
-    """Reject a document with too many elements, or elements and attributes."""
     may_be_many = (
         len(octets) > 4 * limits.elements and octets.count(b"<") > limits.elements
     )

@@ -64,7 +64,7 @@ def _new_store(url: str, timeout: float) -> Store:
     if path == url or not path.strip("/") or "\0" in path:
         raise ValueError(_EXPECTED)
     if "?" in path:
-        # SQLite's own URLs have them; here they would be a part of the file's name.
+        # SQLite's own URLs have options. Here they would be a part of the file's name.
         raise ValueError("a path without '?': eilogin has no options for SQLite files")
     return SQLiteStore(Path(path), timeout)
 

@@ -369,7 +369,7 @@ def _is_sent(field: html.HtmlElement) -> bool:
 
 
 def _encoded(fields: Fields) -> tuple[str, bytes]:
-    """Content type and body (HTML standard, 4.10.21.7 and 4.10.21.8)."""
+    """Encode content type and body (HTML standard, 4.10.21.7 and 4.10.21.8)."""
     if not any(isinstance(value, File) for _, value in fields):
         return "application/x-www-form-urlencoded", urlencode(fields).encode()
     boundary = f"----eilogin{secrets.token_hex(12)}"

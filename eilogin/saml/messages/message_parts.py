@@ -76,7 +76,7 @@ def read_issuer(
 ) -> str:
     """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
 
-    ``read`` returns the text of the element, by default unchanged.
+    ``read_text`` returns the text of the element, by default unchanged.
     """
     issuer = required_part(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:

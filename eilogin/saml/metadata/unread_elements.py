@@ -105,7 +105,7 @@ def _unread_roles(member: etree._Element) -> Iterator[etree._Element]:
 
 
 def _drop_around(element: etree._Element, read_names: frozenset[str]) -> None:
-    """Remove the signatures of an element, and its extensions except ``read``."""
+    """Remove the signatures of an element, and its extensions but ``read_names``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
     # The schema rejects two Extensions, so both stay.

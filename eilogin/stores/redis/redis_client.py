@@ -48,7 +48,7 @@ class Client:
         shard = f":{shard_of(name)}" if self._has_shards else ""
         return f"{{{self.url.prefix}{shard}}}".encode()
 
-    # --- asking ---
+    # --- commands and scripts ---
 
     def ask(self, name: bytes, command: bytes) -> Any:
         """Return the answer to a query of one key; None if it is of another type."""

@@ -66,7 +66,6 @@ def _missing_slash_hint(path: Path, ini_folder: Path | None) -> str:
 
 
 def _owner_and_user(path: Path) -> str:
-    """Name the owner of a path, and the user of this process."""
     owner, user = map(_name_of, (path.stat().st_uid, os.geteuid()))
     return f": it belongs to {owner}, and this user is {user}"
 

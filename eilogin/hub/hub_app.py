@@ -23,7 +23,8 @@ from eilogin.federation import Trust
 from eilogin.hub.digid.digid_artifacts import resolve_digid_artifact
 from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import digid_single_sign_on
-from eilogin.hub.hub_home import HubHome
+from eilogin.hub.digid.reauthentication import presence_by_timers
+from eilogin.hub.hub_home import HubHome, Presence, presence_by_session
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.hub.hub_threads import HubThreads
 from eilogin.hub.hub_worker import HubJobs
@@ -118,9 +119,7 @@ class Hub(PipelinePart):
         self._id_of = sign_in.id_of
         sso = self._single_sign_on(sign_in)
         self._addresses: Mapping[str, Callable[[Visit], Response]] = {
-            "home": HubHome(
-                self.pages, logout.completion, rehearses=options.rehearsal
-            ).respond,
+            "home": self._home(presence_by_session),
             "health": self._health,
             "metrics": self._measured,
             "login": sign_in.respond,
@@ -133,6 +132,14 @@ class Hub(PipelinePart):
         }
         digid = {**self._addresses, **self._addresses_of_digid(sign_in)}
         self._by_rules = {"saml": self._addresses, "digid": digid}
+
+    def _home(self, presence: Presence) -> Callable[[Visit], Response]:
+        return HubHome(
+            self.pages,
+            self._logout.completion,
+            presence,
+            rehearses=self._options.rehearsal,
+        ).respond
 
     def _addresses_of_digid(
         self, sign_in: PasswordSignIn | UpstreamSignIn
@@ -156,6 +163,7 @@ class Hub(PipelinePart):
             rehearses=self._options.rehearsal,
         )
         return {
+            "home": self._home(presence_by_timers),
             "sso": _looked_at(sso.respond),
             "artifact": resolve_digid_artifact,
             "slo": _looked_at(logout.respond),

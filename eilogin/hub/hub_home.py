@@ -1,10 +1,9 @@
 """The home page of the hub: where the visitor is signed in, and the logout button."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from webob import Response
 
-from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.logout.logout_completion import LogoutCompletion
 from eilogin.hub.participants.signed_in_services import (
     is_answered,
@@ -19,6 +18,10 @@ from eilogin.web.requests import read_form, require_own_form
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
+#: Returns the participants where a visitor is signed in: those for which the hub asks
+#: nothing now, and the others.
+Presence = Callable[[Visit, Login], tuple[Sequence[Participant], Sequence[Participant]]]
+
 #: Choices of a tester for the next message.
 _OF_NEXT = rehearsal.CHOICES + rehearsal.OF_LOGOUT
 
@@ -27,10 +30,16 @@ class HubHome:
     """Answers the home address, after a logout that the visitor left early."""
 
     def __init__(
-        self, pages: Pages, completion: LogoutCompletion, *, rehearses: bool
+        self,
+        pages: Pages,
+        completion: LogoutCompletion,
+        presence: Presence,
+        *,
+        rehearses: bool,
     ) -> None:
         self._pages = pages
         self._completion = completion
+        self._presence = presence
         self._rehearses = rehearses
 
     def respond(self, visit: Visit) -> Response:
@@ -56,7 +65,7 @@ class HubHome:
                 is_everywhere=out,
             )
         sessions, language = visit.sessions, language_of(visit)
-        known, unsure = _told_of(visit, login)
+        known, unsure = self._presence(visit, login)
         return self._pages.page(
             visit,
             "home.html",
@@ -82,16 +91,10 @@ class HubHome:
         return see_other(own.url("home"))
 
 
-def _told_of(
+def presence_by_session(
     visit: Visit, login: Login
 ) -> tuple[Sequence[Participant], Sequence[Participant]]:
-    """Return where the visitor needs no question now, and where they may be."""
-    if visit.trust.own.profile.hub_rules == "digid":
-        presence = DigidPresence(visit, login)
-        # A participant that got a Response without login ended its session.
-        told = presence.services(visit.sessions.participants(login))
-        known = [one for one in told if not presence.must_prove(one.entity_id)]
-    else:
-        told = where_in(visit, login)
-        known = [one for one in told if is_answered(visit, login, one.entity_id)]
+    """Return where the hub's session needs no question now, and the others."""
+    told = where_in(visit, login)
+    known = [one for one in told if is_answered(visit, login, one.entity_id)]
     return known, [one for one in told if one not in known]

@@ -39,9 +39,9 @@ from eilogin.hub.signin.citizens import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 
-#: Options that do not fit a profile.
-_OUT_OF_PLACE: Mapping[str, Mapping[str, str]] = {
-    "digid": {
+#: Why an option of the hub does not fit a profile that refuses it.
+_OUT_OF_PLACE: Mapping[str, str] = {
+    **{
         name: f"expected none with 'profile = digid': DigiD {does}"
         for name, does in {
             "logout_scope": (
@@ -53,7 +53,7 @@ _OUT_OF_PLACE: Mapping[str, Mapping[str, str]] = {
             "logout_in_browser": "sends every LogoutRequest over SOAP",
         }.items()
     },
-    "saml": dict.fromkeys(
+    **dict.fromkeys(
         ("sectors", "inactive", "rehearsal"),
         "expected 'profile = digid' in the filter 'trust'",
     ),
@@ -317,15 +317,15 @@ def contradictions(
     for name in ("demo", "rehearsal"):
         if getattr(options, name) and not is_for_trying(public_url):
             yield name, f"expected a loopback address or one in .test, not {public_url}"
-    for name, expected in _OUT_OF_PLACE[profile.hub_rules].items():
+    for name in profile.refused_hub_options:
         if getattr(options, name) != HubOptions.model_fields[name].default:
-            yield name, expected
+            yield name, _OUT_OF_PLACE[name]
     if options.show_session and options.sign_in == "above":
         yield (
             "show_session",
             "expected none with 'sign_in = above', where the hub above has the name",
         )
-    if profile.hub_rules == "digid" and options.sign_in == "above":
+    if not profile.allows_hub_above and options.sign_in == "above":
         yield (
             "sign_in",
             "expected 'own' with 'profile = digid': DigiD signs citizens in itself",

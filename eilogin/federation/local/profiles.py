@@ -84,8 +84,16 @@ class Profile:
 
     # --- the hub ---
 
-    #: The rules of the hub for the AuthnRequest, the sign-in and its timers.
+    #: Selects the hub's endpoints, with their steps for sign-on and logout.
     hub_rules: Literal["saml", "digid"] = "saml"
+    #: Options of the hub that do not fit.
+    refused_hub_options: tuple[str, ...] = ("sectors", "inactive", "rehearsal")
+    #: Whether another hub may sign visitors in for this hub.
+    allows_hub_above: bool = True
+    #: Whether the sign-in page asks for DigiD.
+    asks_for_digid: bool = False
+    #: Whether the sign-in page says which services share the session.
+    names_sso_domains: bool = True
     #: Whether the hub accepts activity reports of participants.
     has_activity_reports: bool = True
     #: Whether a session can rise to a higher level by the code alone.
@@ -125,6 +133,15 @@ DIGID_PROFILE = Profile(
     confirms_foreign_links=True,
     restricts_filters=True,
     hub_rules="digid",
+    refused_hub_options=(
+        "logout_scope",
+        "confirm_logout",
+        "logout_binding",
+        "logout_in_browser",
+    ),
+    allows_hub_above=False,
+    asks_for_digid=True,
+    names_sso_domains=False,
     has_activity_reports=False,
     asks_for_code_alone=False,
     records_network=True,

@@ -11,6 +11,8 @@ By module:
     Single logout as DigiD does it (DigiD 3): by the session of the browser.
 ``digid_peers``
     Accept messages of connected parties only; answer all others with a 404.
+``digid_requests``
+    Check and read an AuthnRequest as DigiD does (DigiD 1.2).
 ``digid_response``
     Write DigiD's Response and assertion as XML (DigiD 1.5).
 ``digid_sso``

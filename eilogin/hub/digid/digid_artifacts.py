@@ -7,6 +7,7 @@ from webob import Response
 from eilogin import clock
 from eilogin.errors import Refused
 from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_requests import require_recent_as_digid
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.sso.artifact_endpoint import (
@@ -14,7 +15,7 @@ from eilogin.hub.sso.artifact_endpoint import (
     artifact_response,
     note_unknown_artifact,
 )
-from eilogin.hub.sso.authn_request_intake import DENIED, require_recent_as_digid
+from eilogin.hub.sso.authn_request_intake import DENIED
 from eilogin.hub.sso.response_writing import RESPONSE_LIFETIME
 from eilogin.saml import messages, safe_xml
 from eilogin.saml.message_checks import require_destination

@@ -19,6 +19,7 @@ from eilogin import audit, clock
 from eilogin.errors import Busy, MessageUnexpected, NotFound
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_requests import require_recent_as_digid
 from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.logout_confirmation import (
@@ -37,7 +38,6 @@ from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.participants.signed_in_services import services_of
 from eilogin.hub.signin import rehearsal
-from eilogin.hub.sso.authn_request_intake import require_recent_as_digid
 from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import require_destination
 from eilogin.saml.metadata import Endpoint, ServiceProvider

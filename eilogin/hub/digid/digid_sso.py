@@ -11,6 +11,7 @@ from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.digid_artifacts import digid_record
 from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_requests import DIGID_RULES
 from eilogin.hub.digid.digid_response import DigidResponseWriter
 from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.digid.sector_numbers import name_for
@@ -128,7 +129,9 @@ class DigidSsoSteps:
         with refusals_as_not_found():
             inbound = receive(visit, keys_for(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
-            return accept_authn_request(inbound, trust, self._names, self._offered)
+            return accept_authn_request(
+                inbound, trust, self._names, self._offered, DIGID_RULES
+            )
 
     def headers(
         self, visit: Visit, received: ReceivedAuthnRequest

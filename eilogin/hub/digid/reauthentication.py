@@ -6,7 +6,7 @@ hub's session outlives these timers, so that a logout reaches every participant.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -101,3 +101,14 @@ class DigidPresence:
 
     def _name(self, entity_id: str) -> str:
         return f"presence:{self._login.family}\0{entity_id}"
+
+
+def presence_by_timers(
+    visit: Visit, login: Login
+) -> tuple[Sequence[Participant], Sequence[Participant]]:
+    """Return where the citizen needs no new sign-in now, and the others."""
+    presence = DigidPresence(visit, login)
+    # A participant that got a Response without login ended its session.
+    told = presence.services(visit.sessions.participants(login))
+    known = [one for one in told if not presence.must_prove(one.entity_id)]
+    return known, [one for one in told if one not in known]

@@ -76,7 +76,7 @@ class SignInPage:
             username=username,
             problem=problem,
             few_left=few_left,
-            is_digid=trust.own.profile.hub_rules == "digid",
+            is_digid=trust.own.profile.asks_for_digid,
             wants_code=wants_code,
             shown_codes=codes,
             demo_citizens=self._demo_citizens(known),
@@ -184,7 +184,6 @@ def _shared_with(trust: Trust, pending: PendingAuthnRequest | None, domain: str)
     if pending is None:
         # The sign-in is for no participant yet.
         return "some" if domains.keys() - {USUAL_DOMAIN} else "all"
-    if trust.own.profile.hub_rules == "digid" and domain != NO_SSO:
-        # DigiD's own words are the same for all.
+    if not trust.own.profile.names_sso_domains and domain != NO_SSO:
         return "all"
     return shared_with(domain, domains)

@@ -4,8 +4,8 @@ In the order of DigiD 2.4. Without an address for the Response, an error page; e
 other fault goes to the participant.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from eilogin import clock
@@ -25,8 +25,7 @@ from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.sso.participant_request import ParticipantRequest
 from eilogin.saml import bindings, messages
 from eilogin.saml.assurance_levels import LEVELS
-from eilogin.saml.message_checks import check_authn_request, require_destination, shown
-from eilogin.saml.messages import write_instant
+from eilogin.saml.message_checks import check_authn_request, shown
 from eilogin.saml.metadata import (
     Endpoint,
     EntityDescriptor,
@@ -36,9 +35,6 @@ from eilogin.saml.metadata import (
 from eilogin.saml.printable_text import short, some
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import answer_bindings
-
-#: Seconds that an IssueInstant may differ from DigiD's clock (DigiD 1.2).
-_DIGID_OFFSET = 120.0
 
 #: Addresses of a participant in a log line.
 _MOST_NAMED = 5
@@ -60,18 +56,49 @@ class ReceivedAuthnRequest(NamedTuple):
     cause: Refused | None = None
 
 
+#: Checks an AuthnRequest that came by a binding, at an instant: returns why it gets a
+#: Response without a login, or raises Refused.
+Check = Callable[[messages.AuthnRequest, Trust, str, float], Refused | None]
+
+
+def check_as_saml(
+    request: messages.AuthnRequest, trust: Trust, _: str, now: float
+) -> None:
+    """Check Destination and IssueInstant."""
+    check_authn_request(request, destination=trust.own.url("sso"), now=now)
+
+
+def read_everything(request: messages.AuthnRequest) -> messages.AuthnRequest:
+    """Return the request as it is."""
+    return request
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthnRequestRules:
+    """How a hub checks and reads an AuthnRequest. The defaults are plain SAML."""
+
+    check: Check = check_as_saml
+    #: Drops what the hub ignores.
+    read: Callable[[messages.AuthnRequest], messages.AuthnRequest] = read_everything
+    #: Whether the hub answers a request for an address of the metadata by a binding
+    #: that it does not have; else it ignores such an address.
+    reports_unsupported_bindings: bool = True
+    #: Whether a level that the hub does not have is a fault of the participant.
+    missing_level_is_fault: bool = True
+    #: Whether another hub signs visitors in.
+    asks_above: bool = False
+
+
 def accept_authn_request(
     inbound: Inbound,
     trust: Trust,
     names: NameIDs,
     offered: Collection[str],
-    *,
-    asks_above: bool = False,
+    rules: AuthnRequestRules,
 ) -> ReceivedAuthnRequest:
     """Check an AuthnRequest; ``offered`` are the levels that this hub can prove.
 
-    ``asks_above``: another hub signs visitors in. Raises Refused if no Response may be
-    sent.
+    Raises Refused if no Response may be sent.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage(
@@ -81,15 +108,15 @@ def accept_authn_request(
     # Milliseconds, as in a session: a proof must not look older than the request.
     now = int(clock.now() * 1000) / 1000
     with InNameOf(inbound.issuer):
-        denied = _denied(request, trust, inbound.binding, now)
+        denied = _denied(request, trust, inbound.binding, now, rules.check)
     entity, role = trust.participant(inbound.issuer)
     ours = answer_bindings(trust.own)
     service_provider, known = role, _over(role, ours)
     if not known.assertion_consumers:
         raise _not_answerable(trust, role, ours, inbound.issuer)
-    if trust.own.profile.hub_rules == "digid":
-        # DigiD ignores all other addresses.
-        request, role = _as_digid_reads_it(request), known
+    request = rules.read(request)
+    if not rules.reports_unsupported_bindings:
+        role = known
     with InNameOf(inbound.issuer):
         consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
     would_do = requested_levels.sufficient(request, trust.classes)
@@ -123,11 +150,11 @@ def accept_authn_request(
         return ReceivedAuthnRequest(asked, _NO_SUCH_BINDING)
     if would_do and not levels:
         return ReceivedAuthnRequest(asked, NO_LEVEL, _not_at_those(would_do, entity))
-    if not pending.level and trust.own.profile.hub_rules == "saml":
+    if not pending.level and rules.missing_level_is_fault:
         return ReceivedAuthnRequest(
             asked, NO_LEVEL, _not_by_those(request, levels, offered)
         )
-    return ReceivedAuthnRequest(asked, *_refusal(request, names, asks_above=asks_above))
+    return ReceivedAuthnRequest(asked, *_refusal(request, names, rules))
 
 
 def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
@@ -187,56 +214,29 @@ def _not_answerable(
 
 
 def _denied(
-    request: messages.AuthnRequest, trust: Trust, binding: str, now: float
+    request: messages.AuthnRequest,
+    trust: Trust,
+    binding: str,
+    now: float,
+    check: Check,
 ) -> Refused | None:
     """Return why a request gets a Response without a login.
 
-    It is not recent, names the AssertionConsumerService twice (DigiD 1.6) or, for
-    DigiD, an unknown class. Raises MessageMisdirected for another address.
+    It is not recent, names the AssertionConsumerService twice (DigiD 1.6), or ``check``
+    says why. Raises MessageMisdirected for another address.
     """
-    destination = trust.own.url("sso")
     try:
-        if trust.own.profile.hub_rules == "digid":
-            require_destination(
-                request.destination, destination, required=binding == bindings.POST
-            )
-            for name in request.level_classes:
-                if not trust.classes.level_of(name):
-                    return Refused(
-                        f"level_classes does not have the class {shown(name)}"
-                    )
-            require_recent_as_digid(request.issued, now)
-        else:
-            check_authn_request(request, destination=destination, now=now)
+        denied = check(request, trust, binding, now)
     except MessageExpired as error:
         return error
+    if denied is not None:
+        return denied
     if _is_named_twice(request):
         return MalformedMessage(
             "AssertionConsumerServiceIndex excludes AssertionConsumerServiceURL and "
             "ProtocolBinding"
         )
     return None
-
-
-def require_recent_as_digid(issued: float, now: float) -> None:
-    """Raise MessageExpired for an IssueInstant that DigiD refuses (DigiD 1.2)."""
-    if abs(now - issued) > _DIGID_OFFSET:
-        raise MessageExpired(
-            f"the IssueInstant is {write_instant(issued)}, and the time here is"
-            f" {write_instant(now)}; DigiD accepts a difference of two minutes"
-        )
-
-
-def _as_digid_reads_it(request: messages.AuthnRequest) -> messages.AuthnRequest:
-    """Drop what DigiD ignores (DigiD 1.2); it always answers by artifact."""
-    return replace(
-        request,
-        is_passive=False,
-        protocol_binding="",
-        name_id_format="",
-        sp_name_qualifier="",
-        idle_limit=0,
-    )
 
 
 def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
@@ -250,10 +250,10 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 
 
 def _refusal(
-    request: messages.AuthnRequest, names: NameIDs, *, asks_above: bool
+    request: messages.AuthnRequest, names: NameIDs, rules: AuthnRequestRules
 ) -> tuple[Sequence[str], Refused | None]:
     """Return status codes if nobody can be signed in, and a cause to correct."""
-    if asks_above and request.is_for_one_alone:
+    if rules.asks_above and request.is_for_one_alone:
         return _NOT_ABOVE, None
     if request.names_subject:
         return _NO_SUCH_REQUEST, None

@@ -8,6 +8,7 @@ from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.name_ids import NameIDs
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.sso.authn_request_intake import (
+    AuthnRequestRules,
     ReceivedAuthnRequest,
     accept_authn_request,
 )
@@ -113,7 +114,7 @@ class SamlSsoSteps:
         self._names = names
         self._release = release
         self._offered = offered
-        self._asks_above = asks_above
+        self._rules = AuthnRequestRules(asks_above=asks_above)
         self._served = served
 
     def receive(self, visit: Visit) -> ReceivedAuthnRequest:
@@ -121,11 +122,7 @@ class SamlSsoSteps:
         trust = visit.trust
         inbound = receive(visit, trust.participant_keys)
         return accept_authn_request(
-            inbound,
-            trust,
-            self._names,
-            self._offered,
-            asks_above=self._asks_above,
+            inbound, trust, self._names, self._offered, self._rules
         )
 
     def headers(

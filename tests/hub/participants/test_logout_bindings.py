@@ -7,7 +7,7 @@ import pytest
 
 from eilogin.config import read
 from eilogin.errors import ConfigurationError
-from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE
+from eilogin.federation.local.profiles import DIGID_PROFILE, PROFILES, SAML_PROFILE
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.saml import bindings, messages, safe_xml
 
@@ -52,6 +52,14 @@ def test_check_reports_logout_options_that_contradict_digid(name, value):
     said = read(HubOptions, {}, {**SECRET, name: value})
     assert [found for found, _ in contradictions(said, HUB, DIGID_PROFILE)] == [name]
     assert list(contradictions(said, HUB, SAML_PROFILE)) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_hub_explains_each_option_that_a_profile_refuses(profile):
+    values = {name: object() for name in profile.refused_hub_options}
+    found = dict(contradictions(HubOptions.model_construct(**values), HUB, profile))
+    assert found.keys() == values.keys()
+    assert all(text.startswith("expected") for text in found.values())
 
 
 class TestALogout:

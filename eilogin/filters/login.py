@@ -48,6 +48,7 @@ from eilogin.config import (
 from eilogin.errors import NotFound
 from eilogin.federation.local.local_entity import PARTICIPANT
 from eilogin.filters.login_options import LoginOptions, digid_faults
+from eilogin.participant.access_control import AccessControl, ParticipantLoginService
 from eilogin.participant.digid_profile import (
     cancel_texts,
     error_texts,
@@ -56,7 +57,6 @@ from eilogin.participant.expiry.activity_reports import ActivityReports
 from eilogin.participant.expiry.expiry_warning import ExpiryWarning, tell_session
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import PostReplay
-from eilogin.participant.guard import Guard, ParticipantLoginService
 from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import cancelled_login
 from eilogin.participant.login.authn_requests import (
@@ -78,7 +78,7 @@ from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
 from eilogin.web.cache_headers import for_visitor
-from eilogin.web.limits.client_network import Whereabouts
+from eilogin.web.limits.client_network import ClientNetworkCheck
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
 from eilogin.web.pipeline.composition import require_inside
@@ -113,7 +113,7 @@ class LoginFilter(PipelinePart):
         self.app = app
         self._pages = pages
         self._rules: PathRules = options.protect
-        self._whereabouts = Whereabouts(options.bind_address)
+        self._client_network = ClientNetworkCheck(options.bind_address)
         self._authn_requests = AuthnRequestSender(
             pages, binding=options.request_binding, comparison=options.comparison
         )
@@ -121,7 +121,7 @@ class LoginFilter(PipelinePart):
         self._pending = PendingLogouts(
             pending_logouts.by_filter(app), pending_logouts.ending_here(inner_hub)
         )
-        self._silence = PassiveLogin(
+        self._passive_login = PassiveLogin(
             self._authn_requests, inner_hub, is_on=options.silent
         )
         self._login_required = LoginRequired(
@@ -131,11 +131,11 @@ class LoginFilter(PipelinePart):
             explains=options.explain_step_up,
         )
         self.activity = ActivityReports()
-        self._forms = PostReplay(pages, options.keep_post, self._whereabouts)
-        self._guard = Guard(
+        self._forms = PostReplay(pages, options.keep_post, self._client_network)
+        self._access_control = AccessControl(
             pages,
             self._rules,
-            passive_login=self._silence,
+            passive_login=self._passive_login,
             keep_alive=KeepAlive(
                 self._authn_requests,
                 self._rules,
@@ -180,14 +180,14 @@ class LoginFilter(PipelinePart):
             self._pages,
             self._rules,
             self._authn_requests,
-            self._silence,
+            self._passive_login,
             self._login_required,
         )
         acs = AssertionConsumer(
             self._pages,
             rules=self._rules,
             required=options.require_attributes,
-            whereabouts=self._whereabouts,
+            client_network=self._client_network,
             response_reader=ResponseReader(
                 second_opinion=options.second_opinion,
                 unsolicited=options.unsolicited,
@@ -197,7 +197,7 @@ class LoginFilter(PipelinePart):
             ),
             session_creator=SessionCreator(
                 self._forms,
-                self._whereabouts,
+                self._client_network,
                 subject=options.subject,
                 mismatch=options.name_id_mismatch,
                 sectors=options.sectors,
@@ -229,13 +229,13 @@ class LoginFilter(PipelinePart):
         self, visit: Visit, start_response: "StartResponse"
     ) -> Iterable[bytes]:
         visit.environ[env.LOGIN] = ParticipantLoginService(
-            self._guard, visit, self._failed
+            self._access_control, visit, self._failed
         )
         address = None
         try:
             address = visit.address
-            if self._whereabouts.is_on and address not in _FROM_ANYWHERE:
-                self._whereabouts.check(visit)
+            if self._client_network.is_on and address not in _FROM_ANYWHERE:
+                self._client_network.check(visit)
             if address is None:
                 answer = self._stand_before(visit)
                 address = visit.environ[env.ADDRESS]
@@ -265,7 +265,7 @@ class LoginFilter(PipelinePart):
         if self._has_nameless:
             visit.environ[env.NAMELESS] = True
         if visit.address in _LOGOUTS:
-            start_response = self._silence.pausing(start_response)
+            start_response = self._passive_login.pausing(start_response)
         return self.app(visit.environ, start_response)
 
     def _public_page(self, environ: "WSGIEnvironment") -> str:
@@ -279,11 +279,11 @@ class LoginFilter(PipelinePart):
             self._pass_on = cancelled_login.CancelledLoginNotice(
                 self._inner, self._cancelled, says_it_at
             )
-            self._stand_before = self._guard_of_digid
+            self._stand_before = self._stop_for_digid
         else:
             if own.hub_inside is not None:
                 self._pass_on = self._pass_on_to_hub
-            self._stand_before = self._guard.stop
+            self._stand_before = self._access_control.stop
         return self._stand_before(visit)
 
     def _pass_on_to_hub(
@@ -297,11 +297,11 @@ class LoginFilter(PipelinePart):
         )
         return self._inner(environ, start_response)
 
-    def _guard_of_digid(self, visit: Visit) -> Response | None:
+    def _stop_for_digid(self, visit: Visit) -> Response | None:
         led_back = None
         if cancelled_login.may_concern(visit):
             led_back = self._failed_logins.led_back(visit)
-        return led_back or self._guard.stop(visit)
+        return led_back or self._access_control.stop(visit)
 
     # --- our own addresses, beside those of a login -----------------------------------
 
@@ -324,7 +324,7 @@ class LoginFilter(PipelinePart):
     def _send_again(self, visit: Visit) -> Response:
         """Answer ``/eilogin/again`` with a kept form, and a button that sends it."""
         visit.allow_only("GET", "HEAD")
-        answer = self._guard.require(visit, LEVELS[0])
+        answer = self._access_control.require(visit, LEVELS[0])
         return answer or self._forms.show(visit)
 
 

@@ -4,7 +4,7 @@ The filters of a participant decide when to call this package. It and the hub im
 nothing of each other, only ``web``.
 
 * ``digid_profile``: the rules of ``profile = digid`` (DigiD 1 to 6 and 8).
-* ``guard``: lets a visitor pass to a page, or answers otherwise.
+* ``access_control``: decides whether a request may pass to the application.
 * ``inner_hub``: passes logouts to a hub inside the filters.
 * ``inner_hub_logouts``: notes logouts that such a hub has not delivered.
 * ``logout_hint``: a cookie with which a browser can log out at its hub.

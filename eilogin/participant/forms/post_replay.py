@@ -43,7 +43,7 @@ from eilogin.sessions import Login
 from eilogin.web.browser.browser_cookies import Cookie, names
 from eilogin.web.browser.per_tab_cookies import MOST_EXPIRED
 from eilogin.web.browser.random_handles import HANDLE, HANDLE_LENGTH, is_handle
-from eilogin.web.limits.client_network import Whereabouts, network_here, wider
+from eilogin.web.limits.client_network import ClientNetworkCheck, network_here, wider
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Headers, Pages
@@ -94,10 +94,12 @@ class PostReplay:
     forms could displace the visitor's.
     """
 
-    def __init__(self, pages: Pages, limit: int, whereabouts: Whereabouts) -> None:
+    def __init__(
+        self, pages: Pages, limit: int, client_network: ClientNetworkCheck
+    ) -> None:
         self._pages = pages
         self._limit = limit
-        self._whereabouts = whereabouts
+        self._client_network = client_network
 
     def owner_cookie(self, visit: Visit, login: Login, token: str) -> Headers:
         """Return the header that later names the visitor of a session."""
@@ -105,7 +107,7 @@ class PostReplay:
             return []
         longest = visit.sessions.max_session
         age = min(login.ends - clock.now(), longest) + LIFETIME
-        network = self._whereabouts.required(visit)
+        network = self._client_network.required(visit)
         until = clock.now() + age
         note = self._forms(visit).note_for(login.who, token, until, network)
         return [_WHOSE.set(note, max_age=int(age))]
@@ -182,12 +184,12 @@ class PostReplay:
         """
         login = visit.session or visit.session_beyond_idle()
         if login is not None:
-            here = self._whereabouts.of_this_network(visit, login)
+            here = self._client_network.of_this_network(visit, login)
             return None if here is None else self._forms(visit).tag_of(here.who)
         token, note = visit.token, _WHOSE.read(visit.cookie_header)
         if token is None or note is None:
             return None
-        network = self._whereabouts.required(visit)
+        network = self._client_network.required(visit)
         return self._forms(visit).tag_in(note, token, network)
 
     def _ask(

@@ -42,7 +42,7 @@ from eilogin.participant.response.session_creation import (
 from eilogin.participant.session_end import end_here
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
-from eilogin.web.limits.client_network import Whereabouts
+from eilogin.web.limits.client_network import ClientNetworkCheck
 from eilogin.web.pages.page_frame import name_of
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
@@ -59,7 +59,7 @@ class AssertionConsumer:
         *,
         rules: PathRules,
         required: Sequence[str],
-        whereabouts: Whereabouts,
+        client_network: ClientNetworkCheck,
         response_reader: ResponseReader,
         session_creator: SessionCreator,
         failed_logins: FailedLogins,
@@ -69,7 +69,7 @@ class AssertionConsumer:
         self._pages = pages
         self._rules = rules
         self._required = required
-        self._whereabouts = whereabouts
+        self._client_network = client_network
         self._response_reader = response_reader
         self._session_creator = session_creator
         self._failed_logins = failed_logins
@@ -106,7 +106,7 @@ class AssertionConsumer:
         if visit.method == "POST" and error.handle:
             # Lax cookies come only with a GET.
             return redirect_as_lost(visit.trust, error.handle)
-        login = self._whereabouts.of_this_network(visit, visit.session)
+        login = self._client_network.of_this_network(visit, visit.session)
         way = login_restart.begin(visit, error, login)
         if way is not None:
             return way

@@ -29,7 +29,7 @@ from eilogin.saml.message_checks import SKEW
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import authentication_proofs
 from eilogin.web.limits import login_loops
-from eilogin.web.limits.client_network import Whereabouts
+from eilogin.web.limits.client_network import ClientNetworkCheck
 from eilogin.web.visit import Visit
 
 
@@ -43,7 +43,7 @@ class SessionCreator:
     def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         forms: PostReplay,
-        whereabouts: Whereabouts,
+        client_network: ClientNetworkCheck,
         *,
         subject: Sequence[str],
         mismatch: Mismatch = "refuse",
@@ -51,7 +51,7 @@ class SessionCreator:
         quiet: float,
     ) -> None:
         self._forms = forms
-        self._whereabouts = whereabouts
+        self._client_network = client_network
         self._subject = subject
         self._formats = NameIDFormatCheck(mismatch)
         self._sectors = sectors
@@ -63,7 +63,7 @@ class SessionCreator:
         The visitor does not mean to replace that. A hub can delay its Response, and so
         choose when they become somebody else.
         """
-        current = self._whereabouts.of_this_network(visit, visit.session)
+        current = self._client_network.of_this_network(visit, visit.session)
         return (
             current is not None
             and current.who.issuer != pending.hub
@@ -87,7 +87,7 @@ class SessionCreator:
         """
         sessions, own = visit.sessions, visit.trust.own
         new = self._new_login(visit, pending, assertion)
-        current = self._whereabouts.of_this_network(visit, visit.session)
+        current = self._client_network.of_this_network(visit, visit.session)
         idle = None if current else self._idle_of(visit, new)
         new = replace(
             new,
@@ -130,7 +130,7 @@ class SessionCreator:
         return redirect_to_target(visit, without_mark(visit, pending.target), headers)
 
     def _idle_of(self, visit: Visit, new: Login) -> Login | None:
-        idle = self._whereabouts.of_this_network(visit, visit.session_beyond_idle())
+        idle = self._client_network.of_this_network(visit, visit.session_beyond_idle())
         return None if idle is None or idle.who != new.who else idle
 
     def _new_login(
@@ -146,7 +146,7 @@ class SessionCreator:
             new,
             subject=for_application(trust, new.who, self._subject),
             also=also_of(assertion, new.who),
-            address=self._whereabouts.mark(visit),
+            address=self._client_network.mark(visit),
         )
 
     def _login_headers(

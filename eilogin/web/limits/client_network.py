@@ -33,13 +33,13 @@ _REMEMBERED = 10_000
 _log = logging.getLogger("eilogin")
 
 
-class Whereabouts:
+class ClientNetworkCheck:
     """Compares the network of a request with the network of its login."""
 
     def __init__(self, mode: BindAddress) -> None:
         self.is_on = mode != "off"
         self._enforces = mode == "enforce"
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._marks: dict[str, str] = {}
 
     def mark(self, visit: Visit) -> str:
@@ -58,7 +58,7 @@ class Whereabouts:
         if self._enforces:
             visit.set_session(None)
         if login.address or self._enforces:
-            self._tell(visit, login)
+            self._report(visit, login)
 
     def of_this_network(self, visit: Visit, login: Login | None) -> Login | None:
         """The login, or None if :meth:`check` would remove it.
@@ -87,7 +87,7 @@ class Whereabouts:
             self._marks[network] = mark
         return mark
 
-    def _tell(self, visit: Visit, login: Login) -> None:
+    def _report(self, visit: Visit, login: Login) -> None:
         name = hashlib.sha256(f"{login.key}\0{self._mark(visit)}".encode())
         if not self._is_first(visit, login, f"elsewhere:{name.hexdigest()}"):
             return
@@ -108,10 +108,10 @@ class Whereabouts:
         )
 
     def _is_first(self, visit: Visit, login: Login, name: str) -> bool:
-        if name in self._told:
+        if name in self._logged:
             return False
-        _make_room(self._told)
-        self._told.add(name)
+        _make_room(self._logged)
+        self._logged.add(name)
         try:
             return visit.values.add(name, "", login.ends, durable=False)
         except StoreUnavailable:
@@ -145,6 +145,6 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, bits), strict=False))
 
 
-def _make_room(known: set[str] | dict[str, str]) -> None:
-    if len(known) >= _REMEMBERED:
-        known.clear()
+def _make_room(remembered: set[str] | dict[str, str]) -> None:
+    if len(remembered) >= _REMEMBERED:
+        remembered.clear()

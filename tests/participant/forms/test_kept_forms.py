@@ -22,7 +22,7 @@ from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
 from eilogin.web.browser.random_handles import is_handle
 from eilogin.web.browser.sealing import as_text
-from eilogin.web.limits.client_network import Whereabouts
+from eilogin.web.limits.client_network import ClientNetworkCheck
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.visit import Visit
 
@@ -268,5 +268,6 @@ def test_without_a_login_nothing_is_shown_whoever_asks(federation):
     asked[env.SESSIONS] = federation.apps["uwv.test"].sessions
     asked[env.TRUST] = federation.trusts["uwv.test"]
     assert (
-        PostReplay(Pages(), 1, Whereabouts("off")).show(Visit(asked)).status_int == 410
+        PostReplay(Pages(), 1, ClientNetworkCheck("off")).show(Visit(asked)).status_int
+        == 410
     )

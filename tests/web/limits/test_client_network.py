@@ -8,7 +8,7 @@ import pytest
 from eilogin.errors import StoreUnavailable
 from eilogin.web import environ as env
 from eilogin.web.limits import client_network
-from eilogin.web.limits.client_network import Whereabouts, network_of
+from eilogin.web.limits.client_network import ClientNetworkCheck, network_of
 from eilogin.web.visit import Visit
 
 
@@ -40,16 +40,16 @@ def request_of(federation):
 
 
 def test_a_mark_says_nothing_of_the_address(request_of):
-    here = Whereabouts("warn")
+    here = ClientNetworkCheck("warn")
     mark = here.mark(Visit(request_of("192.0.2.7")))
     assert mark == here.mark(Visit(request_of("192.0.2.7")))
     assert mark != here.mark(Visit(request_of("192.0.2.8")))
     assert re.fullmatch("[0-9a-f]{16}", mark), "no part of it"
-    assert Whereabouts("off").mark(Visit(request_of("192.0.2.7"))) == ""
+    assert ClientNetworkCheck("off").mark(Visit(request_of("192.0.2.7"))) == ""
 
 
 def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
-    here = Whereabouts("warn")
+    here = ClientNetworkCheck("warn")
     mark = here.mark(Visit(request_of("2001:db8::1")))
     assert mark == here.mark(Visit(request_of("2001:db8::2")))
     assert mark != here.mark(Visit(request_of("2001:db8:0:1::1")))
@@ -57,14 +57,14 @@ def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
 
 def test_memory_for_client_networks_is_limited(request_of, monkeypatch):
     monkeypatch.setattr(client_network, "_REMEMBERED", 3)
-    here = Whereabouts("warn")
+    here = ClientNetworkCheck("warn")
     marks = [here.mark(Visit(request_of(f"192.0.2.{n}"))) for n in range(9)]
     assert len(set(marks)) == 9
     assert here.mark(Visit(request_of("192.0.2.0"))) == marks[0]
 
 
 def test_a_server_without_addresses_is_told_of_once(request_of, caplog):
-    here = Whereabouts("enforce")
+    here = ClientNetworkCheck("enforce")
     with caplog.at_level(logging.WARNING, "eilogin"):
         assert here.mark(Visit(request_of(""))) == here.mark(Visit(request_of("")))
     assert caplog.text.count("eilogin cannot compare it") == 1
@@ -92,14 +92,14 @@ class TestASessionOfWhichNoNetworkIsKnown:
 
     def test_is_left_alone_where_it_is_but_told(self, request_with, events):
         environ = request_with()
-        Whereabouts("warn").check(Visit(environ))
+        ClientNetworkCheck("warn").check(Visit(environ))
         assert environ[env.SESSION] is not None
         assert not events("address-changed")
 
     def test_is_taken_out_where_it_is_enforced(self, request_with, events):
         environ = request_with()
         login = environ[env.SESSION]
-        here = Whereabouts("enforce")
+        here = ClientNetworkCheck("enforce")
         assert here.of_this_network(Visit(environ), login) is None
         here.check(Visit(environ))
         assert environ[env.SESSION] is None
@@ -116,7 +116,7 @@ class TestASessionOfWhichNoNetworkIsKnown:
             raise StoreUnavailable("down")
 
         monkeypatch.setattr(type(environ[env.SESSIONS].store), "add", down)
-        here = Whereabouts("enforce")
+        here = ClientNetworkCheck("enforce")
         for _ in range(2):
             here.check(Visit(dict(environ)))
         assert len(events("address-changed")) == 1

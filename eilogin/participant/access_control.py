@@ -1,4 +1,4 @@
-"""Decide whether a visitor may pass to a page, by its rule, and answer otherwise."""
+"""Decide whether a request may pass to the application, by the rule of its path."""
 
 from collections.abc import Callable
 
@@ -26,14 +26,14 @@ from eilogin.web.visit import Visit
 ErrorPage = Callable[[Visit, Exception], Response]
 
 
-class Guard:
-    """Stands before the pages of one participant.
+class AccessControl:
+    """Answers a request that may not pass to the pages of one participant.
 
-    ``refuses_when_down``: without the store, refuse ``optional`` pages to a browser
-    with a session cookie too.
+    ``refuses_when_down``: if the store fails, also refuse ``optional`` pages to a
+    browser with a session cookie.
     """
 
-    def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
+    def __init__(  # noqa: PLR0913 - one part for each decision
         self,
         pages: Pages,
         rules: PathRules,
@@ -55,10 +55,10 @@ class Guard:
         self._refuses_when_down = refuses_when_down
 
     def stop(self, visit: Visit) -> Response | None:
-        """Return the answer instead of a page, or None if the visitor may pass.
+        """Return eilogin's answer, or None if the request may pass.
 
-        Without access to the application's own logout, also None: the address is then
-        :data:`eilogin.web.environ.APP_LOGOUT`.
+        For the application's own logout without access, set the address
+        :data:`eilogin.web.environ.APP_LOGOUT` and return None.
         """
         rule = self._rules.rule_of(visit)
         login, environ = visit.session_or_none, visit.environ
@@ -68,7 +68,7 @@ class Guard:
             and environ["REQUEST_METHOD"] == "GET"
             and env.SESSION_FAULT not in environ
         ):
-            # Most requests end here; the longer way has the same result.
+            # A short cut for most requests: _stop_by returns the same.
             return self._keep_alive.seen(visit, login)
         return self._stop_by(rule, visit, login)
 
@@ -80,22 +80,25 @@ class Guard:
             visit.environ[env.OFF] = True
             return None
         if rule.need == OPTIONAL:
-            return self._greet(visit)
-        if self._has_to_leave(visit, login, rule):
+            return self._stop_optional(visit)
+        if self._is_logout_without_access(visit, login, rule):
             visit.environ[env.ADDRESS] = env.APP_LOGOUT
             return None
         if rule.has_limits:
-            refusal = self._limit(visit, rule)
+            refusal = self._stop_by_limit(visit, rule)
             if refusal is not None:
                 return refusal
         if visit.method == "POST":
-            return self._guard_form(visit, rule.need)
+            return self._check_form(visit, rule.need)
         return self.require(visit, rule.need)
 
-    def _has_to_leave(self, visit: Visit, login: Login | None, rule: PathRule) -> bool:
-        """Return whether a visitor without access is at the application's own logout.
+    def _is_logout_without_access(
+        self, visit: Visit, login: Login | None, rule: PathRule
+    ) -> bool:
+        """Return whether a visitor without access opens the application's own logout.
 
-        Nobody has to log in to log out. False without the store: they may be signed in.
+        Such a visitor must not have to log in first. If the store fails, return False,
+        because the visitor may be signed in.
         """
         return (
             not visit.has_session_fault
@@ -103,14 +106,13 @@ class Guard:
             and not attribute_access.is_open_to(visit, login, rule)
         )
 
-    def _greet(self, visit: Visit) -> Response | None:
-        # A browser whose session cannot be read may not be anonymous.
-        reads = self._refuses_when_down
-        login = visit.session if reads else visit.session_or_none
+    def _stop_optional(self, visit: Visit) -> Response | None:
+        # If the session cannot be read, visit.session raises the reason.
+        login = visit.session if self._refuses_when_down else visit.session_or_none
         answer = self._passive_login.begin(visit) if self._passive_login.is_on else None
         return answer if login is None else self._keep_alive.seen(visit, login)
 
-    def _limit(self, visit: Visit, rule: PathRule) -> Response | None:
+    def _stop_by_limit(self, visit: Visit, rule: PathRule) -> Response | None:
         login = visit.session
         if path_limits.needs_proof(visit, login, rule) or (
             login is None and path_limits.wants_proof_at_login(visit, rule)
@@ -120,19 +122,19 @@ class Guard:
         unmet = attribute_access.unmet(login, rule)
         if login is None or not unmet:
             return None
-        # The hub may send more attributes by now.
-        again = self._keep_alive.seen(visit, login)
-        return again or attribute_access.refuse(visit, self._pages, login, unmet)
+        # A keep-alive may bring attributes that the hub has added since the login.
+        redirect = self._keep_alive.seen(visit, login)
+        return redirect or attribute_access.refuse(visit, self._pages, login, unmet)
 
-    def _guard_form(self, visit: Visit, level: str) -> Response | None:
-        again = handle_in(visit)
+    def _check_form(self, visit: Visit, level: str) -> Response | None:
+        handle = handle_in(visit)
         answer = self.require(visit, level)
         if answer is not None:
-            return self._forms.keep(visit, level, again, answer)
-        if again is None:
+            return self._forms.keep(visit, level, handle, answer)
+        if handle is None:
             return None
-        # The stored form may need more than its handle did.
-        return self._forms.send(visit, again) or self.stop(visit)
+        # The stored form may be for a path with a stricter rule.
+        return self._forms.send(visit, handle) or self.stop(visit)
 
     def require(
         self,
@@ -142,7 +144,7 @@ class Guard:
         force: bool = False,
         passive: bool = False,
     ) -> Response | None:
-        """See ``LoginService``; raise EiloginError if the session cannot be read."""
+        """See ``LoginService``. Raise EiloginError if the session cannot be read."""
         login = visit.session
         force = force or visit.needs_fresh_proof
         if login is not None and not force and reaches(login.level, level):
@@ -155,29 +157,31 @@ class Guard:
 class ParticipantLoginService:
     """``environ['eilogin.login']``: see :class:`eilogin.web.environ.LoginService`."""
 
-    __slots__ = ("_guard", "_refused", "_visit")
+    __slots__ = ("_access_control", "_refused", "_visit")
 
-    def __init__(self, guard: Guard, visit: Visit, refused: ErrorPage) -> None:
-        self._guard = guard
+    def __init__(
+        self, access_control: AccessControl, visit: Visit, refused: ErrorPage
+    ) -> None:
+        self._access_control = access_control
         self._visit = visit
         self._refused = refused
 
     @property
     def login(self) -> Login | None:
-        """The visitor's login; None also while it cannot be read."""
+        """The visitor's login, or None, also if it cannot be read."""
         return self._visit.session_or_none
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """Return None or an answer or error page; ValueError for an unknown level."""
+        """Return None, an answer or an error page; ValueError for an unknown level."""
         if level not in LEVELS:
             hint = did_you_mean(str(level).lower(), LEVELS)
             expected = ", ".join(map(repr, LEVELS))
             raise ValueError(f"found the level {level!r}; expected {expected}{hint}")
-        ask = self._guard.require
+        require = self._access_control.require
         try:
-            return ask(self._visit, level, force=force, passive=passive)
+            return require(self._visit, level, force=force, passive=passive)
         except EiloginError as error:
             return self._refused(self._visit, error)
 

@@ -45,7 +45,10 @@ class Numbers:
         body, content_type = self._meters.exposition(
             visit.environ.get("HTTP_ACCEPT", ""),
             undelivered,
-            {(one.peer, one.name): one.ends for one in (*trust.endings, *endings())},
+            {
+                (ending.peer, ending.name): ending.ends
+                for ending in (*trust.endings, *endings())
+            },
             {} if trust.watch is None else trust.watch.numbers(),
         )
         headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
@@ -55,11 +58,11 @@ class Numbers:
 
     def _brings_token(self, visit: Visit) -> bool:
         """Compare the token in constant time."""
-        scheme, _, said = visit.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        scheme, _, token = visit.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return (
             self._token is not None
             and scheme.lower() == "bearer"
             and hmac.compare_digest(
-                said.strip().encode("latin-1"), self._token.get_secret_value()
+                token.strip().encode("latin-1"), self._token.get_secret_value()
             )
         )

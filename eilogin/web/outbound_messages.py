@@ -81,16 +81,16 @@ def binding_missing(
     entity_id: str,
     what: str,
     wanted: Sequence[str],
-    found: Sequence[Endpoint],
+    endpoints: Sequence[Endpoint],
 ) -> BindingMissing:
     """The error for a peer that has none of the ``wanted`` bindings.
 
-    ``what`` is the message, such as ``a LogoutResponse``; ``found`` are its endpoints.
+    ``what`` is the message, such as ``a LogoutResponse``.
     """
     return BindingMissing(
         f"{entity_id!r} accepts {what} by none of "
         f"{', '.join(map(short, wanted))}; its metadata has: "
-        f"{bindings_of(found)}; {trust.whom_to_ask(entity_id)}"
+        f"{bindings_of(endpoints)}; {trust.whom_to_ask(entity_id)}"
     )
 
 

@@ -39,11 +39,11 @@ def pair_of(text: str) -> tuple[str, str]:
 
 def attributes_of(text: str) -> Mapping[str, str]:
     """The attributes of a cookie; of equal names, the last one counts."""
-    found = {}
+    attributes = {}
     for part in text.split(";"):
         name, value = pair_of(part)
-        found[name.lower()] = value
-    return found
+        attributes[name.lower()] = value
+    return attributes
 
 
 def path_of(visit: Visit) -> str:

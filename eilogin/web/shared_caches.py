@@ -64,18 +64,18 @@ def for_one_visitor(headers: Headers, otherwise: str) -> list[tuple[str, str]]:
 
     ``otherwise`` is the Cache-Control of a response without cache headers, or "".
     """
-    told = [(name.lower(), text) for name, text in headers]
-    expires = [text for name, text in told if name == _EXPIRES]
-    fresh = min(map(_seconds_until, expires), default=0)
-    kept = [
+    lowered = [(name.lower(), text) for name, text in headers]
+    expires = [text for name, text in lowered if name == _EXPIRES]
+    max_age = min(map(_seconds_until, expires), default=0)
+    narrowed = [
         (header[0], _closing(name) or header[1])
-        for header, (name, _) in zip(headers, told, strict=True)
-        if name != _CONTROL and not (name == _EXPIRES and fresh)
+        for header, (name, _) in zip(headers, lowered, strict=True)
+        if name != _CONTROL and not (name == _EXPIRES and max_age)
     ]
-    value = _control_of(told, fresh, otherwise)
+    value = _control_of(lowered, max_age, otherwise)
     if value:
-        kept.append(("Cache-Control", value))
-    return varying(kept)
+        narrowed.append(("Cache-Control", value))
+    return varying(narrowed)
 
 
 def varying(headers: Headers) -> list[tuple[str, str]]:
@@ -114,40 +114,40 @@ def _closing(name: str) -> str | None:
     return "no-store" if name.endswith(_TARGETED) else _TO_SHARED.get(name)
 
 
-def _control_of(told: Headers, fresh: int, otherwise: str) -> str:
-    said = ",".join(text for name, text in told if name == _CONTROL)
-    if not said:
-        return _without_control(told, fresh) or otherwise
-    return _narrowed(said, fresh) if len(said) <= _LONGEST else "no-store"
+def _control_of(lowered: Headers, max_age: int, otherwise: str) -> str:
+    control = ",".join(text for name, text in lowered if name == _CONTROL)
+    if not control:
+        return _without_control(lowered, max_age) or otherwise
+    return _narrowed(control, max_age) if len(control) <= _LONGEST else "no-store"
 
 
 @lru_cache(_REMEMBERED)
-def _narrowed(said: str, fresh: int) -> str:
+def _narrowed(control: str, max_age: int) -> str:
     """Narrow a Cache-Control to the browser; cached, an application uses few."""
-    if _DIRECTIVE.sub("", said).strip(" \t,"):
+    if _DIRECTIVE.sub("", control).strip(" \t,"):
         # Each cache would read it differently.
         return "no-store"
-    found = [
+    directives = [
         (match[1].lower(), match[0])
-        for match in _DIRECTIVE.finditer(said)
+        for match in _DIRECTIVE.finditer(control)
         if match[1].lower() not in _OPENING
     ]
-    words = [text for _, text in found]
-    if "no-store" in map(str.lower, words):
-        return ", ".join(words)
-    if fresh and "max-age" not in dict(found):
-        words.append(f"max-age={fresh}")
+    texts = [text for _, text in directives]
+    if "no-store" in map(str.lower, texts):
+        return ", ".join(texts)
+    if max_age and "max-age" not in dict(directives):
+        texts.append(f"max-age={max_age}")
     # First: some caches follow the first word that they know.
-    return ", ".join(["private", *words])
+    return ", ".join(["private", *texts])
 
 
-def _without_control(told: Headers, fresh: int) -> str:
+def _without_control(lowered: Headers, max_age: int) -> str:
     """Return Expires and Pragma as Cache-Control, which overrides both."""
-    if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in told):
+    if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in lowered):
         return "private, no-cache"
-    if fresh:
-        return f"private, max-age={fresh}"
-    return "private" if any(name in (_PRAGMA, _EXPIRES) for name, _ in told) else ""
+    if max_age:
+        return f"private, max-age={max_age}"
+    return "private" if any(name in (_PRAGMA, _EXPIRES) for name, _ in lowered) else ""
 
 
 def _seconds_until(expires: str) -> int:

@@ -30,8 +30,8 @@ def this_page(visit: Visit, public_url: str) -> str:
 
 def whole_target(visit: Visit, public_url: str) -> str:
     """The same, of any length."""
-    seen = visit.visible
-    below = visit.path_info if seen is None else seen.below
+    visible = visit.visible
+    below = visit.path_info if visible is None else visible.below
     path = urlsplit(public_url).path + _quoted(below, _PATH_SAFE)
     query = _quoted(visit.query_string, _QUERY_SAFE)
     return f"{path}?{query}" if query else path

@@ -48,10 +48,10 @@ class Visit:
     def trust(self) -> Trust:
         """Our own entity, and the other members of the federation."""
         try:
-            found: Trust = self.environ[env.TRUST]
+            trust: Trust = self.environ[env.TRUST]
         except KeyError:
             raise env.missing(env.TRUST) from None
-        return found
+        return trust
 
     @property
     def trust_or_none(self) -> Trust | None:
@@ -62,10 +62,10 @@ class Visit:
     def address(self) -> str | None:
         """The name of the requested address of eilogin, such as ``acs``, or None."""
         try:
-            found: str | None = self.environ[env.ADDRESS]
+            address: str | None = self.environ[env.ADDRESS]
         except KeyError:
             raise env.missing(env.ADDRESS) from None
-        return found
+        return address
 
     @property
     def address_or_none(self) -> str | None:
@@ -93,10 +93,10 @@ class Visit:
     def sessions(self) -> Sessions:
         """The logins of this party."""
         try:
-            found: Sessions = self.environ[env.SESSIONS]
+            sessions: Sessions = self.environ[env.SESSIONS]
         except KeyError:
             raise env.missing(env.SESSIONS) from None
-        return found
+        return sessions
 
     @property
     def values(self) -> Values:
@@ -107,10 +107,10 @@ class Visit:
     def cookie(self) -> Cookie:
         """The cookie that carries this party's session."""
         try:
-            found: Cookie = self.environ[env.COOKIE]
+            cookie: Cookie = self.environ[env.COOKIE]
         except KeyError:
             raise env.missing(env.COOKIE) from None
-        return found
+        return cookie
 
     @property
     def token(self) -> str | None:
@@ -133,10 +133,10 @@ class Visit:
     def session_or_none(self) -> Login | None:
         """The same without an error: None too if eilogin cannot tell."""
         try:
-            found: Login | None = self.environ[env.SESSION]
+            login: Login | None = self.environ[env.SESSION]
         except KeyError:
             raise env.missing(env.SESSION) from None
-        return found
+        return login
 
     @property
     def session_checked(self) -> Login | None:
@@ -144,10 +144,10 @@ class Visit:
 
         Raises PipelineOrder if it has not, because several sites may share a store.
         """
-        found = self.session_or_none
+        login = self.session_or_none
         if env.ADDRESS not in self.environ:
             raise env.missing(env.ADDRESS)
-        return found
+        return login
 
     @property
     def has_session_fault(self) -> bool:
@@ -187,32 +187,32 @@ class Visit:
     @property
     def method(self) -> str:
         """The HTTP method."""
-        found: str = self.environ["REQUEST_METHOD"]
-        return found
+        method: str = self.environ["REQUEST_METHOD"]
+        return method
 
     @property
     def query_string(self) -> str:
         """The query as it came, without the question mark; "" without any."""
-        found: str = self.environ.get("QUERY_STRING", "")
-        return found
+        query: str = self.environ.get("QUERY_STRING", "")
+        return query
 
     @property
     def cookie_header(self) -> str:
         """The Cookie header, or ""."""
-        found: str = self.environ.get("HTTP_COOKIE", "")
-        return found
+        header: str = self.environ.get("HTTP_COOKIE", "")
+        return header
 
     @property
     def script_name(self) -> str:
         """The path at which the server mounts this application; "" at the root."""
-        found: str = self.environ.get("SCRIPT_NAME", "")
-        return found
+        path: str = self.environ.get("SCRIPT_NAME", "")
+        return path
 
     @property
     def path_info(self) -> str:
         """The path below that."""
-        found: str = self.environ.get("PATH_INFO", "")
-        return found
+        path: str = self.environ.get("PATH_INFO", "")
+        return path
 
     def allow_only(self, *methods: str) -> None:
         """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
@@ -221,8 +221,10 @@ class Visit:
         """
         method = self.method
         if method not in methods:
-            taken = ", ".join(methods)
-            raise MethodNotAllowed(f"found {method[:20]!r}; expected {taken}", methods)
+            allowed = ", ".join(methods)
+            raise MethodNotAllowed(
+                f"found {method[:20]!r}; expected {allowed}", methods
+            )
 
     @property
     def is_navigation(self) -> bool:

@@ -51,16 +51,16 @@ class LogoutSlots:
         else:
             whose, at_least = network_here(visit), 1
         try:
-            same = _WAITING.one(message, _WITH_THE_SAME) if message else nullcontext()
+            same = _WAITING.hold(message, _WITH_THE_SAME) if message else nullcontext()
             # A request that waits for another one holds a thread too.
-            place = _WAITING.one(
+            place = _WAITING.hold(
                 "", self._at_once, whose, at_least=at_least, patience=_PATIENCE
             )
             with same, place:
                 yield
         except Full as full:
             raise Busy(
-                f"logouts that wait for participants: {full.taken}, so no slot is"
+                f"logouts that wait for participants: {full.in_use}, so no slot is"
                 " free (one network, or the server of one member, gets half of"
                 " the slots). Check for a participant that answers slowly"
                 " (logouts_at_once, logout_timeout), or a message that is sent"

@@ -152,12 +152,12 @@ def _place(visit: Visit, hub: str, most: int) -> Iterator[None]:
     The hub cannot see the client network, so no network gets all slots here.
     """
     try:
-        with _AT_HUBS.one(hub, most, network_here(visit), patience=_PATIENCE):
+        with _AT_HUBS.hold(hub, most, network_here(visit), patience=_PATIENCE):
             yield
     except Full as full:
         raise PeerBusy(
-            f"logout: {full.taken} LogoutRequests to {hub!r} wait at this moment, "
-            f"{full.of_one} of them from one client network; eilogin sends no "
+            f"logout: {full.in_use} LogoutRequests to {hub!r} wait at this moment, "
+            f"{full.of_client} of them from one client network; eilogin sends no "
             "more. Does the hub answer slowly (logouts_at_once, logout_timeout)?"
         ) from None
 

@@ -142,12 +142,12 @@ class ArtifactResolver:
         holder = self._fruitless.holder(visit)
         patience = 0.0 if holder == _OF_THOSE else _PATIENCE
         try:
-            with _AT_HUBS.one(hub, self._most, holder, patience=patience):
+            with _AT_HUBS.hold(hub, self._most, holder, patience=patience):
                 yield
         except Full as full:
             raise PeerBusy(
-                f"artifact: {hub!r} is resolving {full.taken} artifacts at this "
-                f"moment, {full.of_one} of them from one client network; eilogin "
+                f"artifact: {hub!r} is resolving {full.in_use} artifacts at this "
+                f"moment, {full.of_client} of them from one client network; eilogin "
                 "sends no more. Does the hub answer slowly, or does somebody "
                 "forge artifacts?"
             ) from None

@@ -71,42 +71,44 @@ class Cookie:
 
         None too for two different values: one of them is forged.
         """
-        wanted = self._start
-        start = header.find(wanted)
+        pair_start = self._start
+        start = header.find(pair_start)
         if start == -1:
             return None
-        behind = start + self._length
+        value_start = start + self._length
         is_plain = start == 0 or header[start - 2 : start] == "; "
-        if is_plain and header.find(wanted, behind) == -1:
+        if is_plain and header.find(pair_start, value_start) == -1:
             # Browsers write it once, at the start of a pair.
-            end = header.find(";", behind)
-            value = header[behind:] if end == -1 else header[behind:end]
+            end = header.find(";", value_start)
+            value = header[value_start:] if end == -1 else header[value_start:end]
             return value.strip(_BLANKS) or None
         return self._read_of_many(header)
 
     def _read_of_many(self, header: str) -> str | None:
         position = 0
-        found = None
+        first_value = None
         while (start := header.find(self._start, position)) != -1:
             end = header.find(";", start)
             end = len(header) if end == -1 else end
             if _begins_a_pair(header, position, start):
                 value = header[start + self._length : end].strip(_BLANKS)
-                if found is not None and value != found:
+                if first_value is not None and value != first_value:
                     return None
-                found = value
+                first_value = value
             # Ours or a part of another value: the next pair begins after the semicolon.
             position = end
-        return found or None
+        return first_value or None
 
     def left_out_of(self, header: str) -> str:
         """Return a Cookie header without this cookie, and otherwise unchanged."""
         if self._start not in header:
             return header
         pairs = header.split(";")
-        kept = [p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)]
-        text = ";".join(kept)
-        return text if kept[:1] == pairs[:1] else text.lstrip(_BLANKS)
+        other_pairs = [
+            p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)
+        ]
+        text = ";".join(other_pairs)
+        return text if other_pairs[:1] == pairs[:1] else text.lstrip(_BLANKS)
 
     def set(self, value: str, *, max_age: int | None = None) -> tuple[str, str]:
         """The header that sets this cookie.
@@ -134,12 +136,12 @@ def names(header: str, prefix: str) -> list[str]:
 
     Without ``__Host-``, each once, in the order of the header.
     """
-    wanted = _PREFIX + prefix
-    found = (pair.partition("=")[0].strip(_BLANKS) for pair in header.split(";"))
+    name_start = _PREFIX + prefix
+    cookie_names = (pair.partition("=")[0].strip(_BLANKS) for pair in header.split(";"))
     return list(
         dict.fromkeys(
             name.removeprefix(_PREFIX)
-            for name in found
-            if name.startswith(wanted) and _NAME.fullmatch(name, len(_PREFIX))
+            for name in cookie_names
+            if name.startswith(name_start) and _NAME.fullmatch(name, len(_PREFIX))
         )
     )

@@ -22,7 +22,7 @@ def make_room(
     included. Values of the others have at most ``room`` characters together.
     """
     newest_first = sorted(names(header, prefix), reverse=True)
-    for others, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):
+    for count, name in enumerate(newest_first[: most + MOST_EXPIRED], 1):
         room -= len(Cookie(name).read(header) or "")
-        if others >= most or room < 0:
+        if count >= most or room < 0:
             yield Cookie(name).expire()

@@ -28,8 +28,8 @@ _match = re.compile(f"{HANDLE}[{_SILENT}{_SECOND}]?").fullmatch
 
 def new_handle(*, is_silent: bool = False, is_second: bool = False) -> str:
     """A new unique handle of this moment."""
-    end = _SILENT if is_silent else _SECOND if is_second else ""
-    return _handle(clock.now(), secrets.token_bytes(16)) + end
+    suffix = _SILENT if is_silent else _SECOND if is_second else ""
+    return _handle(clock.now(), secrets.token_bytes(16)) + suffix
 
 
 def handle_of(text: str, instant: float) -> str:

@@ -120,6 +120,6 @@ def _derived(material: bytes, salt: bytes, info: bytes, size: int) -> bytes:
     return HKDF(SHA256(), size, salt, info).derive(material)
 
 
-def _joined(words: Iterable[str]) -> bytes:
-    parts = [word.encode() for word in words]
-    return b"".join(len(part).to_bytes(8) + part for part in parts)
+def _joined(texts: Iterable[str]) -> bytes:
+    encoded = [text.encode() for text in texts]
+    return b"".join(len(octets).to_bytes(8) + octets for octets in encoded)

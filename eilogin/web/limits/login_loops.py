@@ -26,9 +26,9 @@ PERIOD = 60.0
 QUICK_PERIOD = 10.0
 
 _OURS = "eilogin"
-_ROUNDS = Cookie("eilogin-rounds")
+_LOGINS = Cookie("eilogin-rounds")
 # Eight digits of a path's hash, and a time in whole seconds.
-_ROUND = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
+_LOGIN = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
 _REMEMBERED = 10
 #: Characters of a path.
 _SHOWN = 80
@@ -55,21 +55,21 @@ _HINTS = {
 def note(visit: Visit, target: str) -> tuple[str, str]:
     """The header that counts one more login that led to ``target``."""
     now = clock.now()
-    latest = [(page, at) for page, at in _rounds(visit) if now - at < PERIOD]
+    latest = [(page, at) for page, at in _logins(visit) if now - at < PERIOD]
     latest = [*latest, (_page(target), now)][-_REMEMBERED:]
     text = ".".join(f"{page}{int(at):08x}" for page, at in latest)
-    return _ROUNDS.set(text, max_age=int(PERIOD))
+    return _LOGINS.set(text, max_age=int(PERIOD))
 
 
 def forget() -> tuple[str, str]:
     """The header that resets the count."""
-    return _ROUNDS.expire()
+    return _LOGINS.expire()
 
 
 def require_end(visit: Visit, target: str, *, period: float = PERIOD) -> None:
     """Raise :class:`eilogin.errors.LoginLoops` after too many logins for one page."""
     page, now = _page(target), clock.now()
-    ages = [now - at for known, at in _rounds(visit) if known == page]
+    ages = [now - at for login_page, at in _logins(visit) if login_page == page]
     # A future time comes from another server's clock, or is invented.
     count = sum(abs(age) < period for age in ages)
     if count < MOST:
@@ -89,10 +89,10 @@ def takes_cookies(visit: Visit) -> bool:
     return bool(_names(visit))
 
 
-def _rounds(visit: Visit) -> list[tuple[str, float]]:
-    text = _ROUNDS.read(visit.cookie_header) or ""
-    found = (_ROUND.fullmatch(word) for word in text.split(".", _REMEMBERED))
-    return [(match[1], float(int(match[2], 16))) for match in found if match]
+def _logins(visit: Visit) -> list[tuple[str, float]]:
+    text = _LOGINS.read(visit.cookie_header) or ""
+    matches = (_LOGIN.fullmatch(entry) for entry in text.split(".", _REMEMBERED))
+    return [(match[1], float(int(match[2], 16))) for match in matches if match]
 
 
 def _page(target: str) -> str:
@@ -106,7 +106,11 @@ def _names(visit: Visit) -> set[str]:
 
 
 def _exactly(visit: Visit, name: str) -> list[str]:
-    return [found for found in names(visit.cookie_header, name) if found == name]
+    return [
+        cookie_name
+        for cookie_name in names(visit.cookie_header, name)
+        if cookie_name == name
+    ]
 
 
 def _cause(visit: Visit) -> str:

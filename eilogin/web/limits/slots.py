@@ -24,13 +24,13 @@ _MOST_WAITING = 100
 class Full(Exception):
     """No slot is free.
 
-    ``taken`` slots are in use, ``of_one`` of them by the same client.
+    ``in_use`` slots are held, ``of_client`` of them by the same client.
     """
 
-    def __init__(self, taken: int, of_one: int) -> None:
-        super().__init__(taken, of_one)
-        self.taken = taken
-        self.of_one = of_one
+    def __init__(self, in_use: int, of_client: int) -> None:
+        super().__init__(in_use, of_client)
+        self.in_use = in_use
+        self.of_client = of_client
 
 
 class _Held(NamedTuple):
@@ -49,7 +49,7 @@ class Slots:
         self._waiting: dict[str, int] = {}
 
     @contextmanager
-    def one(
+    def hold(
         self,
         name: str,
         most: int,
@@ -65,11 +65,11 @@ class Slots:
         slots in its way hang.
         """
         share = most if whose is None else max((most + 1) // 2, at_least)
-        held = self._take(name, min(most, share), most, whose or "", patience)
+        slot = self._take(name, min(most, share), most, whose or "", patience)
         try:
             yield
         finally:
-            self._give_back(name, held)
+            self._give_back(name, slot)
 
     def _take(
         self, name: str, share: int, most: int, whose: str, patience: float
@@ -77,43 +77,43 @@ class Slots:
         ends = time.monotonic() + patience
         with self._changed:
             while in_the_way := self._in_the_way(name, share, most, whose):
-                newest = max(one.since for one in in_the_way)
+                newest = max(slot.since for slot in in_the_way)
                 now = time.monotonic()
-                left = min(ends, newest + min(patience, _LONGEST_HELD)) - now
+                remaining = min(ends, newest + min(patience, _LONGEST_HELD)) - now
                 waiting = self._waiting.get(name, 0)
-                if left <= 0 or waiting >= _MOST_WAITING:
+                if remaining <= 0 or waiting >= _MOST_WAITING:
                     raise self._full(name, whose)
                 self._waiting[name] = waiting + 1
                 try:
-                    self._changed.wait(left)
+                    self._changed.wait(remaining)
                 finally:
                     self._leave(name)
-            held = _Held(whose, time.monotonic())
-            self._held.setdefault(name, []).append(held)
-            return held
+            new_slot = _Held(whose, time.monotonic())
+            self._held.setdefault(name, []).append(new_slot)
+            return new_slot
 
     def _in_the_way(self, name: str, share: int, most: int, whose: str) -> list[_Held]:
         """The slots of which one must come free first."""
         held = self._held.get(name, [])
         if len(held) >= most:
             return held
-        own = [one for one in held if one.whose == whose]
-        return own if len(own) >= share else []
+        client_slots = [slot for slot in held if slot.whose == whose]
+        return client_slots if len(client_slots) >= share else []
 
     def _full(self, name: str, whose: str) -> Full:
         held = self._held.get(name, [])
-        of_one = sum(one.whose == whose for one in held) if whose else 0
-        return Full(len(held), of_one)
+        of_client = sum(slot.whose == whose for slot in held) if whose else 0
+        return Full(len(held), of_client)
 
     def _leave(self, name: str) -> None:
         self._waiting[name] -= 1
         if not self._waiting[name]:
             del self._waiting[name]
 
-    def _give_back(self, name: str, one: _Held) -> None:
+    def _give_back(self, name: str, slot: _Held) -> None:
         with self._changed:
             held = self._held[name]
-            held.remove(one)
+            held.remove(slot)
             if not held:
                 del self._held[name]
             self._changed.notify_all()

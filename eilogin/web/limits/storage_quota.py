@@ -85,22 +85,24 @@ class Room:
         return f"kept-bytes:{kind}{network}"
 
     def _add(self, key: str, size: int, most: int, instant: float) -> bool:
-        now, wanted = int(clock.now() // _SLICE), int(instant // _SLICE)
+        current_slice, its_slice = int(clock.now() // _SLICE), int(instant // _SLICE)
         is_full = False
 
-        def summed(said: str | None) -> str | None:
+        def summed(stored: str | None) -> str | None:
             nonlocal is_full
-            counts = {s: n for s, n in _read(said) if s > now - _SLICES}
+            counts = {s: n for s, n in _read(stored) if s > current_slice - _SLICES}
             is_full = size > 0 and sum(counts.values()) + size > most
             if is_full:
                 return None
-            counts[wanted] = max(0, counts.get(wanted, 0) + size)
-            return " ".join(f"{one}:{count}" for one, count in counts.items())
+            counts[its_slice] = max(0, counts.get(its_slice, 0) + size)
+            return " ".join(
+                f"{slice_number}:{count}" for slice_number, count in counts.items()
+            )
 
-        until = (now + _SLICES) * float(_SLICE)
+        until = (current_slice + _SLICES) * float(_SLICE)
         return self._values.change(key, summed, until) and not is_full
 
 
-def _read(said: str | None) -> list[tuple[int, int]]:
-    pairs = (pair.partition(":") for pair in (said or "").split())
-    return [(int(one), int(count)) for one, _, count in pairs]
+def _read(stored: str | None) -> list[tuple[int, int]]:
+    pairs = (pair.partition(":") for pair in (stored or "").split())
+    return [(int(slice_number), int(count)) for slice_number, _, count in pairs]

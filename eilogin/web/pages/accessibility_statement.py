@@ -14,24 +14,24 @@ from eilogin.web.visit import Visit
 def page(visit: Visit, pages: Pages) -> Response:
     """Return the page; raises NotFound if ``accessibility_status`` is not set."""
     own = visit.trust.own
-    said = own.accessibility
-    if said is None:
+    statement = own.accessibility
+    if statement is None:
         raise NotFound("no accessibility statement: 'accessibility_status' is not set")
     visit.allow_only("GET", "HEAD")
     language = language_of(visit)
-    spoken = language if language in said.gaps else "en"
-    spoken = spoken if spoken in said.gaps else "nl"
+    spoken = language if language in statement.gaps else "en"
+    spoken = spoken if spoken in statement.gaps else "nl"
     return pages.page(
         visit,
         "accessibility.html",
         name=name_of(own, language),
         about=own.public_url.partition("//")[2],
-        compliance=said.status,
-        letter=STATUSES[said.status],
-        gaps=said.gaps.get(spoken, ()),
+        compliance=statement.status,
+        letter=STATUSES[statement.status],
+        gaps=statement.gaps.get(spoken, ()),
         gaps_language=spoken,
-        date=format_date(said.date, "long", locale=language),
-        report=said.report,
-        contact=said.contact,
-        appeal=said.appeal,
+        date=format_date(statement.date, "long", locale=language),
+        report=statement.report,
+        contact=statement.contact,
+        appeal=statement.appeal,
     )

@@ -67,7 +67,7 @@ class Choice(NamedTuple):
 def language_of(visit: Visit) -> str:
     """The language of the page for this visitor, among those of the site."""
     offered = _offered(visit)
-    for chosen in (_asked_here(visit), _CHOSEN.read(visit.cookie_header) or ""):
+    for chosen in (_language_in_query(visit), _CHOSEN.read(visit.cookie_header) or ""):
         if chosen in offered:
             return chosen
     wish = visit.environ.get("HTTP_ACCEPT_LANGUAGE")
@@ -87,10 +87,10 @@ def _wished(wish: str | None, offered: Sequence[str]) -> str:
     """The language that a browser prefers (RFC 4647 3.4), or the first."""
     header = create_accept_language_header(wish)
     # The lookup shortens a wish, not an offer: "en-GB" matches "en".
-    found = header.lookup(offered, default="")
-    if found:
-        return str(found)
-    ranges = {said for said, _ in header.parsed or ()}
+    language = header.lookup(offered, default="")
+    if language:
+        return str(language)
+    ranges = {language_range for language_range, _ in header.parsed or ()}
     return FALLBACK if ranges - {"*"} else LANGUAGES[0]
 
 
@@ -107,7 +107,7 @@ def choices(visit: Visit, language: str, values: Mapping[str, Any]) -> Sequence[
         return ()
     trust = visit.trust_or_none
     own = None if trust is None else trust.own
-    target = None if own is None else _way_back(visit, own, values)
+    target = None if own is None else _return_path(visit, own, values)
     return [
         Choice(code, own_name(code), _address(own, code, target), code == language)
         for code in _offered(visit)
@@ -121,7 +121,7 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
     return f"{path}?{urlencode({_TO: code, _NEXT: target})}"
 
 
-def _way_back(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
+def _return_path(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
     """Return the path of this site, for GET, to which the switch leads back.
 
     If the page took a SAML message or a form, which are sent once, it leads on from
@@ -186,10 +186,10 @@ def choose(visit: Visit) -> Response:
 
 def chosen_here(visit: Visit) -> Sequence[tuple[str, str]]:
     """The headers that store a language, for a page without a site."""
-    return _remembered(visit, _asked_here(visit))
+    return _remembered(visit, _language_in_query(visit))
 
 
-def _asked_here(visit: Visit) -> str:
+def _language_in_query(visit: Visit) -> str:
     if visit.trust_or_none is not None or f"{_HERE}=" not in visit.query_string:
         return ""
     return _query_of(visit).get(_HERE, "")

@@ -32,13 +32,13 @@ def note_refusal(error: Exception, event: str, visit: Visit | None = None) -> st
         _count(event, error)
         return reference
     _tell_log(error, line, event, _about_peer(error, visit))
-    who = _who(visit) if event == "access" else {}
+    visitor_fields = _fields_of_visitor(visit) if event == "access" else {}
     audit.event(
         event,
         _outcome_of(error),
         reference=reference,
         reason=code,
-        **{"peer": _peer_of(error), **who},
+        **{"peer": _peer_of(error), **visitor_fields},
     )
     return reference
 
@@ -91,7 +91,7 @@ def _peer_of(error: Exception) -> str | None:
     return (error.peer if isinstance(error, EiloginError) else "") or None
 
 
-def _who(visit: Visit) -> dict[str, str | None]:
+def _fields_of_visitor(visit: Visit) -> dict[str, str | None]:
     login = visit.session_or_none
     if login is None:
         return {}

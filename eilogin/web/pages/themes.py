@@ -97,26 +97,35 @@ class Look:
 @cache
 def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
     """Cached templates of a site's ``folder``, of ``rooms``, of eilogin.web."""
-    ours = ChoiceLoader([PackageLoader(room) for room in (*rooms, "eilogin.web")])
-    loaders: list[BaseLoader] = [ours, PrefixLoader({_OURS: ours})]
+    eilogin_loader = ChoiceLoader(
+        [PackageLoader(room) for room in (*rooms, "eilogin.web")]
+    )
+    loaders: list[BaseLoader] = [eilogin_loader, PrefixLoader({_OURS: eilogin_loader})]
     stylesheet = packaged(f"templates/{_STYLESHEET}")
     if folder is not None:
         loaders.insert(0, FileSystemLoader(folder))
-        own = folder / _STYLESHEET
-        stylesheet = own.read_text("utf-8") if own.is_file() else stylesheet
+        stylesheet_path = folder / _STYLESHEET
+        stylesheet = (
+            stylesheet_path.read_text("utf-8")
+            if stylesheet_path.is_file()
+            else stylesheet
+        )
     loader = ChoiceLoader(loaders)
     return Look(
         stylesheet,
-        {one: _environment(loader, one, folder) for one in languages_of(folder)},
+        {
+            language: _environment(loader, language, folder)
+            for language in languages_of(folder)
+        },
     )
 
 
 @cache
 def languages_of(folder: Path | None) -> tuple[str, ...]:
     """Eilogin's languages, and those of the catalogues in a site's folder."""
-    found = [] if folder is None else sorted(path.stem for path in folder.glob("*.po"))
-    own = [code for code in found if code not in LANGUAGES and locale_of(code)]
-    return (*LANGUAGES, *own)
+    codes = [] if folder is None else sorted(path.stem for path in folder.glob("*.po"))
+    further = [code for code in codes if code not in LANGUAGES and locale_of(code)]
+    return (*LANGUAGES, *further)
 
 
 def own_name(code: str) -> str:
@@ -178,8 +187,8 @@ def _duration(language: str) -> Any:
         if language not in LANGUAGES:
             unit = "minute" if minutes % 60 else "hour"
             return format_unit(count, unit, locale=locale)
-        one, more = units[language]
-        return f"{count}\N{NO-BREAK SPACE}{one if count == 1 else more}"
+        singular, plural = units[language]
+        return f"{count}\N{NO-BREAK SPACE}{singular if count == 1 else plural}"
 
     return duration
 
@@ -189,35 +198,38 @@ def _duration(language: str) -> Any:
 
 def require(folder: Path | None) -> None:
     """Raise InvalidOptions, with every fault, if a folder cannot be used."""
-    found = [Fault("", "", "templates", *one) for one in faults(folder)]
-    if found:
-        raise InvalidOptions(found)
+    errors = [Fault("", "", "templates", *fault) for fault in faults(folder)]
+    if errors:
+        raise InvalidOptions(errors)
 
 
 def faults(folder: Path | None) -> Iterator[tuple[str, str]]:
     """Yield the faults in a folder: as found, and as expected."""
-    known = _names()
+    expected_names = _names()
     for path in () if folder is None else sorted(folder.iterdir()):
         name = path.name
         if name.startswith(".") or name.endswith("~"):
             continue
         try:
-            for fault in _fault_of_name(name, known) or _faults_of(path):
+            for fault in _fault_of_name(name, expected_names) or _faults_of(path):
                 yield repr(name), fault
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            yield repr(name), f"line {line}: cannot be read as UTF-8 ({_said(error)})"
+            yield (
+                repr(name),
+                f"line {line}: cannot be read as UTF-8 ({_short_text(error)})",
+            )
         except OSError as error:
-            yield repr(name), f"cannot be read ({_said(error)})"
+            yield repr(name), f"cannot be read ({_short_text(error)})"
 
 
-def _fault_of_name(name: str, known: Sequence[str]) -> Sequence[str]:
-    if name.startswith("_") or name in known:
+def _fault_of_name(name: str, expected_names: Sequence[str]) -> Sequence[str]:
+    if name.startswith("_") or name in expected_names:
         return ()
     stem, dot, kind = name.rpartition(".")
     if dot and kind == "po":
         return () if locale_of(stem) else (_NO_LANGUAGE,)
-    hint = did_you_mean(name, known)
+    hint = did_you_mean(name, expected_names)
     expected = (
         f"expected the name of a page of eilogin, {_STYLESHEET}, or a catalogue such"
     )
@@ -246,8 +258,9 @@ def _faults_of(path: Path) -> Iterator[str]:
         try:
             yield from faults_of_template(path, text, parser)
         except TemplateSyntaxError as error:
-            yield f"line {error.lineno}: {_said(error)}; expected a template of Jinja"
+            cause = _short_text(error)
+            yield f"line {error.lineno}: {cause}; expected a template of Jinja"
 
 
-def _said(error: Exception) -> str:
+def _short_text(error: Exception) -> str:
     return str(error)[:_LONGEST_SHOWN]

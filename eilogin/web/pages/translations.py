@@ -53,7 +53,11 @@ def locale_of(code: str) -> Locale | None:
 @cache
 def sentences(language: str) -> Mapping[str, str]:
     """The sentences in ``nl`` or ``en`` by key, with ``%(name)s`` as values."""
-    return {str(one.id): str(one.string) for one in _ours(language) if one.id}
+    return {
+        str(message.id): str(message.string)
+        for message in _packaged_catalogue(language)
+        if message.id
+    }
 
 
 class Sentences(Translations):
@@ -61,14 +65,14 @@ class Sentences(Translations):
 
     def gettext(self, message: str) -> str:
         """Return the sentence of a key; raises LookupError for an unknown one."""
-        _refuse_key(message, said := super().gettext(message))
-        return said
+        _refuse_key(message, sentence := super().gettext(message))
+        return sentence
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         """Return the same in the plural form for ``n``."""
-        said = super().ngettext(msgid1, msgid2, n)
-        _refuse_key(msgid1 if n == 1 else msgid2, said)
-        return said
+        sentence = super().ngettext(msgid1, msgid2, n)
+        _refuse_key(msgid1 if n == 1 else msgid2, sentence)
+        return sentence
 
     # Names that Jinja tries first.
     ugettext, ungettext = gettext, ngettext
@@ -85,33 +89,33 @@ def sentences_for(language: str, folder: Path | None) -> Sentences:
 
     ``folder`` has its catalogues, or is None.
     """
-    whole = Catalog(locale=locale_of(language))
-    for one in dict.fromkeys((FALLBACK, language)):
-        _add(whole, _ours(one) if one in LANGUAGES else ())
-        if folder is not None and (own := folder / f"{one}.po").is_file():
-            _add(whole, _read(own.read_text("utf-8"), one))
+    catalogue = Catalog(locale=locale_of(language))
+    for code in dict.fromkeys((FALLBACK, language)):
+        _add(catalogue, _packaged_catalogue(code) if code in LANGUAGES else ())
+        if folder is not None and (path := folder / f"{code}.po").is_file():
+            _add(catalogue, _read(path.read_text("utf-8"), code))
     compiled = io.BytesIO()
-    write_mo(compiled, whole)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return Sentences(compiled)
 
 
-def _add(whole: Catalog, more: "Catalog | tuple[()]") -> None:
-    for message in more:
-        if _is_said(message):
-            whole.delete(message.id)
-            whole.add(message.id, message.string)
+def _add(catalogue: Catalog, messages: "Catalog | tuple[()]") -> None:
+    for message in messages:
+        if _is_translated(message):
+            catalogue.delete(message.id)
+            catalogue.add(message.id, message.string)
 
 
 @cache
-def _ours(language: str) -> Catalog:
+def _packaged_catalogue(language: str) -> Catalog:
     file = f"locale/{language}/LC_MESSAGES/eilogin.po"
     return _read(
         resources.files("eilogin.web").joinpath(file).read_text("utf-8"), language
     )
 
 
-def _is_said(message: Message) -> bool:
+def _is_translated(message: Message) -> bool:
     """Whether a message has a translation that is not fuzzy."""
     return bool(message.id and message.string and not message.fuzzy)
 
@@ -130,17 +134,17 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
     """
     language = path.stem
     try:
-        own = _read(text, language)
+        catalogue = _read(text, language)
     except (PoFileError, ValueError, UnknownLocaleError) as error:
-        yield f"cannot be read ({_said(error)}); expected a gettext catalogue"
+        yield f"cannot be read ({_short_text(error)}); expected a gettext catalogue"
         return
-    yield from _faults_of_header(own, language, text)
+    yield from _faults_of_header(catalogue, language, text)
     is_further = language not in LANGUAGES and not language.startswith("_")
-    if is_further and not any(_is_said(message) for message in own):
+    if is_further and not any(_is_translated(message) for message in catalogue):
         yield "has no sentence in its language; expected at least one"
-    known = {**_asked_in(path.parent, parser), **_values_of_ours()}
-    for message in own:
-        if message.id and (fault := _fault_of_sentence(message, known)):
+    values_by_key = {**_used_in_folder(path.parent, parser), **_packaged_values()}
+    for message in catalogue:
+        if message.id and (fault := _fault_of_sentence(message, values_by_key)):
             shown = repr(_id_of(message)[:_LONGEST_SHOWN])
             yield f"line {message.lineno}: {shown} {fault}"
 
@@ -150,68 +154,76 @@ def untranslated(path: Path) -> tuple[int, int]:
 
     An unreadable catalogue, reported elsewhere, counts as complete.
     """
-    ours = sentences(FALLBACK)
+    packaged = sentences(FALLBACK)
     try:
-        own = _read(path.read_text("utf-8"), path.stem)
+        catalogue = _read(path.read_text("utf-8"), path.stem)
     except (OSError, PoFileError, ValueError, UnknownLocaleError):
-        return 0, len(ours)
-    said = {_id_of(message) for message in own if _is_said(message)}
-    return len(ours.keys() - said), len(ours)
+        return 0, len(packaged)
+    translated = {_id_of(message) for message in catalogue if _is_translated(message)}
+    return len(packaged.keys() - translated), len(packaged)
 
 
 def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[str]:
     """Yield the faults of a site's template: keys that no catalogue has."""
-    known = _values_of_ours()
+    packaged = _packaged_values()
     english = path.parent / f"{FALLBACK}.po"
     try:
-        own = _read(english.read_text("utf-8"), FALLBACK) if english.is_file() else ()
+        catalogue = (
+            _read(english.read_text("utf-8"), FALLBACK) if english.is_file() else ()
+        )
     except (PoFileError, ValueError):
         # Reported as the fault of the catalogue.
         return
-    said = {_id_of(message) for message in own if _is_said(message)}
-    for key, line, _ in _asked_by(text, parser):
-        if _KEY.fullmatch(key) and key not in known and key not in said:
+    own_keys = {_id_of(message) for message in catalogue if _is_translated(message)}
+    for key, line, _ in _used_in_template(text, parser):
+        if _KEY.fullmatch(key) and key not in packaged and key not in own_keys:
             yield (
                 f"line {line}: {key[:_LONGEST_SHOWN]!r} is no key of a sentence "
                 "of eilogin; expected such a key, or a sentence of your own in "
-                f"{FALLBACK}.po{did_you_mean(key, known)}"
+                f"{FALLBACK}.po{did_you_mean(key, packaged)}"
             )
 
 
-def _asked_in(folder: Path, parser: Environment) -> dict[str, set[str]]:
+def _used_in_folder(folder: Path, parser: Environment) -> dict[str, set[str]]:
     """The sentences in the templates of a site, and the values of each."""
-    asked: dict[str, set[str]] = {}
+    values_by_key: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*.html")):
         try:
-            found = list(_asked_by(path.read_text("utf-8"), parser))
+            used = list(_used_in_template(path.read_text("utf-8"), parser))
         except (OSError, UnicodeDecodeError, TemplateSyntaxError):
             # Reported as the fault of the template.
             continue
-        for sentence, _, values in found:
-            asked.setdefault(sentence, _values(sentence)).update(values)
-    return asked
+        for sentence, _, values in used:
+            values_by_key.setdefault(sentence, _values(sentence)).update(values)
+    return values_by_key
 
 
-def _asked_by(text: str, parser: Environment) -> Iterator[tuple[str, int, set[str]]]:
+def _used_in_template(
+    text: str, parser: Environment
+) -> Iterator[tuple[str, int, set[str]]]:
     for call in parser.parse(text).find_all(nodes.Call):
         if not isinstance(call.node, nodes.Name) or call.node.name not in _CALLS:
             continue
-        for first in call.args[:1]:
-            if isinstance(first, nodes.Const) and isinstance(first.value, str):
-                yield first.value, call.lineno, {one.key for one in call.kwargs}
+        for argument in call.args[:1]:
+            if isinstance(argument, nodes.Const) and isinstance(argument.value, str):
+                yield (
+                    argument.value,
+                    call.lineno,
+                    {keyword.key for keyword in call.kwargs},
+                )
 
 
 @cache
-def _values_of_ours() -> Mapping[str, set[str]]:
-    return {key: _values(said) for key, said in sentences(FALLBACK).items()}
+def _packaged_values() -> Mapping[str, set[str]]:
+    return {key: _values(sentence) for key, sentence in sentences(FALLBACK).items()}
 
 
-def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
-    said = {
-        "Language": (str(own.locale_identifier).replace("_", "-"), language),
-        "Content-Type": (own.charset.lower(), "utf-8"),
+def _faults_of_header(catalogue: Catalog, language: str, text: str) -> Iterator[str]:
+    fields = {
+        "Language": (str(catalogue.locale_identifier).replace("_", "-"), language),
+        "Content-Type": (catalogue.charset.lower(), "utf-8"),
     }
-    for name, (found, expected) in said.items():
+    for name, (found, expected) in fields.items():
         if found != expected:
             line = text.partition(f"{name}:")[0].count("\n") + 1
             what = "a charset of " if name == "Content-Type" else ""
@@ -221,22 +233,22 @@ def _faults_of_header(own: Catalog, language: str, text: str) -> Iterator[str]:
             )
 
 
-def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
+def _fault_of_sentence(message: Message, values_by_key: Mapping[str, set[str]]) -> str:
     key = _id_of(message)
-    if key not in known:
+    if key not in values_by_key:
         return f"is no key of a sentence of eilogin{_hint(key)}"
-    said, may = _string_of(message), known[key]
-    if not _values(said) <= may:
+    sentence, allowed = _string_of(message), values_by_key[key]
+    if not _values(sentence) <= allowed:
         return (
             "has an unknown value; expected no others than "
-            f"{', '.join(sorted(may)) or 'none'}"
+            f"{', '.join(sorted(allowed)) or 'none'}"
         )
-    written = _written(sentences(FALLBACK).get(key, said))
-    if odd := sorted(_written(said) - written):
+    written = _written(sentences(FALLBACK).get(key, sentence))
+    if odd := sorted(_written(sentence) - written):
         return f"writes a value as {odd[0]}; expected {', '.join(sorted(written))}"
     try:
-        _ = said % dict.fromkeys(may, "")
-        is_written = not _ODD_PERCENT.search(said)
+        _ = sentence % dict.fromkeys(allowed, "")
+        is_written = not _ODD_PERCENT.search(sentence)
     except (KeyError, TypeError, ValueError):
         is_written = False
     if not is_written:
@@ -246,18 +258,21 @@ def _fault_of_sentence(message: Message, known: Mapping[str, set[str]]) -> str:
 
 def _hint(key: str) -> str:
     english = sentences(FALLBACK)
-    meant = next((one for one, said in english.items() if said == key), "")
+    meant = next(
+        (english_key for english_key, sentence in english.items() if sentence == key),
+        "",
+    )
     return f"; expected {meant!r}" if meant else did_you_mean(key, english)
 
 
 def _id_of(message: Message) -> str:
-    found: Any = message.id
-    return str(found if isinstance(found, str) else found[0])
+    message_id: Any = message.id
+    return str(message_id if isinstance(message_id, str) else message_id[0])
 
 
 def _string_of(message: Message) -> str:
-    found: Any = message.string
-    return found if isinstance(found, str) else " ".join(found)
+    string: Any = message.string
+    return string if isinstance(string, str) else " ".join(string)
 
 
 def _values(sentence: str) -> set[str]:
@@ -269,5 +284,5 @@ def _written(sentence: str) -> set[str]:
     return {match[0] for match in _VALUE.finditer(sentence)}
 
 
-def _said(error: Exception) -> str:
+def _short_text(error: Exception) -> str:
     return str(error)[:_LONGEST_SHOWN]

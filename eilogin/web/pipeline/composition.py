@@ -44,7 +44,7 @@ class Placed(NamedTuple):
 
 def parts_inside(app: object) -> frozenset[str]:
     """Return the names of eilogin's parts that ``app`` consists of or refers to."""
-    return frozenset(it.part.eilogin_part for it in placed_inside(app))
+    return frozenset(placed.part.eilogin_part for placed in placed_inside(app))
 
 
 def placed_inside(app: object) -> Iterator[Placed]:
@@ -53,15 +53,15 @@ def placed_inside(app: object) -> Iterator[Placed]:
     The search follows callables, and the tables and objects in which a filter keeps
     them. It goes no further: a logger leads to other sites. No code of ``app`` runs.
     """
-    seen: dict[int, object] = {}
+    visited: dict[int, object] = {}
     waiting, tables = deque([_Reached(app)]), deque[_Reached]()
-    while (waiting or tables) and len(seen) < _MOST:
+    while (waiting or tables) and len(visited) < _MOST:
         reached = (waiting or tables).popleft()
         held = reached.held
         # isinstance would make a lazy object load its target.
-        if id(held) in seen or issubclass(type(held), _LEAVES):
+        if id(held) in visited or issubclass(type(held), _LEAVES):
             continue
-        seen[id(held)] = held
+        visited[id(held)] = held
         if _is_part(held):
             yield Placed(held, reached.around)
         further = reached.further()
@@ -101,12 +101,12 @@ def _held_by(held: object) -> Iterable[object]:
 
 def missing_inside(app: object, *needed: str) -> list[str]:
     """Return those of ``needed`` that are not inside ``app``."""
-    found = {
+    names = {
         name
-        for it in placed_inside(app)
-        for name in (it.part.eilogin_part, *it.part.SPARES)
+        for placed in placed_inside(app)
+        for name in (placed.part.eilogin_part, *placed.part.SPARES)
     }
-    return [name for name in needed if name not in found]
+    return [name for name in needed if name not in names]
 
 
 def lacks(name: str) -> str:

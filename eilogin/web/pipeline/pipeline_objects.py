@@ -20,7 +20,9 @@ class PipelineObjects:
 
     def get(self, kind: type[_T]) -> _T | None:
         """Return the innermost object of a type, or None."""
-        fitting = (it for it in reversed(self._objects) if isinstance(it, kind))
+        fitting = (
+            handed for handed in reversed(self._objects) if isinstance(handed, kind)
+        )
         return next(fitting, None)
 
     def within(self, part: object) -> "PipelineObjects":

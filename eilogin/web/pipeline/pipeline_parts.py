@@ -57,9 +57,13 @@ def factories(group: str) -> Mapping[str, Callable[..., object]]:
 
 
 def _declared(group: str) -> Mapping[str, type[PipelinePart]]:
-    made = [factory.__annotations__["return"] for factory in factories(group).values()]
+    classes = [
+        factory.__annotations__["return"] for factory in factories(group).values()
+    ]
     parts = [
-        one for one in made if isinstance(one, type) and issubclass(one, PipelinePart)
+        cls
+        for cls in classes
+        if isinstance(cls, type) and issubclass(cls, PipelinePart)
     ]
     return {part.eilogin_part: part for part in parts}
 
@@ -67,17 +71,17 @@ def _declared(group: str) -> Mapping[str, type[PipelinePart]]:
 @cache
 def filters() -> Mapping[str, type[PipelinePart]]:
     """Return the filters by name, in the order of a pipeline, the outermost first."""
-    found = _declared(FILTERS)
+    declared = _declared(FILTERS)
     before = {
         name: {
             other
-            for other in found
-            if other in part.AFTER or _serves(found[other], part)
+            for other in declared
+            if other in part.AFTER or _serves(declared[other], part)
         }
-        for name, part in found.items()
+        for name, part in declared.items()
     }
     order = TopologicalSorter(before).static_order()
-    return MappingProxyType({name: found[name] for name in order})
+    return MappingProxyType({name: declared[name] for name in order})
 
 
 def _serves(part: type[PipelinePart], other: type[PipelinePart]) -> bool:

@@ -318,7 +318,7 @@ def test_a_hub_that_is_not_there_is_told_too(log_out, hub, events):
 
 def test_so_many_are_at_the_hub_at_once_as_the_option_says(hub, log_out, events):
     assert read(LogoutOptions, {}, {"logouts_at_once": "40"}).logouts_at_once == 40
-    with logout_requests._AT_HUBS.one(HUB, 9, "of another network"):
+    with logout_requests._AT_HUBS.hold(HUB, 9, "of another network"):
         hub.told._at_once = 1
         try:
             assert RETRYING in log_out(answering()).text

@@ -19,7 +19,7 @@ def taken(slots, *networks, most=3, name="hub", at_least=1):
     with ExitStack() as stack:
         for count, network in enumerate(networks):
             try:
-                slot = slots.one(name, most, network, at_least=at_least)
+                slot = slots.hold(name, most, network, at_least=at_least)
                 stack.enter_context(slot)
             except Full:
                 return count
@@ -51,38 +51,38 @@ def test_the_rest_is_for_others(slots):
 
 
 def test_full_error_reports_number_of_slots_in_use(slots):
-    with slots.one("hub", 3, "a"), slots.one("hub", 3, "a"):
-        with pytest.raises(Full) as found, slots.one("hub", 3, "a"):
+    with slots.hold("hub", 3, "a"), slots.hold("hub", 3, "a"):
+        with pytest.raises(Full) as found, slots.hold("hub", 3, "a"):
             pytest.fail("there is none")
-        assert (found.value.taken, found.value.of_one) == (2, 2)
-        with slots.one("hub", 3, "b"):
-            with pytest.raises(Full) as found, slots.one("hub", 3, "c"):
+        assert (found.value.in_use, found.value.of_client) == (2, 2)
+        with slots.hold("hub", 3, "b"):
+            with pytest.raises(Full) as found, slots.hold("hub", 3, "c"):
                 pytest.fail("there is none")
-            assert (found.value.taken, found.value.of_one) == (3, 0)
+            assert (found.value.in_use, found.value.of_client) == (3, 0)
 
 
 def test_each_name_has_its_own(slots):
-    with slots.one("hub", 1), slots.one("another", 1):
+    with slots.hold("hub", 1), slots.hold("another", 1):
         assert taken(slots, None, most=1) == 0
         assert taken(slots, None, most=2) == 1
 
 
 def test_one_is_given_back_whatever_happens(slots):
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), slots.one("hub", 1, "a"):
+        with pytest.raises(ZeroDivisionError), slots.hold("hub", 1, "a"):
             raise ZeroDivisionError
     assert taken(slots, "a", most=1) == 1
 
 
 def test_nothing_is_kept_of_a_name_that_is_over(slots):
     """Names come from messages."""
-    with slots.one("message", 2), slots.one("message", 2, "a"):
+    with slots.hold("message", 2), slots.hold("message", 2, "a"):
         pass
     assert not slots._held  # noqa: SLF001 - or count memory
 
 
 def test_refused_caller_uses_no_slot(slots):
-    with slots.one("hub", 2, "a"):
+    with slots.hold("hub", 2, "a"):
         for _ in range(3):
             assert taken(slots, "a", most=2) == 0
         assert taken(slots, "b", most=2) == 1
@@ -95,7 +95,7 @@ def test_threads_that_come_together_get_no_more(slots):
     def come():
         together.wait()
         try:
-            with slots.one("hub", 3):
+            with slots.hold("hub", 3):
                 outcomes.append(True)
                 over.wait(60)
         except Full:
@@ -126,7 +126,7 @@ class Holder:
         assert self._has_it.wait(60)
 
     def _hold(self):
-        with self._slots.one("hub", 3, self._whose):
+        with self._slots.hold("hub", 3, self._whose):
             self._has_it.set()
             self._goes_on.wait(120)
 
@@ -162,7 +162,7 @@ def hold(slots):
 def test_waits_for_a_slot_that_comes_free(slots, hold):
     first, *_ = [hold("a"), hold("b"), hold("c")]
     first.let_go(after=0.05)
-    with slots.one("hub", 3, "d", patience=60):
+    with slots.hold("hub", 3, "d", patience=60):
         assert taken(slots, "e") == 0
 
 
@@ -170,7 +170,7 @@ def test_waits_for_a_slot_that_comes_free(slots, hold):
 def test_waits_for_the_share_of_its_own_network(slots, hold):
     first, _ = hold("a"), hold("a")
     first.let_go(after=0.05)
-    with slots.one("hub", 3, "a", patience=60):
+    with slots.hold("hub", 3, "a", patience=60):
         assert taken(slots, "a") == 0
 
 
@@ -178,7 +178,7 @@ def test_waits_no_longer_than_its_patience(slots, hold):
     hold("a")
     hold("a")
     begun = time.monotonic()
-    with pytest.raises(Full), slots.one("hub", 3, "a", patience=0.05):
+    with pytest.raises(Full), slots.hold("hub", 3, "a", patience=0.05):
         pytest.fail("there is none")
     # A timer may fire a little early.
     assert 0.04 <= time.monotonic() - begun < 30
@@ -196,7 +196,7 @@ def test_does_not_wait_for_slots_that_hang(slots, hold):
     hold("a")
     hold("a")
     begun = time.monotonic()
-    with pytest.raises(Full), slots.one("hub", 3, "a", patience=60):
+    with pytest.raises(Full), slots.hold("hub", 3, "a", patience=60):
         pytest.fail("there is none")
     assert time.monotonic() - begun < 30
     assert taken(slots, "b") == 1, "what others hold is not in its way"
@@ -209,7 +209,7 @@ def test_waits_while_one_of_the_slots_in_its_way_is_new(slots, hold):
     slots._held["hub"] = [old._replace(since=old.since - 100)]  # noqa: SLF001
     second = hold("a")
     second.let_go(after=0.02)
-    with slots.one("hub", 3, "a", patience=60):
+    with slots.hold("hub", 3, "a", patience=60):
         # Of the holder whose slot was changed nothing is left to give back.
         slots._held["hub"].append(old)  # noqa: SLF001
 
@@ -219,7 +219,7 @@ def test_only_so_many_wait_for_the_same_peer(slots, hold, monkeypatch):
     monkeypatch.setattr("eilogin.web.limits.slots._MOST_WAITING", 0)
     first, _ = hold("a"), hold("a")
     first.let_go(after=0.5)
-    with pytest.raises(Full), slots.one("hub", 3, "a", patience=60):
+    with pytest.raises(Full), slots.hold("hub", 3, "a", patience=60):
         pytest.fail("there is none")
 
 
@@ -230,7 +230,7 @@ def test_a_crowd_gets_through_one_after_another(slots):
 
     def come():
         try:
-            with slots.one("hub", 3, "a", patience=60):
+            with slots.hold("hub", 3, "a", patience=60):
                 held.append(1)
                 most[0] = max(most[0], len(held))
                 time.sleep(0.002)

@@ -37,6 +37,6 @@ def has_logged_out(visit: Visit) -> bool:
 
 def brings_proof(visit: Visit, proof: str) -> bool:
     """Whether a request comes from the browser with this proof."""
-    found = _OURS.read(visit.cookie_header)
+    cookie = _OURS.read(visit.cookie_header)
     # Bytes, because a client may send anything.
-    return found is not None and hmac.compare_digest(found.encode(), proof.encode())
+    return cookie is not None and hmac.compare_digest(cookie.encode(), proof.encode())

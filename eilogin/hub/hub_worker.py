@@ -63,7 +63,9 @@ _EARLIEST, _SHARE_OF_IT = 60.0, 0.25
 #: The share of that time to notify all, before the next sessions end.
 _TELLING = 0.8
 #: Messages to one participant in a round.
-_OF_ONE = 50
+_MOST_MESSAGES = 50
+
+_Results = Mapping[Recipient, Delivery]
 
 
 class EndedSessions(NamedTuple):
@@ -97,23 +99,23 @@ class HubJobs:
         self.endings = endings
         self._propagation = propagation
         #: Former members that are not recorded yet.
-        self._gone: list[EntityDescriptor] = []
+        self._departed: list[EntityDescriptor] = []
         self._older: Membership | None = None
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
         self.certificates = ParticipantCertificates(lambda: self.trust)
         #: When each entry of the store is due, by key.
-        self._later: dict[str, float] = {}
+        self._due_at: dict[str, float] = {}
         #: entityIDs that were unavailable in the last round.
-        self._away: set[str] = set()
+        self._unavailable: set[str] = set()
 
     @property
     def _visit(self) -> Visit:
         return Visit.without_request(self.trust, self.sessions)
 
     @property
-    def _to_tell(self) -> Trust:
+    def _trust_with_departed(self) -> Trust:
         """The members, and former members that still get LogoutRequests."""
         return with_departed(self.trust, self.sessions)
 
@@ -127,24 +129,24 @@ class HubJobs:
             if trust.federation in {before, self._older}:
                 return
             self._older, self.trust = before, trust
-            self._gone += left(before, trust.federation)
+            self._departed += left(before, trust.federation)
         with noted_failure("recording the departed members failed"):
-            self._note_gone()
+            self._record_departed()
 
     def _swap(self, _: Membership, now: Newer) -> None:
         self.follow(replace(self.trust, **now._asdict()))
 
-    def _note_gone(self) -> None:
+    def _record_departed(self) -> None:
         with self._lock:
-            while self._gone:
-                entity = self._gone[0]
+            while self._departed:
+                entity = self._departed[0]
                 if self._departures.note(entity):
                     _log.warning(
                         "%s is not a member of the federation any more; the hub"
                         " notifies it by its last metadata to end its sessions",
                         entity.entity_id,
                     )
-                self._gone.pop(0)
+                self._departed.pop(0)
 
     @property
     def _departures(self) -> DepartedParticipants:
@@ -152,20 +154,20 @@ class HubJobs:
 
     def end_at_departed(self) -> None:
         """Notify former members to end their sessions. Raises StoreUnavailable."""
-        self._note_gone()
+        self._record_departed()
         departures = self._departures
-        for one in departures.all():
-            entity_id = one.entity.entity_id
+        for departure in departures.all():
+            entity_id = departure.entity.entity_id
             # It may be a member again, or still for this process.
             is_out = not is_participant(self.trust.federation, entity_id)
-            if is_out and one.is_due and departures.take_up(one):
-                its = ParticipantRemoval(
+            if is_out and departure.is_due and departures.take_up(departure):
+                removal = ParticipantRemoval(
                     self._visit, self._propagation, entity_id, "removed"
                 )
                 counts = Counter[str]()
-                for removed in its.end(its.find()):
+                for removed in removal.end(removal.find()):
                     counts.update(removed._asdict())
-                departures.done(one)
+                departures.done(departure)
                 if counts:
                     _log.warning(
                         "%s has left the federation; sessions there: %d, confirmed as"
@@ -184,25 +186,25 @@ class HubJobs:
     def called(self, name: str) -> set[Subject]:
         """Find persons by a username here, or a NameID of a live session."""
         hub = self.trust.own.entity_id
-        known = self._id_of(name)
-        if known:
-            return {citizen_here(hub, known)}
+        citizen_id = self._id_of(name)
+        if citizen_id:
+            return {citizen_here(hub, citizen_id)}
         return {
             login.who
             for member in self.trust.federation.entities
-            for told in self._names.any_of(hub, member.entity_id, name)
-            for login in self.sessions.find_told(told)
+            for subject in self._names.any_of(hub, member.entity_id, name)
+            for login in self.sessions.find_told(subject)
         }
 
-    def end(self, who: Subject, above: env.LogoutService | None) -> EndedSessions:
+    def end(self, subject: Subject, above: env.LogoutService | None) -> EndedSessions:
         """End a person's sessions, ``above`` too; may raise StoreUnavailable."""
-        logins = self.sessions.find_all_of(who)
+        logins = self.sessions.find_all_of(subject)
         names = [login.session_index for login in logins if login.session_index]
         with logout_reserve.for_logout():
-            ending = self.endings.end_everywhere(self._visit, who, "operator")
-        can_be_told = partial(self._propagation.can_be_told, self._to_tell)
-        waiting = {one.entity_id for one in ending.missed if can_be_told(one)}
-        missed = {one.entity_id for one in ending.missed}
+            ending = self.endings.end_everywhere(self._visit, subject, "operator")
+        can_be_told = partial(self._propagation.can_be_told, self._trust_with_departed)
+        missed = {recipient.entity_id for recipient in ending.missed}
+        waiting = {r.entity_id for r in ending.missed if can_be_told(r)}
         self._propagation.note_no_browser(self.trust, ending.missed)
         return EndedSessions(
             len(logins),
@@ -236,68 +238,69 @@ class HubJobs:
 
         Their limit is the same (SessionNotOnOrAfter), so a retry would come too late.
         """
-        own, told = self.trust.own, list[Participant]()
+        own, ended = self.trust.own, list[Participant]()
         for login in self.sessions.find_ending(own.entity_id, clock.now() + self.soon):
             participants = self.sessions.drop(login)
             if participants is not None:
-                told += participants
-                who = own.pseudonym(login.subject)
-                audit.event("session.ended", pseudonym=who, reason="limit")
+                ended += participants
+                pseudonym = own.pseudonym(login.subject)
+                audit.event("session.ended", pseudonym=pseudonym, reason="limit")
         # Many sessions may be at their limit at once: each has its own time.
-        over, longest = self._by_session(told), self.soon * _TELLING
-        trust = self._to_tell
-        came = self._propagation.tell_again(trust, over, longest)
-        missed = [one.left for one in came.values() if one.left is not None]
+        recipients, longest = self._of_ended(ended), self.soon * _TELLING
+        trust = self._trust_with_departed
+        results = self._propagation.tell_again(trust, recipients, longest)
+        missed = [result.left for result in results.values() if result.left is not None]
         self._propagation.note_no_browser(trust, missed)
 
-    def _by_session(self, participants: Iterable[Participant]) -> list[Recipient]:
+    def _of_ended(self, participants: Iterable[Participant]) -> list[Recipient]:
         """Return the recipients whose LogoutRequest names only ended sessions."""
-        told = recipients_of(participants)
+        recipients = recipients_of(participants)
         if self.trust.own.profile.has_session_index:
-            return told
+            return recipients
         # It names no session, so it would end all of them (DigiD 3.2).
-        return [one for one in told if not self.sessions.is_in(one.subject)]
+        return [r for r in recipients if not self.sessions.is_in(r.subject)]
 
     def tell_again(self) -> int:
         """Retry the due logouts; return how many were delivered."""
         queue = self.undelivered
-        entries = [self._worth_telling(queue, one) for one in self._taken_up(queue)]
-        left = [one for entry in entries for one in entry.left.values()]
+        claimed = self._claim_due(queue)
+        entries = [self._still_to_send(queue, entry) for entry in claimed]
+        recipients = [r for entry in entries for r in entry.left.values()]
         # Another process, or this one after a restart, may reach them.
-        trust = self._to_tell
-        beyond = self._out_of_reach(trust, left)
-        told, of_one = list[Recipient](), Counter[str]()
-        for one in (one for one in left if one not in beyond):
-            of_one[one.entity_id] += 1
-            if of_one[one.entity_id] <= self._share(one.entity_id):
-                told.append(one)
-        came = beyond | self._propagation.tell_again(trust, told)
-        self._away = {one.entity_id for one, it in came.items() if it.is_away}
+        trust = self._trust_with_departed
+        results = self._out_of_reach(trust, recipients)
+        to_send, counts = list[Recipient](), Counter[str]()
+        for recipient in (r for r in recipients if r not in results):
+            counts[recipient.entity_id] += 1
+            if counts[recipient.entity_id] <= self._share(recipient.entity_id):
+                to_send.append(recipient)
+        results |= self._propagation.tell_again(trust, to_send)
+        self._unavailable = {r.entity_id for r, it in results.items() if it.is_away}
         for entry in entries:
-            self._note(queue, entry, came)
-        return sum(map(_is_told, came.values()))
+            self._record_results(queue, entry, results)
+        return sum(map(_is_told, results.values()))
 
     def _share(self, entity_id: str) -> int:
-        return 1 if entity_id in self._away else _OF_ONE
+        return 1 if entity_id in self._unavailable else _MOST_MESSAGES
 
-    def _taken_up(self, queue: RetryQueue) -> list[QueuedLogout]:
+    def _claim_due(self, queue: RetryQueue) -> list[QueuedLogout]:
         """Claim due entries, the oldest first; a long queue must not delay others."""
-        of_one, taken = Counter[str](), list[QueuedLogout]()
+        counts, claimed = Counter[str](), list[QueuedLogout]()
         for _, entry in sorted(self._due(queue), key=itemgetter(0)):
-            whom = {one.entity_id for one in entry.left.values()}
-            has_room = any(of_one[one] < self._share(one) for one in whom)
+            entity_ids = {recipient.entity_id for recipient in entry.left.values()}
+            has_room = any(counts[name] < self._share(name) for name in entity_ids)
             # An entry without recipients still has to be recorded.
-            if (has_room or not whom) and queue.take_up(entry):
-                of_one.update(whom)
-                taken.append(entry)
-        return taken
+            if (has_room or not entity_ids) and queue.take_up(entry):
+                counts.update(entity_ids)
+                claimed.append(entry)
+        return claimed
 
     def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
         """Yield (due instant, entry)."""
-        now, keys, trust = clock.now(), queue.keys(), self._to_tell
-        self._later = {key: self._later[key] for key in keys if key in self._later}
+        now, keys, trust = clock.now(), queue.keys(), self._trust_with_departed
+        self._due_at = {key: self._due_at[key] for key in keys if key in self._due_at}
         for key in keys:
-            if self._later.get(key, now) > now:
+            if self._due_at.get(key, now) > now:
                 continue
             entry = queue.read(key)
             if entry is None:
@@ -306,17 +309,17 @@ class HubJobs:
             if self._out_of_reach(trust, entry.left.values()):
                 due += _BEHIND
             if due > now:
-                self._later[key] = due
+                self._due_at[key] = due
             else:
                 yield due, entry
 
     def _out_of_reach(
-        self, trust: Trust, told: Iterable[Recipient]
+        self, trust: Trust, recipients: Iterable[Recipient]
     ) -> dict[Recipient, Delivery]:
-        found = {one: self._propagation.out_of_reach(trust, one) for one in told}
-        return {one: came for one, came in found.items() if came is not None}
+        results = {r: self._propagation.out_of_reach(trust, r) for r in recipients}
+        return {r: result for r, result in results.items() if result is not None}
 
-    def _worth_telling(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
+    def _still_to_send(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
         """Return an entry with what is still to be sent, after its sessions have ended.
 
         A participant that goes by the NameID alone would end a new session too. So it
@@ -326,16 +329,16 @@ class HubJobs:
         entry, alive = self._with_ended(queue, entry)
         over = [
             n
-            for n, one in entry.left.items()
-            if {(one.entity_id, index) for index in one.session_indexes} <= alive
+            for n, r in entry.left.items()
+            if {(r.entity_id, index) for index in r.session_indexes} <= alive
         ]
         # The process that should remove an empty entry may have died.
         if over or not entry.left:
             entry = queue.done(entry, over)
         has_index = self.trust.own.profile.has_session_index
         held = {
-            n: one
-            for n, one in entry.left.items()
+            n: recipient
+            for n, recipient in entry.left.items()
             if queue.may_end_more(entry, n, has_index=has_index)
         }
         return queue.hold(entry, held) if held else entry
@@ -345,30 +348,30 @@ class HubJobs:
     ) -> tuple[QueuedLogout, set[tuple[str, str]]]:
         """End the remaining sessions; return (entityID, SessionIndex) of the others."""
         # The process that began the logout may have died before that.
-        found = (self.sessions.named(name) for name in entry.logins)
+        logins = (self.sessions.named(name) for name in entry.logins)
         alive = set[tuple[str, str]]()
-        for login in [login for login in found if login is not None]:
+        for login in [login for login in logins if login is not None]:
             if login.proven_since(entry.begun):
                 # The visitor has signed in since, so this session goes on.
-                told = self.sessions.participants(login)
-                alive |= {(one.entity_id, one.session_index) for one in told}
+                participants = self.sessions.participants(login)
+                alive |= {(p.entity_id, p.session_index) for p in participants}
                 continue
             entry = queue.with_more(
                 entry, recipients_of(self.sessions.drop(login) or ())
             )
         return entry, alive
 
-    def _note(
-        self, queue: RetryQueue, entry: QueuedLogout, came: Mapping[Recipient, Delivery]
+    def _record_results(
+        self, queue: RetryQueue, entry: QueuedLogout, results: _Results
     ) -> None:
-        tried = {n: came[one] for n, one in entry.left.items() if one in came}
+        tried = {n: results[r] for n, r in entry.left.items() if r in results}
         values = self._visit.values
         # As the logout itself does.
-        partly = [n for n, one in tried.items() if one.left and one.left.is_partial]
+        partly = [n for n, it in tried.items() if it.left and it.left.is_partial]
         entry = queue.partly(values, entry, partly)
-        heard = [n for n, one in tried.items() if one.left is None]
-        if heard:
-            entry = queue.heard(values, entry, heard)
+        confirmed = [n for n, it in tried.items() if it.left is None]
+        if confirmed:
+            entry = queue.heard(values, entry, confirmed)
             if not queue.found(entry.handle):
                 metrics.logout_took(clock.now() - entry.begun)
         self._note_failures(queue, entry, tried)
@@ -376,7 +379,7 @@ class HubJobs:
     def _note_failures(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        failed = {n: one.reason for n, one in tried.items() if not _is_told(one)}
+        failed = {n: it.reason for n, it in tried.items() if not _is_told(it)}
         if failed:
             queue.failed(entry, failed)
             self._note_answers(queue, entry, tried)
@@ -385,29 +388,29 @@ class HubJobs:
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
         values = self._visit.values
-        refused = [came for came in tried.values() if came.is_refusal]
+        refused = [delivery for delivery in tried.values() if delivery.is_refusal]
         if refused:
             queue.refused(values, entry, refused)
             entry = queue.without_final(values, entry)
         by_browser = {
-            n: came.left
-            for n, came in tried.items()
-            if came.left and came.left.by_browser and n in entry.left
+            n: delivery.left
+            for n, delivery in tried.items()
+            if delivery.left and delivery.left.by_browser and n in entry.left
         }
         if by_browser:
             queue.hold(entry, by_browser)
 
 
-def _is_told(came: Delivery) -> bool:
-    return came.left is None or came.left.is_partial
+def _is_told(delivery: Delivery) -> bool:
+    return delivery.left is None or delivery.left.is_partial
 
 
 @contextmanager
-def noted_failure(what: str) -> Iterator[None]:
+def noted_failure(failure: str) -> Iterator[None]:
     """Log an error of the block, and go on."""
     try:
         yield
     except EiloginError as error:
-        _log.warning("%s: %s", what, error)
+        _log.warning("%s: %s", failure, error)
     except Exception:  # noqa: BLE001 - the next round may be well
-        _log.exception("%s", what)
+        _log.exception("%s", failure)

@@ -115,7 +115,7 @@ def remember(visit: Visit, pending: PendingAuthnRequest) -> Iterator[tuple[str, 
     text = as_text(_sealer(visit).seal(octets, pending.handle))
     if len(text) > _LONGEST and _has_room(visit, text):
         until = pending.received + LIFETIME
-        visit.values.add(_kept(pending.handle), text, until, durable=False)
+        visit.values.add(_stored_key(pending.handle), text, until, durable=False)
         text = as_text(_sealer(visit).seal(b"", pending.handle))
     if len(text) > _MOST_ROOM:
         raise Busy(
@@ -160,8 +160,8 @@ def find(visit: Visit, handle: str) -> PendingAuthnRequest:
     try:
         octets = _sealer(visit).open(from_text(text), handle)
         if not octets:
-            kept = visit.values.get(_kept(handle)) or ""
-            octets = _sealer(visit).open(from_text(kept), handle)
+            stored = visit.values.get(_stored_key(handle)) or ""
+            octets = _sealer(visit).open(from_text(stored), handle)
         return _read(octets)
     except ValueError as error:
         raise LoginLost(f"the cookie of this login: {error}") from None
@@ -181,7 +181,7 @@ def _cookie(handle: str) -> Cookie:
     return Cookie(_COOKIES + handle)
 
 
-def _kept(handle: str) -> str:
+def _stored_key(handle: str) -> str:
     return f"question:{handle}"
 
 
@@ -230,4 +230,4 @@ def _member_in(visit: Visit, query: Mapping[str, str]) -> str:
 
 def _query_of(target: str) -> Mapping[str, str]:
     found = parse_qs(urlsplit(target).query)
-    return {name: values[0] for name, values in found.items()}
+    return {name: texts[0] for name, texts in found.items()}

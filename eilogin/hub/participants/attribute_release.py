@@ -34,9 +34,9 @@ _REQUIRED = "required"
 WORDS = (_REQUESTED, _REQUIRED)
 
 
-def is_entity(who: str) -> bool:
+def is_entity(first_word: str) -> bool:
     """Whether the first word of a line is an entityID."""
-    return who != EVERYBODY and not who.startswith(_CATEGORY)
+    return first_word != EVERYBODY and not first_word.startswith(_CATEGORY)
 
 
 class ReleasedName(NamedTuple):
@@ -80,33 +80,43 @@ class AttributeRelease:
     @property
     def formats(self) -> Mapping[str, str]:
         """The NameFormats that an option chose, by outside name."""
-        return {one.name: one.format for one in self.renamed.values() if one.format}
+        return {
+            released.name: released.format
+            for released in self.renamed.values()
+            if released.format
+        }
 
     def _outside(self, name: str) -> str:
         return self.renamed[name].name if name in self.renamed else name
 
     def _names(self, entity: EntityDescriptor, index: int | None) -> set[str]:
-        said = {
-            name for who in self._lines_for(entity) for name in self.lines.get(who, ())
+        words = {
+            name
+            for first_word in self._lines_for(entity)
+            for name in self.lines.get(first_word, ())
         }
-        names = said - {_REQUESTED, _REQUIRED}
+        names = words - {_REQUESTED, _REQUIRED}
         role = entity.service_provider
         service = role.attribute_service(index) if role is not None else None
-        if _REQUESTED in said:
-            asked = service.requested if service is not None else ()
-            names |= set(self._inside(asked)) or set(self.usual)
-        if _REQUIRED in said and service is not None:
+        if _REQUESTED in words:
+            requested = service.requested if service is not None else ()
+            names |= set(self._inside(requested)) or set(self.usual)
+        if _REQUIRED in words and service is not None:
             names |= set(self._inside(service.required))
         return names
 
     def _lines_for(self, entity: EntityDescriptor) -> list[str]:
         if entity.entity_id in self.lines:
             return [entity.entity_id]
-        mine = [_CATEGORY + category for category in entity.entity_categories]
-        return [who for who in mine if who in self.lines] or [EVERYBODY]
+        categories = [_CATEGORY + category for category in entity.entity_categories]
+        return [
+            first_word for first_word in categories if first_word in self.lines
+        ] or [EVERYBODY]
 
     def _inside(self, names: Iterable[str]) -> list[str]:
-        inside = {theirs.name: ours for ours, theirs in self.renamed.items()}
+        inside = {
+            released.name: inside_name for inside_name, released in self.renamed.items()
+        }
         return [inside.get(name, name) for name in names]
 
 
@@ -133,12 +143,12 @@ def _read_pairs(value: object) -> object:
 
 
 def _read_outside(line: str) -> tuple[str, ReleasedName]:
-    ours, *theirs = line.split()
-    match theirs:
+    inside_name, *outside_words = line.split()
+    match outside_words:
         case [name]:
-            return ours, ReleasedName(name)
+            return inside_name, ReleasedName(name)
         case [name, word] if word in _FORMATS:
-            return ours, ReleasedName(name, _FORMAT + word)
+            return inside_name, ReleasedName(name, _FORMAT + word)
     raise ValueError(
         "two words, our name and the name for participants, and optionally"
         f" {', '.join(_FORMATS)} behind them"
@@ -149,7 +159,10 @@ def _read_names(value: object) -> object:
     if not isinstance(value, str):
         return value
     pairs = read_lines(split(value), _read_outside)
-    for side in ([ours for ours, _ in pairs], [theirs.name for _, theirs in pairs]):
+    for side in (
+        [inside_name for inside_name, _ in pairs],
+        [released.name for _, released in pairs],
+    ):
         if len(set(side)) < len(side):
             raise ValueError("each name once")
     return dict(pairs)

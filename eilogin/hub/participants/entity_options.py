@@ -34,16 +34,20 @@ def read_by_entity(
         return value
 
     def read_line(line: str) -> tuple[str, _T]:
-        who, *rest = line.split()
-        found = read_rest(rest[1:] if rest[:1] == ["="] else rest)
-        if found is None or not (who == EVERYBODY or ":" in who):
+        first_word, *rest = line.split()
+        setting = read_rest(rest[1:] if rest[:1] == ["="] else rest)
+        if setting is None or not (first_word == EVERYBODY or ":" in first_word):
             raise ValueError(expected)
-        return who, found
+        return first_word, setting
 
     lines = read_lines(split(value), read_line)
-    found = dict(lines)
-    if len(found) < len(lines):
-        named = [who for who, _ in lines]
-        twice = next(who for who in named if named.count(who) > 1)
+    settings = dict(lines)
+    if len(settings) < len(lines):
+        first_words = [first_word for first_word, _ in lines]
+        twice = next(
+            first_word
+            for first_word in first_words
+            if first_words.count(first_word) > 1
+        )
         raise ValueError(f"one line for each entityID; {twice!r} has two")
-    return found
+    return settings

@@ -21,38 +21,40 @@ from eilogin.saml import bindings
 from eilogin.web.outbound_messages import browser_bindings
 
 LogoutBinding = Literal["soap", "browser"]
-_WAYS: Sequence[LogoutBinding] = ("soap", "browser")
+_CHOICES: Sequence[LogoutBinding] = ("soap", "browser")
 
 
 class LogoutBindings:
     """Selects bindings; ``said`` has the option by entityID."""
 
-    def __init__(self, said: Mapping[str, LogoutBinding]) -> None:
-        self._said = said
+    def __init__(self, lines: Mapping[str, LogoutBinding]) -> None:
+        self._lines = lines
 
     def all_of(self, own: Own, entity_id: str, name_id: str = "") -> tuple[str, ...]:
         """Return the bindings, the preferred one first; SOAP for DigiD (DigiD 3.2)."""
         if own.profile.logout_request_bindings:
             return own.profile.logout_request_bindings
-        way = value_for(self._said, entity_id)
-        if way == "soap":
+        choice = value_for(self._lines, entity_id)
+        if choice == "soap":
             return (bindings.SOAP,)
         in_browser = browser_bindings(own, name_id)
-        return in_browser if way == "browser" else (bindings.SOAP, *in_browser)
+        return in_browser if choice == "browser" else (bindings.SOAP, *in_browser)
 
     def in_browser(self, own: Own, entity_id: str, name_id: str) -> tuple[str, ...]:
         """Return those that need the browser."""
-        wanted = self.all_of(own, entity_id, name_id)
-        return tuple(binding for binding in wanted if binding != bindings.SOAP)
+        accepted = self.all_of(own, entity_id, name_id)
+        return tuple(binding for binding in accepted if binding != bindings.SOAP)
 
 
-def _read_way(words: Sequence[str]) -> LogoutBinding | None:
-    return next((way for way in _WAYS if [way] == words), None)
+def _read_choice(words: Sequence[str]) -> LogoutBinding | None:
+    return next((choice for choice in _CHOICES if [choice] == words), None)
 
 
-def _read_ways(value: object) -> object:
+def _read_lines(value: object) -> object:
     expected = "an entityID or '*', and 'soap' or 'browser' behind it"
-    return read_by_entity(value, expected, _read_way)
+    return read_by_entity(value, expected, _read_choice)
 
 
-LogoutBindingLines = Annotated[Mapping[str, LogoutBinding], BeforeValidator(_read_ways)]
+LogoutBindingLines = Annotated[
+    Mapping[str, LogoutBinding], BeforeValidator(_read_lines)
+]

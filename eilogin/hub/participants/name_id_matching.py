@@ -28,31 +28,33 @@ class MatchedSessions(NamedTuple):
     logins: Sequence[Login]
 
 
-def match(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> MatchedSessions:
+def match(
+    sessions: Sessions, subject: Subject, indexes: Sequence[str]
+) -> MatchedSessions:
     """Find the sessions of a NameID from ``who.audience``.
 
     The exact name first; without a Format, the same value in another one too. Without a
     SessionIndex, only if all are of one citizen.
     """
-    found = _told(sessions, who, indexes)
-    if found or who.format != UNSPECIFIED or not _has_our_qualifiers(who):
-        return MatchedSessions([who], found)
-    found, names = _told_in_any_format(sessions, who, indexes)
-    if not indexes and len({login.who for login in found}) > 1:
-        return MatchedSessions([who], [])
-    return MatchedSessions(names or [who], found)
+    logins = _sessions_of(sessions, subject, indexes)
+    if logins or subject.format != UNSPECIFIED or not _has_our_qualifiers(subject):
+        return MatchedSessions([subject], logins)
+    logins, names = _sessions_in_any_format(sessions, subject, indexes)
+    if not indexes and len({login.who for login in logins}) > 1:
+        return MatchedSessions([subject], [])
+    return MatchedSessions(names or [subject], logins)
 
 
-def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
+def note_miss(sessions: Sessions, subject: Subject, indexes: Sequence[str]) -> None:
     """Log a LogoutRequest that names no session, without the value."""
-    known = sorted(
-        short(one.format)
-        for one in {who, *_in_any_format(who)}
-        if sessions.find_told(one)
+    formats = sorted(
+        short(candidate.format)
+        for candidate in {subject, *_in_any_format(subject)}
+        if sessions.find_told(candidate)
     )
-    told = (
-        f"the same value with Format {' or '.join(known)}, or in another session"
-        if known
+    finding = (
+        f"the same value with Format {' or '.join(formats)}, or in another session"
+        if formats
         else "no live session with this value: it has ended, or the value is wrong"
     )
     _log.warning(
@@ -60,42 +62,51 @@ def note_miss(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> None:
         " UnknownPrincipal; its NameID has Format %s, NameQualifier %s,"
         " SPNameQualifier %s, and it has %d SessionIndex; the hub sent that"
         " participant %s",
-        who.audience,
-        short(who.format)[:_MOST_SHOWN],
-        _shown(who.name_qualifier, who.issuer),
-        _shown(who.sp_name_qualifier, who.audience),
+        subject.audience,
+        short(subject.format)[:_MOST_SHOWN],
+        _shown(subject.name_qualifier, subject.issuer),
+        _shown(subject.sp_name_qualifier, subject.audience),
         len(indexes),
-        told,
+        finding,
     )
 
 
-def _told(sessions: Sessions, who: Subject, indexes: Sequence[str]) -> list[Login]:
-    found = {
+def _sessions_of(
+    sessions: Sessions, subject: Subject, indexes: Sequence[str]
+) -> list[Login]:
+    logins = {
         login.key: login
         for index in indexes or (None,)
-        for login in sessions.find_told(who, index)
+        for login in sessions.find_told(subject, index)
     }
-    return list(found.values())
+    return list(logins.values())
 
 
-def _told_in_any_format(
-    sessions: Sessions, who: Subject, indexes: Sequence[str]
+def _sessions_in_any_format(
+    sessions: Sessions, subject: Subject, indexes: Sequence[str]
 ) -> tuple[list[Login], list[Subject]]:
-    by_name = {one: _told(sessions, one, indexes) for one in _in_any_format(who)}
-    logins = {login.key: login for found in by_name.values() for login in found}
-    return list(logins.values()), [one for one, found in by_name.items() if found]
+    by_name = {
+        candidate: _sessions_of(sessions, candidate, indexes)
+        for candidate in _in_any_format(subject)
+    }
+    logins = {login.key: login for matches in by_name.values() for login in matches}
+    return list(logins.values()), [
+        candidate for candidate, matches in by_name.items() if matches
+    ]
 
 
-def _in_any_format(who: Subject) -> Iterator[Subject]:
+def _in_any_format(subject: Subject) -> Iterator[Subject]:
     for name_id_format in FORMATS.values():
-        if name_id_format != who.format:
-            yield Subject(who.issuer, who.audience, who.name_id, name_id_format)
+        if name_id_format != subject.format:
+            yield Subject(
+                subject.issuer, subject.audience, subject.name_id, name_id_format
+            )
 
 
-def _has_our_qualifiers(who: Subject) -> bool:
+def _has_our_qualifiers(subject: Subject) -> bool:
     """Whether its qualifiers are absent, or say what their absence means."""
-    return _is_usual(who.name_qualifier, who.issuer) and _is_usual(
-        who.sp_name_qualifier, who.audience
+    return _is_usual(subject.name_qualifier, subject.issuer) and _is_usual(
+        subject.sp_name_qualifier, subject.audience
     )
 
 

@@ -84,13 +84,13 @@ class NameIDs:
         """
         if entity_id in self._nameless:
             return self._nobody(login, entity_id, name_id_format)
-        wanted: Sequence[str] = (name_id_format,)
+        formats: Sequence[str] = (name_id_format,)
         if name_id_format in _ANY:
-            wanted = (*preferred, self._usual, messages.PERSISTENT)
-        for one in wanted:
-            value = self._value(login, entity_id, one, released)
+            formats = (*preferred, self._usual, messages.PERSISTENT)
+        for candidate in formats:
+            value = self._value(login, entity_id, candidate, released)
             if value:
-                return _subject(login, entity_id, value, one)
+                return _subject(login, entity_id, value, candidate)
         return None
 
     def _nobody(
@@ -120,10 +120,14 @@ class NameIDs:
         """Derive the SessionIndex: not random, so two tabs at once have the same."""
         return "_" + self._derived(login.family, entity_id)[:32]
 
-    def of_subject_above(self, who: Subject) -> str:
+    def of_subject_above(self, subject: Subject) -> str:
         """Derive the id of a subject of the hub above, which reveals no NameID."""
         return self._derived(
-            "above", who.issuer, who.name_qualifier, who.sp_name_qualifier, who.name_id
+            "above",
+            subject.issuer,
+            subject.name_qualifier,
+            subject.sp_name_qualifier,
+            subject.name_id,
         )
 
     def any_of(self, hub: str, entity_id: str, name_id: str) -> Iterator[Subject]:
@@ -157,10 +161,10 @@ def _subject(login: Login, entity_id: str, value: str, name_id_format: str) -> S
     )
 
 
-def _of_attributes(found: Mapping[str, str]) -> Mapping[str, str]:
-    if not found.keys() <= set(_OF_ATTRIBUTES):
+def _of_attributes(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    if not attributes.keys() <= set(_OF_ATTRIBUTES):
         raise ValueError("'email' or 'unspecified', and the name of an attribute")
-    return found
+    return attributes
 
 
 NameAttributes = Annotated[NamePairs, AfterValidator(_of_attributes)]

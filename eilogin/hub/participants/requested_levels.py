@@ -23,22 +23,22 @@ _COMPARED: Mapping[str, Callable[[int, Collection[int]], bool]] = {
 
 def sufficient(request: AuthnRequest, classes: Classes) -> tuple[str, ...]:
     """Return the sufficient levels, the lowest first; skip unknown classes."""
-    said = [level for level in LEVELS if classes.class_of(level)]
+    offered = [level for level in LEVELS if classes.class_of(level)]
     if request.level_declarations:
         return ()
     if not request.level_classes:
-        return tuple(said)
-    known = [classes.level_of(uri) for uri in request.level_classes]
-    named = {LEVELS.index(level) for level in known if level is not None}
+        return tuple(offered)
+    requested = [classes.level_of(uri) for uri in request.level_classes]
+    named = {LEVELS.index(level) for level in requested if level is not None}
     if not named:
         return ()
-    would_do = _COMPARED[request.comparison]
-    return tuple(level for level in said if would_do(LEVELS.index(level), named))
+    compare = _COMPARED[request.comparison]
+    return tuple(level for level in offered if compare(LEVELS.index(level), named))
 
 
 def at_least(levels: Sequence[str], required: str) -> tuple[str, ...]:
     """Return the levels that reach a required one; all if that is ""."""
-    return tuple(one for one in levels if not required or reaches(one, required))
+    return tuple(level for level in levels if not required or reaches(level, required))
 
 
 def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -> str:
@@ -53,7 +53,9 @@ def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -
 def to_confirm(levels: Sequence[str], reached: str) -> str:
     """Return the highest sufficient level that the visitor has reached, or ""."""
     height = LEVELS.index(reached)
-    return next((one for one in reversed(levels) if LEVELS.index(one) <= height), "")
+    return next(
+        (level for level in reversed(levels) if LEVELS.index(level) <= height), ""
+    )
 
 
 def certain(login: Login, since: float) -> Login:
@@ -61,14 +63,25 @@ def certain(login: Login, since: float) -> Login:
 
     One of :data:`ALWAYS_FRESH` from before ``since`` is not shared (DigiD 2.3).
     """
-    levels = (one for one in reversed(ALWAYS_FRESH) if reaches(login.level, one))
-    fresh = next((one for one in levels if login.proven_at(one) >= since), None)
+    levels = (
+        strict_level
+        for strict_level in reversed(ALWAYS_FRESH)
+        if reaches(login.level, strict_level)
+    )
+    fresh_level = next(
+        (
+            strict_level
+            for strict_level in levels
+            if login.proven_at(strict_level) >= since
+        ),
+        None,
+    )
     shared = min(login.level, _MOST_SHARED, key=LEVELS.index)
-    level = fresh or shared
+    level = fresh_level or shared
     return login if level == login.level else replace(login, level=level)
 
 
-def class_to_say(level: str, asked: Sequence[str], classes: Classes) -> str:
+def class_to_say(level: str, requested_classes: Sequence[str], classes: Classes) -> str:
     """Return a level's class, preferably the request's: some compare texts."""
-    own_words = (uri for uri in asked if classes.level_of(uri) == level)
-    return next(own_words, classes.class_of(level))
+    same_level = (uri for uri in requested_classes if classes.level_of(uri) == level)
+    return next(same_level, classes.class_of(level))

@@ -29,16 +29,16 @@ def encrypted_for(lines: Mapping[str, Encrypt], entity_id: str) -> Encrypt:
     return value_for(lines, entity_id) or "off"
 
 
-def _read(value: object, words: Sequence[str]) -> object:
-    *most, last = map(repr, words)
+def _read(value: object, choices: Sequence[str]) -> object:
+    *most, last = map(repr, choices)
     expected = f"{', '.join(most)} or {last}, or lines of an entityID or '*' and one"
     if isinstance(value, str) and len(value.split()) == 1:
         value = f"{EVERYBODY} {value.strip()}"
 
-    def read_word(rest: Sequence[str]) -> str | None:
-        return next((word for word in words if [word] == rest), None)
+    def read_choice(rest: Sequence[str]) -> str | None:
+        return next((choice for choice in choices if [choice] == rest), None)
 
-    return read_by_entity(value, expected, read_word)
+    return read_by_entity(value, expected, read_choice)
 
 
 def _read_sign(value: object) -> object:

@@ -25,10 +25,10 @@ def where_in(visit: Visit, login: Login) -> list[Participant]:
     """Return where a visitor is signed in, unless logged out there alone."""
     values = visit.values
     return [
-        told
-        for told in visit.sessions.participants(login)
-        if not (left := values.get(_left(told)))
-        or answered_at(visit, told) > float(left)
+        participant
+        for participant in visit.sessions.participants(login)
+        if not (left_at := values.get(_left_key(participant)))
+        or answered_at(visit, participant) > float(left_at)
     ]
 
 
@@ -50,52 +50,54 @@ def is_answered(visit: Visit, login: Login, entity_id: str) -> bool:
 
 def note_left(visit: Visit, login: Login, entity_id: str, instant: float) -> None:
     """Record a logout at one participant alone."""
-    for told in visit.sessions.participants(login):
-        if told.entity_id == entity_id:
-            _put(visit.values, _left(told), str(instant), login.ends)
+    for participant in visit.sessions.participants(login):
+        if participant.entity_id == entity_id:
+            _put(visit.values, _left_key(participant), str(instant), login.ends)
 
 
 def note_answered(
-    visit: Visit, login: Login, participant: Participant, asked: float
+    visit: Visit, login: Login, participant: Participant, issued: float
 ) -> None:
-    """Record a Response with a login; ``asked`` is the request's IssueInstant."""
-    text = f"{clock.now()} {asked}"
-    _put(visit.values, _answered(participant), text, login.ends)
+    """Record a Response with a login; ``issued`` is the request's IssueInstant."""
+    instants = f"{clock.now()} {issued}"
+    _put(visit.values, _answered_key(participant), instants, login.ends)
 
 
 def answered_at(visit: Visit, participant: Participant) -> float:
     """Return the last Response with a login, or 0."""
-    return _last(visit, participant)[0]
+    return _last_response(visit, participant)[0]
 
 
 def asked_at(visit: Visit, participant: Participant) -> float:
     """Return the IssueInstant of its request, or 0."""
-    return _last(visit, participant)[1]
+    return _last_response(visit, participant)[1]
 
 
-def _last(visit: Visit, told: Participant) -> tuple[float, float]:
-    answered, _, asked = (visit.values.get(_answered(told)) or "").partition(" ")
-    return float(answered or 0.0), float(asked or 0.0)
+def _last_response(visit: Visit, participant: Participant) -> tuple[float, float]:
+    answered, _, issued = (
+        visit.values.get(_answered_key(participant)) or ""
+    ).partition(" ")
+    return float(answered or 0.0), float(issued or 0.0)
 
 
 def _put(values: Values, name: str, text: str, until: float) -> None:
-    known = values.get(name)
-    if known is None:
+    stored = values.get(name)
+    if stored is None:
         values.add(name, text, until, durable=False)
     else:
-        values.swap(name, known, text, until, durable=False)
+        values.swap(name, stored, text, until, durable=False)
 
 
-def _left(told: Participant) -> str:
-    return f"left-alone:{_label(told)}"
+def _left_key(participant: Participant) -> str:
+    return f"left-alone:{_label(participant)}"
 
 
-def _answered(told: Participant) -> str:
-    return f"answered:{_label(told)}"
+def _answered_key(participant: Participant) -> str:
+    return f"answered:{_label(participant)}"
 
 
-def _label(told: Participant) -> str:
-    return told.subject.told_label(told.session_index)
+def _label(participant: Participant) -> str:
+    return participant.subject.told_label(participant.session_index)
 
 
 def services_of(
@@ -104,8 +106,8 @@ def services_of(
     """List the participants, each once."""
     federation = trust.federation
     since: dict[str, float] = {}
-    for told in participants:
-        since.setdefault(told.entity_id, told.since)
+    for participant in participants:
+        since.setdefault(participant.entity_id, participant.since)
     return [
         SignedInService(
             federation.name_of(entity_id, language),

@@ -24,14 +24,14 @@ def proven_for(login: Login, domain: str, since: float = inf) -> Login | None:
     """
     if domain == NO_SSO:
         since = max([since, *login.proven.values()])
-        found = {level: at for level, at in login.proven.items() if at >= since}
+        proven = {level: at for level, at in login.proven.items() if at >= since}
     elif login.domains is None and domain == USUAL_DOMAIN:
         return login
     else:
-        found = dict(login.by_domain.get(domain, {}))
-    if not found:
+        proven = dict(login.by_domain.get(domain, {}))
+    if not proven:
         return None
-    return replace(login, level=max(found, key=LEVELS.index), proven=found)
+    return replace(login, level=max(proven, key=LEVELS.index), proven=proven)
 
 
 def of_proof(domain: str, proven: Mapping[str, float]) -> ByDomain:
@@ -43,15 +43,15 @@ def of_proof(domain: str, proven: Mapping[str, float]) -> ByDomain:
 
 def shared_with(domain: str, participants: Mapping[str, int]) -> str:
     """Return whether a domain shares its sign-in with ``all``, ``some`` or ``none``."""
-    theirs = 1 if domain == NO_SSO else participants.get(domain, 1)
-    if theirs == 1:
+    members = 1 if domain == NO_SSO else participants.get(domain, 1)
+    if members == 1:
         return "none"
-    return "all" if theirs == sum(participants.values()) else "some"
+    return "all" if members == sum(participants.values()) else "some"
 
 
 def is_apart(login: Login, domain: str, level: str) -> bool:
     """Whether a sufficient session needs a proof for another domain."""
     if not reaches(login.level, level):
         return False
-    known = proven_for(login, domain)
-    return known is None or not reaches(known.level, level)
+    login_of_domain = proven_for(login, domain)
+    return login_of_domain is None or not reaches(login_of_domain.level, level)

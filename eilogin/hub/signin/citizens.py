@@ -65,8 +65,8 @@ class Citizen:
     @property
     def attributes(self) -> dict[str, list[str]]:
         """The attributes with a value, by name."""
-        told = {name: getattr(self, field) for name, field in ATTRIBUTES.items()}
-        return {name: [text] for name, text in told.items() if text}
+        texts = {name: getattr(self, field) for name, field in ATTRIBUTES.items()}
+        return {name: [value] for name, value in texts.items() if value}
 
 
 def plain(username: str) -> str:
@@ -79,9 +79,9 @@ class Citizens:
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
-        hashes = [c.password for c in self._by_username.values()] or [_some_hash()]
+        hashes = [c.password for c in self._by_username.values()] or [_random_hash()]
         #: For unknown usernames, with as much work as a citizen has.
-        self._nobodies = [_nobody(_parameters_of(one)) for one in hashes]
+        self._nobodies = [_nobody(_parameters_of(hashed)) for hashed in hashes]
         # Unpredictable, and the same in every process.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
@@ -100,7 +100,7 @@ class Citizens:
             raise ConfigurationError(f"{path}: {error.strerror}") from error
         except ValueError as error:
             # The unreadable text may be a password.
-            place = _place_of(error)
+            place = _position_of(error)
             raise ConfigurationError(
                 f"{path}: is not a JSON file{place}; expected a list of citizens"
             ) from error
@@ -162,30 +162,30 @@ class Citizens:
 
 
 def _fault_of_twins(citizens: Iterable[Citizen]) -> str:
-    known: dict[tuple[str, str], int] = {}
+    numbers: dict[tuple[str, str], int] = {}
     for number, citizen in enumerate(citizens, 1):
         for field_name in ("id", "username"):
             value = plain(getattr(citizen, field_name))
-            first = known.setdefault((field_name, value), number)
+            first = numbers.setdefault((field_name, value), number)
             if first != number:
                 return f"citizens {first} and {number} have the same {field_name}"
     return ""
 
 
-def _place_of(error: ValueError) -> str:
+def _position_of(error: ValueError) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return ""
     return f" (line {error.lineno}, column {error.colno})"
 
 
 @cache
-def _some_hash() -> str:
+def _random_hash() -> str:
     return _HASHER.hash(os.urandom(16))
 
 
 def _parameters_of(hashed: str) -> tuple[int, int, int]:
-    found = argon2.extract_parameters(hashed)
-    return found.time_cost, found.memory_cost, found.parallelism
+    parameters = argon2.extract_parameters(hashed)
+    return parameters.time_cost, parameters.memory_cost, parameters.parallelism
 
 
 @cache

@@ -32,10 +32,10 @@ def known_citizen(
         return None
     if domain == NO_SSO or reaches(login.level, level):
         return None
-    known = proven_for(login, domain)
-    if known is None or not known.proven_at(_PASSWORD):
+    login_of_domain = proven_for(login, domain)
+    if login_of_domain is None or not login_of_domain.proven_at(_PASSWORD):
         return None
-    return next((one for one in citizens if one.id == login.subject), None)
+    return next((citizen for citizen in citizens if citizen.id == login.subject), None)
 
 
 def _wants_whole_proof(pending: PendingAuthnRequest) -> bool:

@@ -37,11 +37,11 @@ class KnownBrowser(NamedTuple):
 
 def known_browser(visit: Visit, citizen: Citizen) -> KnownBrowser:
     """Read what this browser proves, with the same work for each result."""
-    sealer, found = _sealer(visit), KnownBrowser()
+    sealer, browser = _sealer(visit), KnownBrowser()
     # All of them, so that the time reveals nothing.
     for entry in _entries(visit):
-        found = _read(entry, citizen, sealer) or found
-    return found
+        browser = _read(entry, citizen, sealer) or browser
+    return browser
 
 
 def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, str]:
@@ -52,7 +52,9 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
     """
     sealer = _sealer(visit)
     entries = _entries(visit)
-    others = [one for one in entries if _read(one, citizen, sealer) is None]
+    other_entries = [
+        entry for entry in entries if _read(entry, citizen, sealer) is None
+    ]
     known = known_browser(visit, citizen)
     if with_code and not known.with_code:
         known = KnownBrowser(with_code=True)
@@ -60,14 +62,14 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
     # Whole seconds: all entries are of one length.
     text = f"{int(clock.now() + _LASTS)} {number}"
     hers = sealer.seal(text.encode(), *_bound_to(citizen, with_code=known.with_code))
-    kept = ".".join([as_text(hers), *others[: _MOST_CITIZENS - 1]])
-    return _COOKIE.set(kept, max_age=_LASTS)
+    value = ".".join([as_text(hers), *other_entries[: _MOST_CITIZENS - 1]])
+    return _COOKIE.set(value, max_age=_LASTS)
 
 
 def _entries(visit: Visit) -> list[str]:
     """Return the unverified entries."""
     value = _COOKIE.read(visit.cookie_header) or ""
-    return [one for one in value.split(".") if _ENTRY(one)][:_MOST_CITIZENS]
+    return [entry for entry in value.split(".") if _ENTRY(entry)][:_MOST_CITIZENS]
 
 
 def _read(entry: str, citizen: Citizen, sealer: Sealer) -> KnownBrowser | None:
@@ -90,5 +92,5 @@ def _sealer(visit: Visit) -> Sealer:
 
 def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
     """Return what must not change after the sign-in."""
-    words = (citizen.id, citizen.password)
-    return (*words, citizen.totp_secret) if with_code else words
+    texts = (citizen.id, citizen.password)
+    return (*texts, citizen.totp_secret) if with_code else texts

@@ -179,7 +179,7 @@ class PasswordSignIn:
     ) -> Response:
         """Go on, or show the page again; ``known`` needs the code alone."""
         # A logout during the check wins.
-        asked = clock.now()
+        began = clock.now()
         session = None if known is None else visit.session_or_none
         proof = self._credentials.check(visit, form, level, known)
         if proof.citizen is None:
@@ -197,7 +197,7 @@ class PasswordSignIn:
             )
         if choice:
             target = rehearsal.added(target, choice)
-        return self._sign_in(visit, proof.citizen, level, target, asked, session)
+        return self._sign_in(visit, proof.citizen, level, target, began, session)
 
     def _choice(self, visit: Visit, form: Mapping[str, str]) -> str:
         if not self._rehearses:
@@ -208,10 +208,10 @@ class PasswordSignIn:
             rehearsal.take(visit.values, login)
         return rehearsal.chosen(form)
 
-    def _level_for(self, visit: Visit, target: str, wanted: str) -> str:
+    def _level_for(self, visit: Visit, target: str, requested: str) -> str:
         """Return the level of the AuthnRequest, not of the form."""
         pending, _ = pending_request_behind(visit, target)
-        level = wanted if pending is None else pending.level
+        level = requested if pending is None else pending.level
         return level if level in self.offered else PASSWORD
 
     def _sign_in(  # noqa: PLR0913, PLR0917 - the parts of one proof
@@ -229,9 +229,9 @@ class PasswordSignIn:
         """
         own = visit.trust.own
         subject = citizen_here(own.entity_id, citizen.id)
-        other, first = visit.session_to_end(), None
+        other, page = visit.session_to_end(), None
         if other is not None and other.who != subject:
-            first = self._make_way(visit, other, target)
+            page = self._make_way(visit, other, target)
         _, domain = pending_request_behind(visit, target)
         proof = Login(
             who=subject,
@@ -245,11 +245,11 @@ class PasswordSignIn:
             address=network(visit) if own.profile.records_network else "",
         )
         issued = now if session is None else session.confirmed
-        made = self._log_in(visit, proof, issued)
-        if made is None:
+        created = self._log_in(visit, proof, issued)
+        if created is None:
             # Another tab was faster, at a higher level.
-            return first or see_other(at(own.public_url, target))
-        token, login = made
+            return page or see_other(at(own.public_url, target))
+        token, login = created
         authentication_proofs.note(visit, token, page_of(visit, target))
         audit.event(
             "sign-in",
@@ -257,7 +257,7 @@ class PasswordSignIn:
             session=own.pseudonym(token),
             level=login.level,
         )
-        answer = first or see_other(at(own.public_url, target))
+        answer = page or see_other(at(own.public_url, target))
         answer.headerlist.append(visit.cookie.set(token))
         with_code = level != PASSWORD
         known = remember(visit, citizen, with_code=with_code)

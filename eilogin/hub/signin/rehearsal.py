@@ -107,33 +107,33 @@ def _name(login: Login) -> str:
 
 
 def changed_assertion(
-    pending: PendingAuthnRequest, said: messages.Assertion, classes: Classes
+    pending: PendingAuthnRequest, assertion: messages.Assertion, classes: Classes
 ) -> messages.Assertion:
     """Change an Assertion as the tester chose."""
     if pending.rehearsal == LOWER:
-        return replace(said, level_class=_lower(pending.level, classes))
+        return replace(assertion, level_class=_lower(pending.level, classes))
     if pending.rehearsal == SECTOR:
-        return replace(said, name_id=_of_another_sector(said.name_id))
+        return replace(assertion, name_id=_of_another_sector(assertion.name_id))
     if pending.rehearsal == OVER:
-        over = said.issued - _LATE
+        over = assertion.issued - _LATE
         return replace(
-            said,
+            assertion,
             not_before=over - _LATE,
             not_on_or_after=over,
             confirmation_ends=over,
         )
     if pending.rehearsal == OLD:
-        return replace(said, issued=said.issued - _LATE)
-    return said
+        return replace(assertion, issued=assertion.issued - _LATE)
+    return assertion
 
 
 def changed_response(
-    pending: PendingAuthnRequest, said: messages.Response
+    pending: PendingAuthnRequest, response: messages.Response
 ) -> messages.Response:
     """Change the Response likewise."""
     if pending.rehearsal == OLD:
-        return replace(said, issued=said.issued - _LATE)
-    return said
+        return replace(response, issued=response.issued - _LATE)
+    return response
 
 
 def hold_back(choice: str) -> None:
@@ -172,14 +172,14 @@ def _signed_with_sha1(url: str, key: SigningKey) -> str:
     return f"{location}{signed}&Signature={quote(to_base64(octets), safe='')}"
 
 
-def _another(found: re.Match[bytes]) -> bytes:
-    return found[1] + (b"B" if found[2] == b"A" else b"A")
+def _another(match: re.Match[bytes]) -> bytes:
+    return match[1] + (b"B" if match[2] == b"A" else b"A")
 
 
 def _lower(level: str, classes: Classes) -> str:
     """Return the class of the next lower level, or one that states no level."""
-    below = LEVELS[: LEVELS.index(level)]
-    return classes.class_of(below[-1]) if below else _NO_LEVEL
+    lower = LEVELS[: LEVELS.index(level)]
+    return classes.class_of(lower[-1]) if lower else _NO_LEVEL
 
 
 def _of_another_sector(name_id: messages.NameID | None) -> messages.NameID:

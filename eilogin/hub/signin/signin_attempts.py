@@ -45,15 +45,15 @@ class SignInAttempts:
     def __init__(self, visit: Visit, username: str, citizen: Citizen) -> None:
         self._values = visit.values
         self._name = name = plain(username)
-        known, network = known_browser(visit, citizen), network_here(visit)
-        self._browser = browser = known.number
+        known_here, network = known_browser(visit, citizen), network_here(visit)
+        self._browser = browser = known_here.number
         #: The browser by which attempts at codes count, or "".
-        self._for_codes = browser if known.with_code else ""
+        self._for_codes = browser if known_here.with_code else ""
         self._here = f"password\0{name}\0{browser or network}"
-        self._told = f"told\0{name}\0{browser or network}"
-        self._places = [(f"place\0{network}", _MOST_FROM_A_PLACE)]
+        self._shown = f"told\0{name}\0{browser or network}"
+        self._networks = [(f"place\0{network}", _MOST_FROM_A_PLACE)]
         if (wide := wider(network)) != network:
-            self._places.append((f"wide\0{wide}", _MOST_FROM_WIDER))
+            self._networks.append((f"wide\0{wide}", _MOST_FROM_WIDER))
         # Last, because a username may contain a "\0".
         self._everywhere = f"{'known' if browser else 'name'}\0{name}"
         #: Counts of this attempt, and their ends.
@@ -72,19 +72,23 @@ class SignInAttempts:
         """Count an attempt from here at any username; False if none is left."""
         if self.is_in_her_own_browser:
             return True
-        return all(self._take(place, most) for place, most in self._places)
+        return all(self._take(name, most) for name, most in self._networks)
 
     def may_try_password(self) -> bool:
         """Count an attempt at this username; False if none is left."""
-        self.has_none_left = not self._take(self._told, _MOST)
+        self.has_none_left = not self._take(self._shown, _MOST)
         self.has_few_left = not self.has_none_left and self._left <= _FEW
         if not self._take(self._here, _MOST):
             return False
         if self._take(self._everywhere, _MOST_FOR_A_NAME):
             return True
         # An attempt that is not made must not count.
-        for taken in (one for one in self._taken if one[0] in (self._told, self._here)):
-            self._give_back(*taken)
+        for attempt in (
+            attempt
+            for attempt in self._taken
+            if attempt[0] in (self._shown, self._here)
+        ):
+            self._give_back(*attempt)
         return False
 
     def may_try_code(self, citizen_id: str) -> bool:
@@ -93,54 +97,54 @@ class SignInAttempts:
 
     def forget(self, citizen_id: str, *, with_code: bool) -> None:
         """Reset the counts after a sign-in; those of codes only ``with_code``."""
-        for what, until in self._taken:
-            self._give_back(what, until)
+        for name, until in self._taken:
+            self._give_back(name, until)
         self._values.take(_key(self._here))
         if with_code:
             self._values.take(_key(self._code_of(citizen_id)))
 
-    def _code_of(self, who: str) -> str:
-        return f"code\0{who}\0{self._for_codes}"
+    def _code_of(self, citizen_id: str) -> str:
+        return f"code\0{citizen_id}\0{self._for_codes}"
 
     # --- one count ------------------------------------------------------------------
 
-    def _take(self, what: str, most: int) -> bool:
+    def _take(self, name: str, most: int) -> bool:
         for _ in range(_ROUNDS):
-            kept, counted = self._counted(what)
+            stored, counted = self._counted(name)
             if len(counted) >= most:
                 return False
             until = clock.now() + _COUNTS_FOR
-            if self._put(what, kept, [*counted, until]):
-                self._taken.append((what, until))
+            if self._put(name, stored, [*counted, until]):
+                self._taken.append((name, until))
                 self._left = most - len(counted) - 1
                 return True
         # So many at once are an attack.
         return False
 
-    def _give_back(self, what: str, until: float) -> None:
+    def _give_back(self, name: str, until: float) -> None:
         for _ in range(_ROUNDS):
-            kept, counted = self._counted(what)
+            stored, counted = self._counted(name)
             if until not in counted:
                 return
             counted.remove(until)
-            if self._put(what, kept, counted):
+            if self._put(name, stored, counted):
                 return
 
-    def _counted(self, what: str) -> tuple[str | None, list[float]]:
+    def _counted(self, name: str) -> tuple[str | None, list[float]]:
         """Return the stored text, and the ends of live attempts."""
-        kept = self._values.get(_key(what))
-        instants = map(float, (kept or "").split())
+        stored = self._values.get(_key(name))
+        instants = map(float, (stored or "").split())
         now = clock.now()
-        return kept, [until for until in instants if until > now]
+        return stored, [until for until in instants if until > now]
 
-    def _put(self, what: str, kept: str | None, counted: list[float]) -> bool:
-        """Replace a count that is still as ``kept``; an empty one expires at once."""
-        key, text = _key(what), " ".join(map(repr, counted))
+    def _put(self, name: str, stored: str | None, counted: list[float]) -> bool:
+        """Replace a count that is still as ``stored``; an empty one expires at once."""
+        key, text = _key(name), " ".join(map(repr, counted))
         until = clock.now() + (_COUNTS_FOR if counted else 0.0)
-        if kept is None:
+        if stored is None:
             return self._values.add(key, text, until, durable=False)
-        return self._values.swap(key, kept, text, until, durable=False)
+        return self._values.swap(key, stored, text, until, durable=False)
 
 
-def _key(what: str) -> str:
-    return f"attempts:{hashlib.sha256(what.encode()).hexdigest()}"
+def _key(name: str) -> str:
+    return f"attempts:{hashlib.sha256(name.encode()).hexdigest()}"

@@ -48,20 +48,20 @@ from eilogin.web.visit import Visit
 
 def login_above(visit: Visit) -> env.LoginService:
     """Return the LoginService of the filter before us, or raise PipelineOrder."""
-    found: env.LoginService | None = visit.environ.get(env.LOGIN)
-    if found is None or env.LOGOUT not in visit.environ:
+    service: env.LoginService | None = visit.environ.get(env.LOGIN)
+    if service is None or env.LOGOUT not in visit.environ:
         raise PipelineOrder(
             "sign_in = above: found no participant's filters with 'hub_inside'"
             " before the filters of this hub; expected them there"
         )
-    return found
+    return service
 
 
 def logout_above(visit: Visit) -> env.LogoutService:
     """Return its LogoutService likewise."""
     login_above(visit)
-    found: env.LogoutService = visit.environ[env.LOGOUT]
-    return found
+    service: env.LogoutService = visit.environ[env.LOGOUT]
+    return service
 
 
 def go_on(
@@ -79,10 +79,10 @@ def go_on(
     return pages.page(visit, "going_on.html", headers=[refresh, *headers], url=url)
 
 
-def subject_here(visit: Visit, who: Subject, names: NameIDs) -> Subject:
+def subject_here(visit: Visit, subject: Subject, names: NameIDs) -> Subject:
     """Return the subject here for one above."""
     hub = visit.trust.own.entity_id
-    return citizen_here(hub, names.of_subject_above(who))
+    return citizen_here(hub, names.of_subject_above(subject))
 
 
 class UpstreamSignIn:
@@ -151,7 +151,7 @@ class UpstreamLoginService:
         self._is_proven = False
         self.first: Response | None = None
         self.headers: list[tuple[str, str]] = []
-        self.login = self._taken_over()
+        self.login = self._take_over()
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
@@ -163,7 +163,7 @@ class UpstreamLoginService:
         force = force or self._is_out or (not passive and self._may_be_out)
         page = self._above.require(level, force=force, passive=passive)
         if page is None:
-            self.login = self._taken_over()
+            self.login = self._take_over()
         return page
 
     @property
@@ -179,7 +179,7 @@ class UpstreamLoginService:
         is_proven, self._is_proven = self._is_proven, False
         return is_proven
 
-    def _taken_over(self) -> Login | None:
+    def _take_over(self) -> Login | None:
         # First, so that a fault of the store shows before the visitor leaves.
         current, above = self._visit.session, self._above.login
         if above is None:
@@ -195,10 +195,10 @@ class UpstreamLoginService:
         if (
             current is not None
             and current.who == subject
-            and _said(current) == _said(proof)
+            and _values_from_above(current) == _values_from_above(proof)
         ):
             return current
-        return self._made(above, proof)
+        return self._create(above, proof)
 
     def _proof(self, above: Login, subject: Subject) -> Login:
         proof = Login(
@@ -215,24 +215,24 @@ class UpstreamLoginService:
 
     def _domains(self, proof: Login) -> ByDomain:
         """Return the proofs' domains: usual, or of the participant that asked."""
-        known = self._visit.session_beyond_idle()
-        if known is not None and (known.who, known.session_index) != (
+        earlier = self._visit.session_beyond_idle()
+        if earlier is not None and (earlier.who, earlier.session_index) != (
             proof.who,
             proof.session_index,
         ):
-            known = None
+            earlier = None
         pending, domain = pending_request_behind(self._visit, self._target)
         if pending is None or not self._is_proven:
-            return None if known is None else known.domains
+            return None if earlier is None else earlier.domains
         since = pending.received
-        new = {level: at for level, at in proof.proven.items() if at >= since}
-        newer = replace(proof, proven=new, domains=of_proof(domain, new))
-        return (newer if known is None else known.confirmed_by(newer)).domains
+        proven = {level: at for level, at in proof.proven.items() if at >= since}
+        newer = replace(proof, proven=proven, domains=of_proof(domain, proven))
+        return (newer if earlier is None else earlier.confirmed_by(newer)).domains
 
-    def _made(self, above: Login, proof: Login) -> Login | None:
+    def _create(self, above: Login, proof: Login) -> Login | None:
         visit = self._visit
         try:
-            made = create_in_place(
+            created = create_in_place(
                 visit.sessions,
                 proof,
                 alone=proof,
@@ -245,10 +245,10 @@ class UpstreamLoginService:
         except LoginEnded:
             self._is_out = True
             return None
-        if made is None:
+        if created is None:
             # Another tab was faster, at a higher level.
             return None
-        token, _ = made
+        token, _ = created
         own = visit.trust.own
         audit.event(
             "sign-in",
@@ -264,7 +264,7 @@ class UpstreamLoginService:
         return login
 
 
-def _said(login: Login) -> tuple[object, ...]:
+def _values_from_above(login: Login) -> tuple[object, ...]:
     """Return the values that change with the session above."""
     return (
         login.session_index,

@@ -66,24 +66,25 @@ def _note(visit: Visit, report: messages.ActivityReport) -> bool:
     if entity.sso_domain == NO_SSO:
         return False
     hub = trust.own.entity_id
-    who = Subject.named(report.name_id, issuer=hub, audience=issuer)
+    subject = Subject.named(report.name_id, issuer=hub, audience=issuer)
     sessions = visit.sessions
     instant = min(report.active_at, clock.now())
     noted = [
         login
-        for login in sessions.find_told(who, report.session_index)
+        for login in sessions.find_told(subject, report.session_index)
         if _is_in(visit, login, report) and sessions.note_activity(login, instant)
     ]
-    above: Callable[[str, float], None] | None = visit.environ.get(env.ACTIVITY)
+    report_above: Callable[[str, float], None] | None = visit.environ.get(env.ACTIVITY)
     for login in noted:
-        if above is not None and login.session_index:
-            above(login.session_index, instant)
+        if report_above is not None and login.session_index:
+            report_above(login.session_index, instant)
     return bool(noted)
 
 
 def _is_in(visit: Visit, login: Login, report: messages.ActivityReport) -> bool:
     """Whether the visitor is still signed in at the sender."""
     return any(
-        (told.entity_id, told.session_index) == (report.issuer, report.session_index)
-        for told in where_in(visit, login)
+        (participant.entity_id, participant.session_index)
+        == (report.issuer, report.session_index)
+        for participant in where_in(visit, login)
     )

@@ -48,8 +48,10 @@ class SamlExistingSessions:
 
     def is_new(self, visit: Visit, pending: PendingAuthnRequest, login: Login) -> bool:
         """Whether the session has no login there."""
-        told = where_in(visit, login)
-        return pending.issuer not in {one.entity_id for one in told}
+        participants = where_in(visit, login)
+        return pending.issuer not in {
+            participant.entity_id for participant in participants
+        }
 
     def find(self, visit: Visit, login: Login) -> ExistingSession:
         """Return where the visitor is signed in, and the session's end."""
@@ -84,14 +86,14 @@ class ExistingSessionPage:
     ) -> Response:
         """Show the services of the session, and ask whether to go on."""
         trust, language = visit.trust, language_of(visit)
-        known = self._existing.find(visit, login)
+        existing = self._existing.find(visit, login)
         action = address_of(visit, pending)
-        left = max(1, math.ceil(known.until - clock.now()))
+        seconds_left = max(1, math.ceil(existing.until - clock.now()))
         return self._pages.page(
             visit,
             "known_already.html",
             # After that, the page must not show its services.
-            headers=[("Refresh", f"{left}; url={action}")],
+            headers=[("Refresh", f"{seconds_left}; url={action}")],
             script="count_down.js",
             # Its redirects lead on to the participant.
             form_action=[pending.acs_url],
@@ -100,9 +102,9 @@ class ExistingSessionPage:
             known_as=self._existing.username(login),
             name=trust.federation.name_of(pending.issuer, language),
             service_logo=trust.federation.logo_of(pending.issuer, language),
-            services=services_of(trust, known.participants, language),
+            services=services_of(trust, existing.participants, language),
             since=login.since,
-            until=known.until,
-            seconds_left=left,
+            until=existing.until,
+            seconds_left=seconds_left,
             **self._existing.choices(visit, pending, login),
         )

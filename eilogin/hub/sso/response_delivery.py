@@ -65,7 +65,7 @@ class ResponseDelivery:
         """Send a Response, one with a login only while that is live."""
         state = self._state_of(visit, pending)
         pending = replace(pending, relay_state=state)
-        answered = pending_authn_requests.answered(visit, pending)
+        headers = pending_authn_requests.answered(visit, pending)
         octets = safe_xml.serialize(response)
         if pending.binding == bindings.POST:
             if login is not None and not visit.sessions.is_live(login):
@@ -75,7 +75,7 @@ class ResponseDelivery:
                 visit,
                 pending.acs_url,
                 fields,
-                headers=answered,
+                headers=headers,
                 leads_on=self._leads_away,
             )
         if login is None:
@@ -83,13 +83,13 @@ class ResponseDelivery:
         else:
             artifact = bindings.new_artifact(visit.trust.own.entity_id)
             key = artifact_key(artifact, pending.issuer)
-            kept, until = self._record(pending, octets.decode())
-            if not visit.sessions.keep_with(login, key, kept, until):
+            record, until = self._record(pending, octets.decode())
+            if not visit.sessions.keep_with(login, key, record, until):
                 raise LoginEnded(TOO_LATE)
         url = bindings.artifact_url(pending.acs_url, artifact, state)
         if self._leads_away:
-            return go_on(visit, self._pages, url, answered)
-        return see_other(url, answered)
+            return go_on(visit, self._pages, url, headers)
+        return see_other(url, headers)
 
     def _refused_by(
         self,
@@ -100,17 +100,17 @@ class ResponseDelivery:
     ) -> str:
         """Return a refusal's artifact, at most one a minute, against floods."""
         codes = [
-            one.get("Value", "")
-            for one in response.iter(safe_xml.q("samlp:StatusCode"))
+            code.get("Value", "")
+            for code in response.iter(safe_xml.q("samlp:StatusCode"))
         ]
         name = f"refused:{pending.name}:{' '.join(codes)}"
         values, store = visit.values, visit.sessions.store
-        before = values.get(name)
-        if before and store.get(artifact_key(before, pending.issuer)) is not None:
-            return before
+        earlier = values.get(name)
+        if earlier and store.get(artifact_key(earlier, pending.issuer)) is not None:
+            return earlier
         artifact = bindings.new_artifact(visit.trust.own.entity_id)
-        kept, until = self._record(pending, text)
-        store.add(artifact_key(artifact, pending.issuer), kept, until, durable=False)
+        record, until = self._record(pending, text)
+        store.add(artifact_key(artifact, pending.issuer), record, until, durable=False)
         values.take(name)
         values.add(name, artifact, clock.now() + _SAME_REFUSAL, durable=False)
         return artifact

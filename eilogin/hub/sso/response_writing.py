@@ -100,11 +100,11 @@ class ResponseWriter:
         return None
 
     def login(
-        self, trust: Trust, role: ServiceProvider, told: AssertedLogin
+        self, trust: Trust, role: ServiceProvider, contents: AssertedLogin
     ) -> etree._Element:
         """Write the Response with an Assertion, if :meth:`obstacle` returned None."""
-        pending = told.pending
-        assertion = messages.write_assertion(assertion_of(trust, told))
+        pending = contents.pending
+        assertion = messages.write_assertion(assertion_of(trust, contents))
         sign = signed_for(self._sign, pending.issuer)
         is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
         key = next(iter(role.encryption_keys), None)
@@ -133,9 +133,9 @@ class ResponseWriter:
         return response
 
 
-def _no_key(pending: PendingAuthnRequest, why: str) -> EncryptionKeyMissing:
+def _no_key(pending: PendingAuthnRequest, reason: str) -> EncryptionKeyMissing:
     return EncryptionKeyMissing(
-        f"{pending.issuer} gets no login: {why}, but its metadata has no"
+        f"{pending.issuer} gets no login: {reason}, but its metadata has no"
         " encryption key; ask its administrator for a KeyDescriptor for encryption"
     )
 
@@ -172,10 +172,10 @@ def response_to(
     )
 
 
-def assertion_of(trust: Trust, told: AssertedLogin) -> messages.Assertion:
+def assertion_of(trust: Trust, contents: AssertedLogin) -> messages.Assertion:
     """Make the Assertion of a login."""
-    pending, login, now = told.pending, told.login, told.now
-    subject = told.participant.subject
+    pending, login, now = contents.pending, contents.login, contents.now
+    subject = contents.participant.subject
     level = requested_levels.to_confirm(pending.levels, login.level)
     return messages.Assertion(
         id=messages.new_id(),
@@ -189,11 +189,11 @@ def assertion_of(trust: Trust, told: AssertedLogin) -> messages.Assertion:
         not_on_or_after=now + RESPONSE_LIFETIME,
         audiences=((pending.issuer,),),
         authn_instant=login.proven_at(level),
-        session_index=told.participant.session_index,
+        session_index=contents.participant.session_index,
         session_ends=login.ends,
         level_class=requested_levels.class_to_say(
             level, pending.classes, trust.classes
         ),
-        attributes=told.attributes,
-        attribute_formats=told.formats,
+        attributes=contents.attributes,
+        attribute_formats=contents.formats,
     )

@@ -29,5 +29,5 @@ def satisfying(
     certain = requested_levels.certain(
         login, pending.received if is_fresh else math.inf
     )
-    found = requested_levels.to_confirm(pending.levels, certain.level)
-    return certain if found else None
+    level = requested_levels.to_confirm(pending.levels, certain.level)
+    return certain if level else None

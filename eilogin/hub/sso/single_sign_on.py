@@ -108,20 +108,20 @@ class SingleSignOn:
         answer.headerlist.extend(self._steps.headers(visit, received))
         return answer
 
-    def _begin(self, visit: Visit, asked: ReceivedAuthnRequest) -> Response:
-        pending = asked.request.pending
-        if asked.refusal:
-            return self._refuse(visit, pending, asked.refusal, asked.cause)
+    def _begin(self, visit: Visit, received: ReceivedAuthnRequest) -> Response:
+        pending = received.request.pending
+        if received.refusal:
+            return self._refuse(visit, pending, received.refusal, received.cause)
         cause = self._steps.not_served(pending)
         if cause is not None:
             return self._refuse(visit, pending, DENIED, cause)
         if visit.method == "POST" or self._sign_in.leads_away:
             return _to_own_address(visit, pending)
-        return self._proceed(visit, asked.request)
+        return self._proceed(visit, received.request)
 
     def _go_on(self, visit: Visit, query: Mapping[str, str]) -> Response:
         try:
-            request = self._question(visit, query)
+            request = self._request(visit, query)
         except CookiesRefused:
             if _PROBED not in query:
                 return _probe_cookies(visit)
@@ -134,7 +134,7 @@ class SingleSignOn:
             return self._refuse(visit, pending, self._steps.late(pending))
         return self._proceed(visit, request)
 
-    def _question(self, visit: Visit, query: Mapping[str, str]) -> ParticipantRequest:
+    def _request(self, visit: Visit, query: Mapping[str, str]) -> ParticipantRequest:
         pending = pending_authn_requests.named_in(visit, query)
         entity, role = visit.trust.participant(pending.issuer)
         # The metadata may have lost the address.
@@ -156,8 +156,8 @@ class SingleSignOn:
         obstacle = self._answers.obstacle(request.role, pending)
         if obstacle is not None:
             return self._refuse(visit, pending, *obstacle)
-        here = urlsplit(address_of(visit, pending))
-        service = self._sign_in.service(visit, f"{here.path}?{here.query}")
+        url = urlsplit(address_of(visit, pending))
+        service = self._sign_in.service(visit, f"{url.path}?{url.query}")
         answer = service.first or self._answer(visit, request, service)
         answer.headerlist.extend(service.headers)
         return answer
@@ -225,14 +225,14 @@ class SingleSignOn:
     def _by_form(self, visit: Visit, make_way: LogOutOther) -> Response:
         require_own_form(visit, visit.trust.own.public_url)
         fields = read_form(visit)
-        request = self._question(visit, {**fields, **read_query(visit)})
+        request = self._request(visit, {**fields, **read_query(visit)})
         pending = request.pending
         login = visit.session_beyond_idle()
         if login is not None and _NOT_ME in fields:
-            way = urlsplit(address_of(visit, pending))
-            first = make_way(visit, login, f"{way.path}?{way.query}")
+            url = urlsplit(address_of(visit, pending))
+            page = make_way(visit, login, f"{url.path}?{url.query}")
             # Otherwise the page in ``first`` says so.
-            answer = first or see_other(way.geturl(), [way_made_for(pending)])
+            answer = page or see_other(url.geturl(), [way_made_for(pending)])
             answer.headerlist.append(visit.cookie.expire())
             return answer
         certain = self._steps.session_for(
@@ -262,16 +262,16 @@ class SingleSignOn:
         trust, sessions = visit.trust, visit.sessions
         # Issued first: a logout from now on leaves a later mark, which rejects the
         # Response.
-        told = self._steps.asserted(visit, request, login, clock.now())
-        if isinstance(told, LoginRefusal):
-            return self._refuse(visit, pending, told.codes, told.cause)
-        participant = sessions.add_participant(login, told.participant)
+        contents = self._steps.asserted(visit, request, login, clock.now())
+        if isinstance(contents, LoginRefusal):
+            return self._refuse(visit, pending, contents.codes, contents.cause)
+        participant = sessions.add_participant(login, contents.participant)
         if participant is None:
             raise LoginEnded(TOO_LATE)
         note_answered(visit, login, participant, pending.issued)
         sessions.rearm(login)
         response = self._answers.login(
-            trust, request.role, replace(told, participant=participant)
+            trust, request.role, replace(contents, participant=participant)
         )
         audit.event(
             "login",
@@ -309,8 +309,8 @@ def _not_silently(visit: Visit, pending: PendingAuthnRequest) -> Sequence[str]:
     login = visit.session_beyond_idle()
     if login is None or not visit.sessions.is_idle(login):
         return _NOT_SILENTLY
-    told = visit.sessions.participants(login)
-    is_in = any(one.entity_id == pending.issuer for one in told)
+    participants = visit.sessions.participants(login)
+    is_in = any(participant.entity_id == pending.issuer for participant in participants)
     return (*_NOT_SILENTLY, messages.IDLE) if is_in else _NOT_SILENTLY
 
 

@@ -219,8 +219,8 @@ def _without_name(
     release: AttributeRelease,
 ) -> Refused | None:
     pending = request.pending
-    wanted = pending.name_id_format
-    attribute = names.attribute_of(wanted)
+    name_id_format = pending.name_id_format
+    attribute = names.attribute_of(name_id_format)
     if not attribute:
         return None
     probe = {attribute: ("",)}
@@ -232,5 +232,5 @@ def _without_name(
         )
     return NotServed(
         f"{pending.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
-        f" a NameID in the format {wanted}, but {cause}"
+        f" a NameID in the format {name_id_format}, but {cause}"
     )

@@ -42,7 +42,7 @@ _BINDINGS: Mapping[str, tuple[str, ...]] = {
     "post": (bindings.POST,),
 }
 
-#: Set while no further passive login is due.
+#: In the browser while no further passive login is due.
 _ASKED = Cookie("eilogin-asked")
 
 
@@ -60,7 +60,7 @@ class AuthnRequestSender:
         self._binding = binding
         self._comparison = comparison
 
-    def ask(  # noqa: PLR0913 - what is asked, each by its name
+    def ask(  # noqa: PLR0913 - the parts of the request, each by its name
         self,
         visit: Visit,
         hub: str,
@@ -76,10 +76,12 @@ class AuthnRequestSender:
     ) -> Response:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
-        ``target``: path and query after the Response. ``force``: ForceAuthn; unless
-        passive, also set until the hub confirms this browser's last logout. ``began``:
-        the page where the visitor began. ``is_required``: nobody can go back to the
-        target without the login. ``is_second``: replaces a lost login.
+        * ``target``: path and query of the page after the Response.
+        * ``force``: set ForceAuthn. A login that is not passive also sets it until the
+          hub has confirmed this browser's last logout.
+        * ``began``: the page where the visitor began.
+        * ``is_required``: the visitor cannot see the target without the login.
+        * ``is_second``: this login replaces a lost one.
 
         Raise StoreUnavailable, or UnknownPeer if the hub accepts no AuthnRequest.
         """
@@ -139,16 +141,19 @@ class AuthnRequestSender:
         role = trust.hub(hub)
         endpoint = role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
-            wanted = " or ".join(map(short, _BINDINGS[self._binding]))
+            accepted = " or ".join(map(short, _BINDINGS[self._binding]))
             raise BindingMissing(
-                f"{hub!r} has no SingleSignOnService for {wanted} "
+                f"{hub!r} has no SingleSignOnService for {accepted} "
                 f"(request_binding = {self._binding}); its metadata has "
                 f"{bindings_of(role.single_sign_ons)}: {trust.whom_to_ask(hub)}"
             )
         return endpoint
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
-        """Return classes to request; () for none: eilogin checks the level anyway."""
+        """Return the classes to request; () for none.
+
+        eilogin checks the level of the Response in any case.
+        """
         reaching = trust.classes.reaching(level)
         if not reaching:
             raise ConfigurationError(
@@ -163,7 +168,7 @@ class AuthnRequestSender:
         return (trust.classes.class_of(level) or reaching[0],)
 
     def hub_answers(self, visit: Visit, hub: str) -> bool:
-        """Return whether a quick look finds the hub reachable."""
+        """Return whether a quick check finds the hub reachable."""
         trust = visit.trust
         try:
             return is_reachable(trust, hub, self.endpoint(trust, hub), in_doubt=False)
@@ -176,7 +181,8 @@ def with_response_address(
 ) -> messages.AuthnRequest:
     """Add the address and binding of the Response.
 
-    DigiD rejects an address beside an index. It may show the ProviderName (DigiD 1.2).
+    DigiD rejects an address if there is an index. It may show the ProviderName (DigiD
+    1.2).
     """
     if own.profile.names_acs_by_index:
         return replace(
@@ -218,9 +224,9 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 ) -> str:
     """Return the address of this site that starts a login and leads to ``target``.
 
-    It asks for a fresh proof with ``force``, or if a limit of the path needs one.
-    ``address``: another address with this query. ``back``: the page after a cancelled
-    login.
+    The login needs a fresh proof with ``force``, or if a limit of the path asks for
+    one. ``address``: another address that takes the same query. ``back``: the page
+    after a cancelled login.
     """
     query = {"next": target, "level": level}
     if force or visit.needs_fresh_proof:
@@ -237,6 +243,6 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 def first_page_login_address(
     visit: Visit, level: str, *, force: bool = False, choose: bool = False
 ) -> str:
-    """Return the same for the site's first page."""
+    """Return the :func:`login_address` that leads to the site's first page."""
     first = root(visit.trust.own.public_url)
     return login_address(visit, first, level, force=force, choose=choose)

@@ -1,12 +1,13 @@
 """Return a visitor who cancelled to the page where the login began, with a notice.
 
-DigiD demands this page, in the same window, and no separate page with the notice (DigiD
-6). ``html_injection`` adds a paragraph to a public page, without script and style,
-which a Content-Security-Policy could block. A page of eilogin replaces one that needs a
-login.
+DigiD demands the notice on that page, in the same window, not on a page of its own
+(DigiD 6). ``html_injection`` adds a paragraph to a public page. It has no script and no
+style, because a Content-Security-Policy could block them. If the page needs a login, a
+page of eilogin replaces it.
 
-A mark in the query avoids the browser's cached copy; the application never gets it. A
-cookie makes the notice appear once, on the first page that can show it.
+A mark in the query keeps the browser from showing its cached copy. The application
+never gets the mark. A cookie makes the notice appear once, on the first page that can
+show it.
 """
 
 import html
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
 MARK = "eilogin=cancelled"
 
 _NOTICE = Cookie("eilogin-cancelled")
-#: Its value if the session has ended too.
-_AND_OUT = "ended"
-#: Seconds.
+#: Its value if the cancelled login also ended a session.
+_WITH_SESSION_END = "ended"
+#: Seconds for which the notice waits for a page.
 _WAITS = 120
-#: For answers that take no insertion: cached, compressed or partial.
+#: Request headers for a cached, compressed or partial answer, which takes no insertion.
 _OF_COPIES = (
     "HTTP_ACCEPT_ENCODING",
     "HTTP_IF_MODIFIED_SINCE",
@@ -70,18 +71,18 @@ def redirect_back(
     *,
     ended: bool = False,
 ) -> Response:
-    """Redirect to ``target``; ``ended`` says whether a session ended."""
+    """Redirect to ``target`` with the notice; ``ended``: a session has ended too."""
     path, _, query = target.partition("?")
-    rest = _unmarked(query)
-    marked = f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
+    unmarked = _unmarked(query)
+    marked = f"{path}?{unmarked}&{MARK}" if unmarked else f"{path}?{MARK}"
     public_url = visit.trust.own.public_url
-    cookie = _NOTICE.set(_AND_OUT if ended else "1", max_age=_WAITS)
+    cookie = _NOTICE.set(_WITH_SESSION_END if ended else "1", max_age=_WAITS)
     return see_other(at(public_url, marked), [cookie, *headers])
 
 
 def has_ended(visit: Visit) -> bool:
     """Return whether the cancelled login ended a session."""
-    return _NOTICE.read(visit.cookie_header) == _AND_OUT
+    return _NOTICE.read(visit.cookie_header) == _WITH_SESSION_END
 
 
 def forget(visit: Visit) -> list[tuple[str, str]]:
@@ -90,7 +91,7 @@ def forget(visit: Visit) -> list[tuple[str, str]]:
 
 
 def may_concern(visit: Visit) -> bool:
-    """Return whether a request may need the notice; a cheap test."""
+    """Return quickly whether a request may need the notice."""
     return MARK in visit.query_string or _NOTICE.name in visit.cookie_header
 
 
@@ -102,7 +103,7 @@ def take_mark(visit: Visit) -> bool:
 
 
 def is_due(visit: Visit) -> bool:
-    """Return whether an anonymous visitor opens a page that shows the notice."""
+    """Return whether an anonymous visitor with the cookie opens a page."""
     return (
         _NOTICE.read(visit.cookie_header) is not None
         and visit.method == "GET"
@@ -112,7 +113,7 @@ def is_due(visit: Visit) -> bool:
 
 
 def to_plain_page(visit: Visit) -> Response | None:
-    """Redirect a repeated request for the marked address to the plain one."""
+    """Redirect a reload of the marked address to the one without the mark."""
     if visit.method != "GET" or not visit.is_looked_at:
         return None
     public_url = visit.trust.own.public_url
@@ -138,37 +139,37 @@ class CancelledLoginNotice:
         """Return the answer of the application."""
         visit = Visit(environ)
         if may_concern(visit) and self._says_it_at(visit):
-            return self._say(environ, start_response)
+            return self._inject_notice(environ, start_response)
         return self._app(environ, start_response)
 
-    def _say(
+    def _inject_notice(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Add the notice to a page of HTML; otherwise it waits for the next page."""
         visit = Visit(environ)
         for name in _OF_COPIES:
             environ.pop(name, None)
-        is_said = False
+        is_shown = False
         tag = self._tag(visit)
 
         def choose(status: str, headers: Headers) -> Insertion | None:
-            nonlocal is_said
-            is_said = _can_say(status, PageHeaders(headers))
-            return Insertion(tag, ContentPlace(), headers) if is_said else None
+            nonlocal is_shown
+            is_shown = _can_show(status, PageHeaders(headers))
+            return Insertion(tag, ContentPlace(), headers) if is_shown else None
 
         def start(
             status: str, headers: Headers, *error: Any
         ) -> Callable[[bytes], object]:
-            if is_said:
-                kept = shared_caches.without_words(headers)
-                headers = [*kept, ("Cache-Control", "no-store"), _NOTICE.expire()]
+            if is_shown:
+                uncached = shared_caches.without_words(headers)
+                headers = [*uncached, ("Cache-Control", "no-store"), _NOTICE.expire()]
             return start_response(status, headers, *error)
 
         return inject(self._app, environ, start, choose)
 
     def _tag(self, visit: Visit) -> bytes:
-        wanted = language_of(visit)
-        language = wanted if wanted in self._texts else FALLBACK
+        preferred = language_of(visit)
+        language = preferred if preferred in self._texts else FALLBACK
         notice = self._texts[language]
         if has_ended(visit):
             notice = f"{notice} {ENDED[language]}"
@@ -178,7 +179,7 @@ class CancelledLoginNotice:
         return tag.encode("ascii", "xmlcharrefreplace")
 
 
-def _can_say(status: str, page_headers: PageHeaders) -> bool:
+def _can_show(status: str, page_headers: PageHeaders) -> bool:
     return (
         status.startswith("200")
         and page_headers.kind == HTML

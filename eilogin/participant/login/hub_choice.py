@@ -4,11 +4,13 @@ A visitor with a session goes to its hub. An anonymous one chooses on a page of 
 or at the federation's discovery service (``discovery``), which returns an entityID to
 ``/eilogin/discovery``.
 
-A cookie remembers only the hub of the last login. For half a day it is used without a
-question, and for a year listed first. ``/eilogin/login?choose=yes`` always asks.
+A cookie remembers only the hub of the last login. For half a day eilogin uses that hub
+without a question, and for a year it lists it first. ``/eilogin/login?choose=yes``
+always asks.
 
-No other site chooses for the visitor: its link must name the hub that eilogin would
-choose anyway. A discovery service must return the value of this browser's request.
+Another site cannot choose for the visitor: eilogin asks the visitor, unless the link
+names the hub that eilogin would choose anyway. A discovery service must return the
+value that eilogin sent with this browser.
 """
 
 import hashlib
@@ -40,7 +42,7 @@ _CHOICE = re.compile(r"([0-9a-f]{16})([0-9a-f]{8,9})").fullmatch
 #: Seconds for which a hub is used without a question, and listed first.
 USED = 12 * 3600.0
 REMEMBERED = 365 * 24 * 3600.0
-#: Shows that this browser was sent to the discovery service.
+#: Its value shows that eilogin sent this browser to the discovery service.
 _SENT = Cookie("eilogin-discovery")
 _SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
 #: The parameter that returns that value.
@@ -94,11 +96,14 @@ def named_hub(visit: Visit, entity_id: str | None) -> str:
 
 def is_own_choice(visit: Visit, hub: str, sent: str | None) -> bool:
     """Return whether the visitor chose the hub; ``sent`` came from discovery."""
-    word = _SENT.read(visit.cookie_header) or ""
+    expected = _SENT.read(visit.cookie_header) or ""
     return (
         hub == known_hub(visit)
         or is_own_navigation(visit, visit.trust.own.public_url)
-        or (word != "" and hmac.compare_digest((sent or "").encode(), word.encode()))
+        or (
+            expected != ""
+            and hmac.compare_digest((sent or "").encode(), expected.encode())
+        )
     )
 
 
@@ -128,22 +133,24 @@ def send_to_hub_choice(
     """Redirect to the choice of a hub (sstc-saml-idp-discovery 2.4.1)."""
     trust = visit.trust
     address = "discovery" if trust.discovery else "login"
-    here = login_address(visit, target, level, force=force, address=address, back=back)
+    return_address = login_address(
+        visit, target, level, force=force, address=address, back=back
+    )
     if not trust.discovery:
-        return see_other(here, status=302)
+        return see_other(return_address, status=302)
     # All tabs of a browser share one value.
-    word = _SENT.read(visit.cookie_header) or ""
-    if not _SENT_WORD(word):
-        word = secrets.token_urlsafe(16)
+    value = _SENT.read(visit.cookie_header) or ""
+    if not _SENT_WORD(value):
+        value = secrets.token_urlsafe(16)
     query = {
         "entityID": trust.own.entity_id,
-        "return": f"{here}&{urlencode({SENT: word})}",
+        "return": f"{return_address}&{urlencode({SENT: value})}",
         "returnIDParam": "hub",
     }
-    mark = "&" if urlsplit(trust.discovery).query else "?"
+    separator = "&" if urlsplit(trust.discovery).query else "?"
     return see_other(
-        f"{trust.discovery}{mark}{urlencode(query)}",
-        [_SENT.set(word, max_age=_SENT_FOR)],
+        f"{trust.discovery}{separator}{urlencode(query)}",
+        [_SENT.set(value, max_age=_SENT_FOR)],
         status=302,
     )
 
@@ -156,7 +163,10 @@ def page(
     *,
     back: str = "",
 ) -> Response:
-    """Return the page with links, no form: no script needed, no policy blocks them."""
+    """Return the page with a link for each hub.
+
+    Links need no script, and no Content-Security-Policy blocks them, unlike a form.
+    """
     trust, language = visit.trust, language_of(visit)
     last, _ = _chosen(visit)
     choices = {

@@ -1,9 +1,11 @@
 """Find out whether a hub accepts a signing key of this site.
 
-The hub may not have read the key in the metadata yet. So the key signs an AuthnRequest,
-and the status of the answer tells. With IsPassive (SAML core 3.4.1) and no cookie, it
-logs nobody in. Some hubs verify no signatures, some reject everything: answers count
-only if the hub rejects an unknown key first.
+The hub may not have read the key in the metadata yet. So eilogin signs an AuthnRequest
+with the key, and reads the HTTP status of the answer. The request signs nobody in,
+because it has IsPassive (SAML core 3.4.1) and no cookie.
+
+Some hubs verify no signatures, and some reject everything. So eilogin first sends a
+request with an unknown key: only if the hub rejects that, its later answers count.
 """
 
 from functools import cache
@@ -23,9 +25,9 @@ from eilogin.saml.safe_xml import serialize
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from eilogin.saml.xml_signatures import suited
 
-#: Octets.
+#: Octets of an answer.
 _LONGEST = 1_000_000
-#: The hub, or a gateway, does not process the request now.
+#: Statuses of a hub, or a gateway, that does not process the request now.
 _NOT_NOW = frozenset(
     (
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -41,26 +43,26 @@ class HubKeyProbe:
 
     def __init__(self, trust: Trust, hub: str) -> None:
         self._trust, self._hub = trust, hub
-        #: Status of the answer to an unknown key, by its kind.
-        self._to_stranger: dict[str, int] = {}
+        #: Status of the answer to an unknown key, by the curve of the key, "" for RSA.
+        self._status_of_unknown_key: dict[str, int] = {}
 
     def knows(self, key: SigningKey) -> Finding:
-        """Return whether the hub accepts a key, with the reason for people."""
+        """Return whether the hub accepts a key, with the reason as a text."""
         try:
-            return self._found(key)
+            return self._finding(key)
         except AlgorithmMissing as error:
             return Finding(
                 False, f"'{self._hub}' accepts none of the key's algorithms: {error}"
             )
         except (PeerUnavailable, UnknownPeer) as error:
-            return self._unseen(str(error))
+            return self._unknown(str(error))
 
-    def _found(self, key: SigningKey) -> Finding:
-        kind = _kind(key)
-        if kind not in self._to_stranger:
-            self._to_stranger[kind] = self._status(_of_nobody(kind))
-        if self._to_stranger[kind] < HTTPStatus.BAD_REQUEST:
-            return self._unseen(
+    def _finding(self, key: SigningKey) -> Finding:
+        curve = _curve_of(key)
+        if curve not in self._status_of_unknown_key:
+            self._status_of_unknown_key[curve] = self._status(_unknown_key(curve))
+        if self._status_of_unknown_key[curve] < HTTPStatus.BAD_REQUEST:
+            return self._unknown(
                 "the hub accepted an AuthnRequest with an unknown key. It "
                 "verifies no signatures, or its error pages have the status of a "
                 "normal page"
@@ -75,20 +77,20 @@ class HubKeyProbe:
             f"yet: wait, or {self._trust.whom_to_ask(self._hub)}",
         )
 
-    def _unseen(self, why: str) -> Finding:
+    def _unknown(self, why: str) -> Finding:
         return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
 
     def _status(self, key: SigningKey) -> int:
         """Return the status of the answer; PeerUnavailable if there is none now."""
         role = self._trust.hub(self._hub)
         entity = self._trust.federation.entity(self._hub)
-        url = self._question(role, suited(key, *entity.algorithms(role)))
+        url = self._probe_url(role, suited(key, *entity.algorithms(role)))
         answer = self._trust.back_channel.get(url, "text/html", longest=_LONGEST)
         if answer.status in _NOT_NOW:
             raise PeerUnavailable(f"the hub answered with status {answer.status}")
         return answer.status
 
-    def _question(self, role: IdentityProvider, key: SigningKey) -> str:
+    def _probe_url(self, role: IdentityProvider, key: SigningKey) -> str:
         trust, endpoint = self._trust, role.single_sign_on(bindings.REDIRECT)
         if endpoint is None:
             accepted = bindings_of(role.single_sign_ons)
@@ -118,13 +120,13 @@ class HubKeyProbe:
 _CURVES = {curve.name: curve for curve in (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)}
 
 
-def _kind(key: SigningKey) -> str:
+def _curve_of(key: SigningKey) -> str:
     public = key.public
     return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else ""
 
 
 @cache
-def _of_nobody(kind: str) -> SigningKey:
-    curve = _CURVES.get(kind)
-    private = curve and ec.generate_private_key(curve())
+def _unknown_key(curve: str) -> SigningKey:
+    curve_class = _CURVES.get(curve)
+    private = curve_class and ec.generate_private_key(curve_class())
     return SigningKey.load(*new_key_pair("nobody", days=1, private=private))

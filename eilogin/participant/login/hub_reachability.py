@@ -1,30 +1,33 @@
 """Check that a hub is reachable before the visitor is sent to it.
 
-If it is down, the visitor keeps the page or the result of the logout.
+If the hub is down, the visitor keeps the page, or the result of the logout.
 """
 
 from eilogin.federation import Trust
 from eilogin.http_client import Reachability
 from eilogin.saml.metadata import Endpoint
 
-#: Perhaps only this server fails: no route, or its own firewall, such as at its hub's
-#: address (hairpin).
+#: Perhaps only this server cannot reach the hub: it has no route, or its own firewall
+#: rejects the hub's public address (hairpin).
 _PERHAPS_OURS = (Reachability.CUT_OFF, Reachability.REFUSED)
 _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
 
 def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
-    """Return whether the browser would get a page at ``endpoint``, as far as we see.
+    """Return whether the browser would probably get a page at ``endpoint``.
 
     If perhaps only this server cannot reach it, the hub's artifact resolution service
-    decides, then ``in_doubt``. If that refuses connections, the hub is down.
+    decides, and after that ``in_doubt``. If that service refuses connections, the hub
+    is down.
     """
-    back, resolver = trust.back_channel, None
-    seen = back.look(endpoint.location)
-    if seen in _PERHAPS_OURS and trust.own.acs == "artifact":
+    back_channel, resolver = trust.back_channel, None
+    reachability = back_channel.look(endpoint.location)
+    if reachability in _PERHAPS_OURS and trust.own.acs == "artifact":
         resolver = trust.hub(hub).artifact_resolution(0)
     if resolver is not None:
-        in_doubt = in_doubt and seen is not Reachability.REFUSED
-        seen = back.look(resolver.location)
-        in_doubt = in_doubt and seen is not Reachability.CUT_OFF
-    return seen is Reachability.THERE or (in_doubt and seen not in _NOBODY)
+        in_doubt = in_doubt and reachability is not Reachability.REFUSED
+        reachability = back_channel.look(resolver.location)
+        in_doubt = in_doubt and reachability is not Reachability.CUT_OFF
+    return reachability is Reachability.THERE or (
+        in_doubt and reachability not in _NOBODY
+    )

@@ -3,9 +3,10 @@
 At ``/eilogin/discovery`` a discovery service names the hub. The query:
 
 * ``next``, or ``came_from`` of Plone: the page after the login;
-* ``level``; ``fresh`` for a fresh proof;
-* ``hub``, or ``choose`` to choose one;
-* ``back``: the page after a cancelled login, or else the page with the link.
+* ``level``: the level of assurance;
+* ``fresh``: ``yes`` for a fresh proof;
+* ``hub``: the entityID of the hub, or ``choose=yes`` to choose one;
+* ``back``: the page after a cancelled login; without it, the page with the link.
 """
 
 from collections.abc import Mapping
@@ -63,63 +64,69 @@ class LoginAddress:
         """Redirect to the page, to the hub, or to the choice of a hub."""
         visit.allow_only("GET", "HEAD")
         query = read_query(visit)
-        wanted = _wanted(visit, query)
+        login_query = _parsed(visit, query)
         if passive_login.PARAMETER in query:
-            return self._passive_login.go_on(visit, wanted.target)
+            return self._passive_login.go_on(visit, login_query.target)
         if query.get("fresh") == "yes":
             visit.environ[env.FRESH] = True
-        if _is_enough(visit, wanted):
-            return _lead_on(visit, wanted.target)
+        if _is_enough(visit, login_query):
+            return _redirect_signed_in(visit, login_query.target)
         if not visit.wants_page:
-            address = wanted.address(visit)
-            return self._login_required.tell(visit, wanted.level, address)
-        hub = "" if wanted.choose else wanted.hub or hub_choice.known_hub(visit)
+            address = login_query.address(visit)
+            return self._login_required.tell(visit, login_query.level, address)
+        hub = (
+            "" if login_query.choose else login_query.hub or hub_choice.known_hub(visit)
+        )
         if not hub:
-            return self._let_choose(visit, wanted)
+            return self._let_choose(visit, login_query)
         if not hub_choice.is_own_choice(visit, hub, query.get(hub_choice.SENT)):
-            return self._choices(visit, wanted)
-        return self._begin(visit, wanted, hub)
+            return self._choices(visit, login_query)
+        return self._begin(visit, login_query, hub)
 
-    def _let_choose(self, visit: Visit, wanted: "_Wanted") -> Response:
-        was_there = visit.address == "discovery"
-        if visit.trust.discovery and not was_there and not wanted.choose:
+    def _let_choose(self, visit: Visit, login_query: "_LoginQuery") -> Response:
+        has_returned = visit.address == "discovery"
+        if visit.trust.discovery and not has_returned and not login_query.choose:
             return hub_choice.send_to_hub_choice(
-                visit, wanted.target, wanted.level, back=wanted.back
+                visit, login_query.target, login_query.level, back=login_query.back
             )
-        return self._choices(visit, wanted)
+        return self._choices(visit, login_query)
 
-    def _choices(self, visit: Visit, wanted: "_Wanted") -> Response:
+    def _choices(self, visit: Visit, login_query: "_LoginQuery") -> Response:
         return hub_choice.page(
-            visit, self._pages, wanted.target, wanted.level, back=wanted.back
+            visit,
+            self._pages,
+            login_query.target,
+            login_query.level,
+            back=login_query.back,
         )
 
-    def _begin(self, visit: Visit, wanted: "_Wanted", hub: str) -> Response:
+    def _begin(self, visit: Visit, login_query: "_LoginQuery", hub: str) -> Response:
         if visit.method == "HEAD":
             # HEAD sets no cookies, so no Response could be accepted.
             endpoint = self._authn_requests.endpoint(visit.trust, hub)
             return see_other(endpoint.location, status=302)
         if _is_sent_by_another_site(visit):
-            # A Response of DigiD without a login ends the session: so ask first.
-            address = wanted.address(visit)
-            return self._login_required.explain(visit, wanted.level, address)
-        login_loops.require_end(visit, wanted.target)
+            # A failed login at DigiD ends the session, so the visitor must agree first.
+            address = login_query.address(visit)
+            return self._login_required.explain(visit, login_query.level, address)
+        login_loops.require_end(visit, login_query.target)
         force = visit.needs_fresh_proof
         if not (force or visit.trust.own.profile.tells_proof_age):
-            path = unquote(wanted.target.partition("?")[0])
+            path = unquote(login_query.target.partition("?")[0])
             rule = self._rules.rule_for(path)
             force = path_limits.wants_proof_at_login(visit, rule)
         return self._login_required.send(
             visit,
             hub,
-            wanted.target,
-            wanted.level,
+            login_query.target,
+            login_query.level,
             force=force,
-            began=wanted.back,
-            is_second=wanted.is_second,
+            began=login_query.back,
+            is_second=login_query.is_second,
         )
 
 
-class _Wanted(NamedTuple):
+class _LoginQuery(NamedTuple):
     target: str
     level: str
     hub: str
@@ -139,10 +146,10 @@ class _Wanted(NamedTuple):
         )
 
 
-def _wanted(visit: Visit, query: Mapping[str, str]) -> _Wanted:
+def _parsed(visit: Visit, query: Mapping[str, str]) -> _LoginQuery:
     trust = visit.trust
     level = query.get("level", LEVELS[0])
-    return _Wanted(
+    return _LoginQuery(
         target=page_to_go_to(trust.own, wanted_page(trust.own, query)),
         level=level if level in LEVELS else LEVELS[0],
         hub=hub_choice.named_hub(visit, query.get("hub")),
@@ -153,14 +160,14 @@ def _wanted(visit: Visit, query: Mapping[str, str]) -> _Wanted:
     )
 
 
-def _is_enough(visit: Visit, wanted: _Wanted) -> bool:
+def _is_enough(visit: Visit, login_query: _LoginQuery) -> bool:
     login = visit.session
     return (
         login is not None
-        and not wanted.choose
+        and not login_query.choose
         and not visit.needs_fresh_proof
-        and reaches(login.level, wanted.level)
-        and wanted.hub in ("", login.who.issuer)
+        and reaches(login.level, login_query.level)
+        and login_query.hub in ("", login.who.issuer)
     )
 
 
@@ -173,7 +180,7 @@ def _is_sent_by_another_site(visit: Visit) -> bool:
     )
 
 
-def _lead_on(visit: Visit, target: str) -> Response:
+def _redirect_signed_in(visit: Visit, target: str) -> Response:
     if not visit.wants_page or visit.method == "HEAD":
         return redirect_to_target(visit, target)
     login_loops.require_end(visit, target, period=login_loops.QUICK_PERIOD)

@@ -1,7 +1,7 @@
 """Answer a request for a page whose login is missing.
 
-A navigation is redirected to the hub, a frame or form gets a page with a link, a script
-or prefetch 401 with JSON.
+eilogin redirects a navigation to the hub. A frame or a form gets a page with a link,
+and a script or a prefetch gets 401 with JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from eilogin.web.visit import Visit
 
 
 def can_be_passive(visit: Visit) -> bool:
-    """Return whether a passive login is possible, which the visitor does not notice."""
+    """Return whether eilogin may try a passive login now."""
     return (
         not was_tried_passively(visit)
         and not visit.is_in_frame
@@ -43,7 +43,7 @@ def can_be_passive(visit: Visit) -> bool:
 def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
     """Return the variables of ``login_needed.html`` about the session.
 
-    ``wanted``: the level that it lacks, "" for a fresh proof.
+    ``wanted``: the level that the session lacks, "" for a fresh proof.
     """
     login = visit.session
     is_lower = login is not None and not reaches(login.level, level)
@@ -53,8 +53,8 @@ def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
 class LoginRequired:
     """Answers at one participant.
 
-    ``faults``: options of ``login``, with expected values, that contradict ``profile =
-    digid``. ``explains``: give the reason before the redirect.
+    ``faults``: the options of ``login`` that contradict ``profile = digid``, with the
+    expected values. ``explains``: show the reason before the redirect.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class LoginRequired:
     def answer(
         self, visit: Visit, level: str, *, force: bool, passive: bool
     ) -> Response:
-        """Redirect, or answer requests that cannot come back to this page."""
+        """Redirect to the hub, or answer a request that cannot follow a redirect."""
         if not visit.wants_page:
             return self.tell(visit, level, first_page_login_address(visit, level))
         page = this_page(visit, visit.trust.own.public_url)
@@ -82,16 +82,18 @@ class LoginRequired:
             return see_other(login_address(visit, page, level), status=302)
         if not passive:
             login_loops.require_end(visit, page)
-        before = "" if passive else page_before(visit, visit.trust.own)
+        previous_page = "" if passive else page_before(visit, visit.trust.own)
         if self._explains and not passive and visit.session is not None:
-            back = "" if before == page else before
+            back = "" if previous_page == page else previous_page
             address = login_address(visit, page, level, force=force, back=back)
             return self._page(
                 visit, level, address, was_sent=False, is_whole=True, back_url=back
             )
         hub = known_hub(visit)
         if not hub:
-            return send_to_hub_choice(visit, page, level, force=force, back=before)
+            return send_to_hub_choice(
+                visit, page, level, force=force, back=previous_page
+            )
         return self.send(
             visit,
             hub,
@@ -99,11 +101,11 @@ class LoginRequired:
             level,
             force=force,
             passive=passive,
-            began=before,
+            began=previous_page,
             is_required=True,
         )
 
-    def send(  # noqa: PLR0913 - what is asked, each by its name
+    def send(  # noqa: PLR0913 - the parts of the request, each by its name
         self,
         visit: Visit,
         hub: str,
@@ -135,7 +137,8 @@ class LoginRequired:
     def _require_profile(self, visit: Visit) -> None:
         """Refuse options that contradict DigiD's interface.
 
-        ``eilogin check`` and ``serve`` do so earlier; other servers read one section.
+        ``eilogin check`` and ``serve`` do that before the start. Other servers read
+        only this section of the ini file.
         """
         idle = visit.sessions.idle
         for name, expected in (*self._faults, *session_faults(idle)):
@@ -146,17 +149,17 @@ class LoginRequired:
         return self._page(visit, level, address, was_sent=False, is_whole=True)
 
     def tell(self, visit: Visit, level: str, address: str) -> Response:
-        """Answer a form, frame or script: the login begins at ``address``.
+        """Answer a form, frame or script with the ``address`` where a login begins.
 
-        A redirect would lose the form, or violate the page's policy. In a frame the hub
-        shows nothing.
+        A redirect would lose the form, or violate the Content-Security-Policy of the
+        page with the script. In a frame, hubs refuse to show their pages.
         """
         is_form = visit.method == "POST" and visit.is_navigation
         if not is_form and not visit.is_in_frame:
             return _unauthorized(visit, level, address)
         return self._page(visit, level, address, was_sent=is_form, is_whole=is_form)
 
-    def _page(  # noqa: PLR0913 - what it says, each by its name
+    def _page(  # noqa: PLR0913 - variables of the template
         self,
         visit: Visit,
         level: str,
@@ -180,20 +183,20 @@ class LoginRequired:
 
 
 def _unauthorized(visit: Visit, level: str, address: str) -> Response:
-    """Return 401 with JSON; a browser asks again when the visitor clicks."""
+    """Return 401 with JSON; after a prefetch, a click sends the request again."""
     content = {"reason": _reason(visit, level), "level": level, "login_url": address}
-    # RFC 9110 11.6.1 needs a scheme; browsers show no prompt for an unknown one.
+    # RFC 9110 11.6.1 demands a scheme; browsers show no prompt for an unknown one.
     challenge = [("WWW-Authenticate", "eilogin")]
     return json_answer(visit, content, status=401, headers=challenge)
 
 
 def _reason(visit: Visit, level: str) -> str:
-    """Return the stable reason code for a script."""
+    """Return the code of the reason, which never changes, for a script."""
     login = visit.session
     if visit.needs_fresh_proof:
         return "proof-needed"
     if login is not None:
         return "login-needed" if reaches(login.level, level) else "level-too-low"
-    # For any reason: idle, expired, logged out elsewhere.
+    # The session was idle, has expired, or was ended elsewhere.
     had_session = visit.token is not None
     return "session-expired" if had_session else "login-needed"

@@ -8,12 +8,17 @@ knows them. This happens once an hour, and not:
 * while the hub does not answer;
 * if the visitor would have to choose a hub.
 
-It never loops. The page sets a cookie (*probe*). The login address goes on only with
-that, and sets another (*done*). With either cookie, or a mark in its query
-(``eilogin=asked``), a page starts nothing. The mark is omitted only if *done* came
-back: then the login address would get it too, and stop. So if a client treats all
-addresses of eilogin alike, the second round ends at a mark. The application never gets
-it.
+It never loops:
+
+1. The page sets a cookie (*probe*).
+2. The login address continues only with that cookie, and sets another one (*done*).
+3. A page with either cookie, or with a mark in its query (``eilogin=asked``), starts no
+   passive login.
+4. eilogin omits the mark from the last redirect only if the browser sent *done* back:
+   then the login address would get that cookie too, and stop.
+
+So the second attempt of a client ends at a mark, if that client sends the same cookies
+to all addresses of eilogin. The application never gets the mark.
 """
 
 from collections.abc import Callable
@@ -38,14 +43,14 @@ if TYPE_CHECKING:
 
 #: Query parameter of a passive login.
 PARAMETER = "silent"
-#: Query of a page that starts none.
+#: Query of a page that starts no passive login.
 MARK = "eilogin=asked"
 #: Seconds between two passive logins.
 QUIET = 3600.0
 
 _PROBE = Cookie("eilogin-probe")
 _DONE = Cookie("eilogin-silent")
-#: Seconds to the login address.
+#: Seconds in which the browser must reach the login address.
 _PROBED = 60
 
 
@@ -53,14 +58,14 @@ class PassiveLogin:
     """Starts passive logins at one participant, if ``is_on``."""
 
     def __init__(
-        self, authn_requests: AuthnRequestSender, inside: InnerHub, *, is_on: bool
+        self, authn_requests: AuthnRequestSender, inner_hub: InnerHub, *, is_on: bool
     ) -> None:
         self.is_on = is_on
         self._authn_requests = authn_requests
-        self._inside = inside
+        self._inner_hub = inner_hub
 
     def begin(self, visit: Visit) -> Response | None:
-        """Remove the mark; return the redirect of an anonymous visitor, or None."""
+        """Return the redirect to the login address, or None; remove the mark."""
         if not self.is_on or _was_marked(visit) or not _is_browser(visit):
             return None
         is_known = visit.session_or_none is not None
@@ -70,7 +75,7 @@ class PassiveLogin:
             or _DONE.read(visit.cookie_header)
         ):
             return None
-        if self._inside.is_way_out(visit) or logout_hint.has_left(visit):
+        if self._inner_hub.is_way_out(visit) or logout_hint.has_left(visit):
             return None
         own, hub = visit.trust.own, known_hub(visit)
         page = whole_target(visit, own.public_url)
@@ -83,7 +88,7 @@ class PassiveLogin:
         return see_other(f"{own.url('login')}?{query}", [probe], status=302)
 
     def go_on(self, visit: Visit, target: str) -> Response:
-        """At the login address: continue to the hub, or back to the marked page."""
+        """Redirect from the login address to the hub, or back to the marked page."""
         hub = known_hub(visit)
         if self._may_ask(visit) and hub:
             try:
@@ -122,12 +127,12 @@ class PassiveLogin:
 
 
 def without_mark(visit: Visit, target: str) -> str:
-    """Return the target of a login, without the mark if nothing needs it."""
+    """Return the target of a login, without the mark if the *done* cookie came."""
     if _DONE.read(visit.cookie_header) is None:
         return target
     path, _, query = target.partition("?")
-    rest = _unmarked(query)
-    return f"{path}?{rest}" if rest else path
+    unmarked = _unmarked(query)
+    return f"{path}?{unmarked}" if unmarked else path
 
 
 def _is_browser(visit: Visit) -> bool:
@@ -150,8 +155,8 @@ def _was_marked(visit: Visit) -> bool:
 
 def _marked(target: str) -> str:
     path, _, query = target.partition("?")
-    rest = _unmarked(query)
-    return f"{path}?{rest}&{MARK}" if rest else f"{path}?{MARK}"
+    unmarked = _unmarked(query)
+    return f"{path}?{unmarked}&{MARK}" if unmarked else f"{path}?{MARK}"
 
 
 def _unmarked(query: str) -> str:

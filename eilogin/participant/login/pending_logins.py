@@ -1,11 +1,11 @@
 """Pending logins: from the AuthnRequest to the Response.
 
-An opaque handle names each login, as RelayState. A sealed cookie, one per tab, holds
-it: it survives a restart, any process can continue it, and endless requests leave
-nothing in the store.
+An opaque handle, the RelayState, names each login. A sealed cookie, one per tab, holds
+the login. So it survives a restart, any process can continue it, and endless requests
+leave nothing in the store.
 
-One Response *claims* the login in the store, and the session *spends* it. For two
-minutes the cookie still leads to the page, for double clicks and the back button.
+One Response *claims* the login in the store, and its session *spends* it. For two more
+minutes the cookie leads to the page, after a double click or the back button.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ from eilogin.web.visit import Visit
 
 #: Seconds that a visitor may take at the hub.
 LIFETIME = 30 * 60.0
-#: Seconds in the browser; an expired login can restart.
+#: Seconds of its cookie in the browser, so that an expired login can restart.
 KEPT_FOR = 24 * 60 * 60
 #: Seconds for which a spent login leads to its page.
 SPENT_LIFETIME = 2 * 60.0
-#: Characters in all; a common proxy takes 8 kB of cookies.
+#: Characters of all these cookies; a common proxy accepts 8 kB of cookies.
 _MOST_ROOM = 4000
 
 #: Stands for the session's key until the session exists.
@@ -44,7 +44,7 @@ _COOKIES = "eilogin-login-"
 class PendingLogin:
     """The content of an AuthnRequest, and the page after its Response."""
 
-    #: Path and query.
+    #: Path and query of the page after the Response.
     target: str
     level: str
     #: entityID.
@@ -54,8 +54,9 @@ class PendingLogin:
     is_forced: bool = False
     #: Path and query of the page with the link, unless that is the target.
     began: str = ""
+    #: Whether the visitor cannot see the target without this login.
     is_required: bool = False
-    #: :func:`tag_of` the session at that time.
+    #: :func:`tag_of` the session at the AuthnRequest.
     begun_as: str = ""
     handle: str = field(default_factory=new_handle)
     is_unsolicited: bool = False
@@ -77,7 +78,7 @@ def tag_of(login: Login | None) -> str:
     """Return a tag of a session, which a step-up keeps; "" for none."""
     if login is None:
         return ""
-    # The family is a secret.
+    # Hashed, because the family is a secret.
     digest = hashlib.sha256(b"begun as\0" + login.family.encode())
     return digest.hexdigest()[:16]
 
@@ -85,11 +86,12 @@ def tag_of(login: Login | None) -> str:
 def request_id_of(handle: str) -> str:
     """Return the ID of the AuthnRequest of the login with this handle.
 
-    It signs nobody in: that needs the browser's cookie. Raise LoginLost if expired.
+    A Response needs the browser's cookie too. Raise LoginLost if the login has expired.
     """
     if is_over(handle):
         raise LoginLost("the pending login has expired", handle)
-    # No secret: the two travel together. Only we can sign a request with it.
+    # The hash needs no secret: both values travel together, and only we can sign a
+    # request with this ID.
     digest = hashlib.sha256(b"eilogin request\0" + handle.encode())
     return f"_{digest.hexdigest()[:40]}"
 
@@ -102,7 +104,7 @@ def _instant_of(handle: str) -> float:
 
 
 def keep(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
-    """Return headers that keep a login in this browser; the oldest make room."""
+    """Return headers that keep a login in this browser, and expire the oldest ones."""
     fields = [
         pending.target,
         pending.level,
@@ -140,7 +142,7 @@ def of_browser(visit: Visit, handle: str) -> PendingLogin:
 
 
 def lost(visit: Visit, handle: str) -> PendingLogin | None:
-    """Return the lost login in this browser, or None; it takes no Response."""
+    """Return the lost login in this browser, or None; no Response can complete it."""
     text = _cookie(handle).read(visit.cookie_header)
     try:
         return None if text is None else _opened(visit, handle, text, "")
@@ -149,7 +151,7 @@ def lost(visit: Visit, handle: str) -> PendingLogin | None:
 
 
 def is_claimed(visit: Visit, handle: str) -> bool:
-    """Return whether a Response already came to the login."""
+    """Return whether a Response already came for the login."""
     return visit.values.get(_key(handle)) is not None
 
 
@@ -160,9 +162,9 @@ def is_over(handle: str) -> bool:
 
 def _opened(visit: Visit, handle: str, text: str, spent_by: str) -> PendingLogin:
     octets = _sealer(visit).open(from_text(text), *_bound_to(visit, handle))
-    target, level, hub, is_passive, is_forced, *rest = json.loads(octets)
-    # An older version kept less.
-    began, begun_as, is_required = [*rest, "", "", False][:3]
+    target, level, hub, is_passive, is_forced, *newer = json.loads(octets)
+    # The cookie of an older version has fewer fields.
+    began, begun_as, is_required = [*newer, "", "", False][:3]
     return PendingLogin(
         target,
         level,
@@ -193,7 +195,7 @@ def again(visit: Visit, pending: PendingLogin) -> PendingLogin:
 
 
 def spent_cookie(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
-    """Return the header that expires a spent login soon."""
+    """Return the header with which the cookie of a spent login expires soon."""
     if not pending.is_unsolicited:
         cookie = _cookie(pending.handle)
         yield cookie.set(
@@ -219,14 +221,14 @@ def _bound_to(visit: Visit, handle: str) -> tuple[str, ...]:
 
 
 def _without_cookies(visit: Visit) -> str:
-    other = (
+    other_cookies = (
         "other cookies came" if visit.cookie_header else "no other cookies came either"
     )
     public_url = visit.trust.own.public_url
     return (
         f"the browser sends none of the cookies that it got at {public_url} "
-        f"({other}): browsers return them over https, and over http only on this "
-        "machine (*.localhost)"
+        f"({other_cookies}): browsers return them over https, and over http only "
+        "on this machine (*.localhost)"
     )
 
 
@@ -237,7 +239,7 @@ def require_store(visit: Visit) -> None:
 
 def claim(visit: Visit, pending: PendingLogin) -> bool:
     """Claim a login for its one Response; False if another one has claimed it."""
-    # A power failure may undo it: the answer itself is used once, durably.
+    # Not durable, because use_once durably remembers the assertion.
     key = _key(pending.handle)
     return visit.values.add(key, CLAIMED, until(pending), durable=False)
 
@@ -250,9 +252,10 @@ def spend(visit: Visit, pending: PendingLogin, login_key: str) -> None:
 
 
 def close(visit: Visit, handle: str) -> None:
-    """Note that no session comes of a login.
+    """Note that a login ends without a session.
 
-    Otherwise a reload without its cookie would report a browser that refuses cookies.
+    Without the note, a reload without its cookie would report that the browser refuses
+    cookies.
     """
     visit.values.add(_key(handle), CLAIMED, _until(handle), durable=False)
 
@@ -263,7 +266,7 @@ def until(pending: PendingLogin) -> float:
 
 
 def _until(handle: str) -> float:
-    # Longer than its cookie can be used, on any machine.
+    # Beyond the use of its cookie, also if the clocks of nodes differ.
     return _instant_of(handle) + LIFETIME + 2 * SKEW
 
 

@@ -1,6 +1,7 @@
 """Check the page of this site to which a visitor returns.
 
-Never an address of eilogin: another site could log the visitor out unnoticed.
+It is never an address of eilogin, or a link of another site could sign the visitor out
+unnoticed. The only exception is ``/eilogin/again``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,14 @@ from eilogin.web.requests import origin_of, safe_next
 from eilogin.web.site_urls import at, root, see_other
 from eilogin.web.visit import Visit
 
-#: For servers and proxies that decode a path again.
+#: Times that servers and proxies together may decode a path.
 _DECODED = 3
 #: Characters of a page to go back to.
 LONGEST_BACK = 500
 
 
 def page_to_go_to(own: Own, wanted: str | None) -> str:
-    """Return the page that was ``wanted`` (``safe_next``), or the site's first page."""
+    """Return the ``wanted`` page if it is safe, or else the site's first page."""
     first = root(own.public_url)
     target = safe_next(wanted, first)
     path = target.partition("?")[0].partition("#")[0]
@@ -42,7 +43,10 @@ def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
 
 
 def page_to_go_back_to(own: Own, named: str | None) -> str:
-    """Return the ``named`` page, without its fragment, or its query if too long."""
+    """Return the ``named`` page without its fragment, or "".
+
+    If it is too long, the query is missing too.
+    """
     target = safe_next(named, "").partition("#")[0]
     path = target.partition("?")[0]
     if is_own_address(own, path):
@@ -67,7 +71,7 @@ def redirect_to_target(
 
 
 def is_own_address(own: Own, path: str) -> bool:
-    """Return whether a path, encoded or not, belongs to eilogin."""
+    """Return whether a path, perhaps URL-encoded, belongs to eilogin."""
     for _ in range(_DECODED):
         path = unquote(path)
     return f"{path}/".startswith(f"{own.mount}{own.prefix}/")

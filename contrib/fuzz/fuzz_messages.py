@@ -10,6 +10,7 @@ follows are steps that mutate it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from fuzz_parts import good_messages, key_of, mutated, octets_of, steps_of
@@ -38,6 +39,7 @@ GOOD = tuple(
     for name, (value, octets) in good_messages().items()
 )
 _KEYS = [key_of("hub").public]
+_HUB: Any = SimpleNamespace(keys=_KEYS)
 _REFUSED = (MalformedMessage, UntrustedSignature)
 
 
@@ -70,7 +72,7 @@ def _verified(octets: bytes) -> etree._Element | None:
 
 def _opened(octets: bytes) -> etree._Element | None:
     try:
-        return open_soap(octets, lambda _: _KEYS)[0]
+        return open_soap(octets, lambda _: _HUB)[0]
     except _REFUSED:
         return None
 

@@ -13,6 +13,7 @@ The XML of metadata is in ``saml``. Modules and packages:
 * ``local``: the local entity (:class:`Own`): names, addresses, keys, options
 """
 
+from eilogin.federation.federation_trust import Peer as Peer
 from eilogin.federation.federation_trust import Trust as Trust
 from eilogin.federation.local.local_entity import Own as Own
 from eilogin.federation.members.membership import Membership as Membership

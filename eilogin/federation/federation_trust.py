@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import Generic, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -26,6 +27,7 @@ from eilogin.saml.metadata import (
     NO_SSO,
     EntityDescriptor,
     IdentityProvider,
+    Role,
     ServiceProvider,
 )
 from eilogin.saml.printable_text import some
@@ -34,6 +36,25 @@ from eilogin.saml.xml_encryption import Decrypter
 from eilogin.saml.xml_signatures import suited
 
 _MOST_NAMED = 3
+
+Role_co = TypeVar("Role_co", bound=Role, covariant=True)
+
+
+class Peer(NamedTuple, Generic[Role_co]):
+    """A member in the role in which it deals with us, looked up for one message."""
+
+    entity: EntityDescriptor
+    role: Role_co
+
+    @property
+    def entity_id(self) -> str:
+        """The entityID of the member."""
+        return self.entity.entity_id
+
+    @property
+    def keys(self) -> Sequence[PublicKey]:
+        """The keys that verify its signatures."""
+        return self.role.keys
 
 
 @dataclass(frozen=True)
@@ -83,17 +104,9 @@ class Trust:
             return True
         return ours.sso_domain != NO_SSO
 
-    def key_for(self, entity_id: str) -> SigningKey:
-        """Our key for a peer's algorithms; raises UnknownPeer or AlgorithmMissing."""
-        entity = self._entity(entity_id)
-        role = (
-            entity.service_provider
-            if self.own.role == HUB
-            else entity.identity_provider
-        )
-        if role is None:
-            raise UnknownPeer(f"{entity_id!r} has no role for which this site signs")
-        return suited(self.own.key, *entity.algorithms(role))
+    def key_for(self, peer: Peer[Role]) -> SigningKey:
+        """Our key for a peer's algorithms, or AlgorithmMissing."""
+        return suited(self.own.key, *peer.entity.algorithms(peer.role))
 
     def whom_to_ask(self, entity_id: str) -> str:
         """Advice for the log: ``ask …``."""
@@ -136,7 +149,11 @@ class Trust:
         return f"its metadata has {_certificates(found)} for signing"
 
     def hub(self, entity_id: str) -> IdentityProvider:
-        """One of our hubs in its role, or UnknownPeer."""
+        """The role of one of our hubs, or UnknownPeer."""
+        return self.hub_peer(entity_id).role
+
+    def hub_peer(self, entity_id: str) -> Peer[IdentityProvider]:
+        """One of our hubs, or UnknownPeer."""
         if entity_id not in self.hub_ids:
             told = f"{entity_id!r} is not a hub of this participant"
             known = some(self.hub_ids, _MOST_NAMED)
@@ -144,37 +161,27 @@ class Trust:
                 f"{told}; expected one that the option 'hub' names ({known}). Ask"
                 " the author of that option, or the federation's operator"
             )
-        role = self._member(entity_id).identity_provider
+        entity = self._member(entity_id)
+        role = entity.identity_provider
         if role is None:
             ask = self.whom_to_ask(entity_id)
             raise UnknownPeer(f"{entity_id!r} is not an identity provider: {ask}")
-        return role
-
-    def _entity(self, entity_id: str) -> EntityDescriptor:
-        return self.departed.get(entity_id) or self.federation.entity(entity_id)
+        return Peer(entity, role)
 
     def _member(self, entity_id: str) -> EntityDescriptor:
         try:
-            return self._entity(entity_id)
+            return self.departed.get(entity_id) or self.federation.entity(entity_id)
         except UnknownPeer as error:
             hint = self.federation.hint_for(entity_id)
             raise UnknownPeer(f"{error}{hint}") from error
 
-    def hub_keys(self, entity_id: str) -> Sequence[PublicKey]:
-        """The verification keys of a hub of ours, or UnknownPeer."""
-        return self.hub(entity_id).keys
-
-    def participant(self, entity_id: str) -> tuple[EntityDescriptor, ServiceProvider]:
+    def participant(self, entity_id: str) -> Peer[ServiceProvider]:
         """A member as a participant, or UnknownPeer."""
         entity = self._member(entity_id)
         if entity.service_provider is None:
             ask = self.whom_to_ask(entity_id)
             raise UnknownPeer(f"{entity_id!r} is not a service provider: {ask}")
-        return entity, entity.service_provider
-
-    def participant_keys(self, entity_id: str) -> Sequence[PublicKey]:
-        """The verification keys of a participant, or UnknownPeer."""
-        return self.participant(entity_id)[1].keys
+        return Peer(entity, entity.service_provider)
 
 
 def _certificates(texts: Sequence[str]) -> str:

@@ -365,7 +365,7 @@ class LogoutFilter(PipelinePart):
         if received.kind == bindings.RESPONSE:
             return self._responses.receive(visit, received)
         trust = visit.trust
-        inbound = verify(received, trust.hub_keys, trust.weak)
+        inbound = verify(received, trust.hub_peer, trust.weak)
         return self._elsewhere.through_browser(visit, inbound)
 
     def _what_came(self, visit: Visit) -> Response:

@@ -1,27 +1,31 @@
 """Read and verify the SAML message of a request, for every SAML endpoint.
 
 Structure, schema and signature come before the contents. Only the Issuer is read first,
-to find the keys: those of a false one do not fit.
+to find its keys: those of a false one do not fit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from lxml import etree
 
 from eilogin.errors import InNameOf, MalformedMessage
+from eilogin.federation import Peer
 from eilogin.saml import bindings, safe_xml, xml_signatures
 from eilogin.saml.message_checks import verified
-from eilogin.saml.signing_keys import PublicKey
+from eilogin.saml.metadata import Role
 from eilogin.web.requests import read_form_body, read_whole_body
 from eilogin.web.visit import Visit
 
-#: Keys of a party by its entityID; raises UnknownPeer.
-KeysOf = Callable[[str], Sequence[PublicKey]]
+R = TypeVar("R", bound=Role)
+
+#: Looks a sender up by its entityID; raises UnknownPeer.
+PeerOf = Callable[[str], Peer[R]]
 
 
 @dataclass(frozen=True)
-class Inbound:
+class Inbound(Generic[R]):
     """A message that came through the browser, with a valid signature."""
 
     #: ``SAMLRequest`` or ``SAMLResponse``.
@@ -29,20 +33,22 @@ class Inbound:
     #: The signed element, and nothing else.
     element: etree._Element
     issuer: str
+    #: The sender, looked up to verify the signature.
+    peer: Peer[R]
     relay_state: str
     #: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
     binding: str = ""
 
 
 def receive(
-    visit: Visit, keys_of: KeysOf, weak: frozenset[str] = frozenset()
-) -> Inbound:
+    visit: Visit, peer_of: PeerOf[R], weak: frozenset[str] = frozenset()
+) -> Inbound[R]:
     """The verified message of a Redirect (GET) or POST (SAML bindings 3.4, 3.5).
 
     ``weak`` names the accepted ``weak_algorithms``. Raises
     :class:`eilogin.errors.Refused`.
     """
-    return verify(read_message(visit), keys_of, weak)
+    return verify(read_message(visit), peer_of, weak)
 
 
 def read_message(visit: Visit) -> bindings.Received:
@@ -56,45 +62,45 @@ def read_message(visit: Visit) -> bindings.Received:
 
 
 def verify(
-    received: bindings.Received, keys_of: KeysOf, weak: frozenset[str] = frozenset()
-) -> Inbound:
+    received: bindings.Received, peer_of: PeerOf[R], weak: frozenset[str] = frozenset()
+) -> Inbound[R]:
     """Verify that the message comes from its Issuer, and return it."""
     root = safe_xml.parse(received.octets)
     issuer = _issuer_of(root)
-    keys = keys_of(issuer)
+    peer = peer_of(issuer)
     with InNameOf(issuer):
         if received.binding == bindings.POST:
-            return _inbound(received, verified(root, keys), issuer)
-        bindings.verify_redirect(received, keys, weak)
+            return _inbound(received, verified(root, peer.keys), issuer, peer)
+        bindings.verify_redirect(received, peer.keys, weak)
         xml_signatures.check_structure(root)
         safe_xml.validate(root, "protocol")
-        return _inbound(received, root, issuer)
+        return _inbound(received, root, issuer, peer)
 
 
 def _inbound(
-    received: bindings.Received, element: etree._Element, issuer: str
-) -> Inbound:
+    received: bindings.Received, element: etree._Element, issuer: str, peer: Peer[R]
+) -> Inbound[R]:
     return Inbound(
-        received.kind, element, issuer, received.relay_state, received.binding
+        received.kind, element, issuer, peer, received.relay_state, received.binding
     )
 
 
-def receive_soap(visit: Visit, keys_of: KeysOf) -> tuple[etree._Element, str]:
-    """The verified message and issuer of a SOAP request (SAML bindings 3.2).
+def receive_soap(visit: Visit, peer_of: PeerOf[R]) -> tuple[etree._Element, Peer[R]]:
+    """The verified message and the sender of a SOAP request (SAML bindings 3.2).
 
     Headers and cookies do not count.
     """
     visit.allow_only("POST")
-    return open_soap(read_whole_body(visit, bindings.LONGEST_FORM), keys_of)
+    return open_soap(read_whole_body(visit, bindings.LONGEST_FORM), peer_of)
 
 
-def open_soap(octets: bytes, keys_of: KeysOf) -> tuple[etree._Element, str]:
-    """The verified message in a SOAP envelope, and its issuer."""
+def open_soap(octets: bytes, peer_of: PeerOf[R]) -> tuple[etree._Element, Peer[R]]:
+    """The verified message in a SOAP envelope, and its sender."""
     inner = bindings.unwrap_soap(octets)
     issuer = _issuer_of(inner)
-    keys = keys_of(issuer)
+    peer = peer_of(issuer)
     with InNameOf(issuer):
-        return verified(inner, keys), issuer
+        return verified(inner, peer.keys), peer
 
 
 def _issuer_of(element: etree._Element) -> str:

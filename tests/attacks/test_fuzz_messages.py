@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,7 +181,9 @@ class Doors:
         return read(verified(parse(octets), [self.hub_key.public]))
 
     def over_soap(self, read, octets):
-        return read(open_soap(octets, lambda _: [self.hub_key.public])[0])
+        return read(
+            open_soap(octets, lambda _: SimpleNamespace(keys=[self.hub_key.public]))[0]
+        )
 
     def metadata(self, octets):
         return read_federation(octets, [self.hub_key.public])

@@ -8,6 +8,7 @@ changes that hypothesis makes; ``contrib/fuzz/fuzz_redirects.py`` goes on for lo
 import io
 from functools import partial
 from itertools import permutations
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -88,7 +89,7 @@ def evil(stranger):
 def received(key, query):
     """What the address makes of a query: kind, XML and RelayState."""
     environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
-    found = receive(Visit(environ), lambda _: [key.public])
+    found = receive(Visit(environ), lambda _: SimpleNamespace(keys=[key.public]))
     return found.kind, serialize(found.element), found.relay_state
 
 
@@ -197,7 +198,7 @@ def test_a_form_says_what_it_says_to_every_reader(key, steps):
         "wsgi.input": io.BytesIO(body.encode()),
     }
     try:
-        found = receive(Visit(environ), lambda _: [key.public])
+        found = receive(Visit(environ), lambda _: SimpleNamespace(keys=[key.public]))
     except Refused:
         return
     read = messages.read_logout_request(found.element)

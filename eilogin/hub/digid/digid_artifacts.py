@@ -6,7 +6,7 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.errors import Refused
-from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_peers import refusals_as_not_found, valid_participant
 from eilogin.hub.digid.digid_requests import require_recent_as_digid
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
@@ -40,9 +40,9 @@ def resolve_digid_artifact(visit: Visit) -> Response:
     """Answer an ArtifactResolve with the stored Response, once, or a bare status."""
     trust = visit.trust
     with refusals_as_not_found():
-        element, issuer = receive_soap(visit, keys_for(trust))
+        element, peer = receive_soap(visit, valid_participant(trust))
         request = messages.read_artifact_resolve(element)
-    key = trust.key_for(issuer)
+    key, issuer = trust.key_for(peer), peer.entity_id
     try:
         require_recent_as_digid(request.issued, clock.now())
         require_destination(

@@ -17,8 +17,9 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import Busy, MessageUnexpected, NotFound
+from eilogin.federation import Peer
 from eilogin.hub.digid import relay_state
-from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_peers import refusals_as_not_found, valid_participant
 from eilogin.hub.digid.digid_requests import require_recent_as_digid
 from eilogin.hub.digid.reauthentication import DigidPresence
 from eilogin.hub.logout.browser.browser_logout import address
@@ -65,10 +66,17 @@ class DigidLogoutResponseSender(LogoutResponseSender):
         endpoint = role.single_logout(bindings.REDIRECT)
         return endpoint and replace(endpoint, response_location="")
 
-    def send(self, visit: Visit, back: ReplyTo, status: messages.Status) -> Response:
+    def send(
+        self,
+        visit: Visit,
+        back: ReplyTo,
+        status: messages.Status,
+        requester: Peer[ServiceProvider] | None = None,
+    ) -> Response:
         """Send the visitor to the requester, and delete the RelayState."""
         state = back.relay_state or relay_state.kept(visit)
-        answer = super().send(visit, back._replace(relay_state=state), status)
+        back = back._replace(relay_state=state)
+        answer = super().send(visit, back, status, requester)
         answer.headerlist.append(relay_state.forget())
         return answer
 
@@ -166,7 +174,8 @@ class DigidSingleLogout(SingleLogout):
         codes = json.loads(self.endings.slots.once(visit, _done(back), until, execute))
         answer = self._responses.send(visit, back, messages.Status(tuple(codes)))
         if choice and answer.location:
-            key = visit.trust.key_for(back.entity_id)
+            trust = visit.trust
+            key = trust.key_for(trust.participant(back.entity_id))
             answer.location = rehearsal.changed_logout(answer.location, choice, key)
         return answer
 
@@ -231,7 +240,7 @@ class DigidSingleLogout(SingleLogout):
 
 def _read(visit: Visit) -> ReplyTo:
     trust = visit.trust
-    inbound = receive(visit, keys_for(trust), trust.weak)
+    inbound = receive(visit, valid_participant(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
         raise MessageUnexpected(
             "found a LogoutResponse; DigiD sends no LogoutRequest by the browser"

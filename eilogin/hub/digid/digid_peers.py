@@ -1,14 +1,15 @@
 """Accept messages of connected parties only; answer others with 404 (DigiD 1.6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eilogin import clock
 from eilogin.errors import MessageExpired, NotFound, Refused
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.saml.messages import write_instant
-from eilogin.saml.signing_keys import PublicKey, certificate_begins, certificate_ends
-from eilogin.web.inbound_messages import KeysOf
+from eilogin.saml.metadata import ServiceProvider
+from eilogin.saml.signing_keys import certificate_begins, certificate_ends
+from eilogin.web.inbound_messages import PeerOf
 
 
 @contextmanager
@@ -24,16 +25,16 @@ def refusals_as_not_found() -> Iterator[None]:
         raise nothing from error
 
 
-def keys_for(trust: Trust) -> KeysOf:
-    """Return a lookup of keys that refuses an invalid first certificate (DigiD 4)."""
+def valid_participant(trust: Trust) -> PeerOf[ServiceProvider]:
+    """Return a lookup that refuses an invalid first certificate (DigiD 4)."""
 
-    def keys_of(entity_id: str) -> Sequence[PublicKey]:
-        _, role = trust.participant(entity_id)
-        for certificate in role.signing_certificates[:1]:
+    def participant(entity_id: str) -> Peer[ServiceProvider]:
+        peer = trust.participant(entity_id)
+        for certificate in peer.role.signing_certificates[:1]:
             _require_valid(entity_id, certificate, clock.now())
-        return role.keys
+        return peer
 
-    return keys_of
+    return participant
 
 
 def _require_valid(entity_id: str, certificate: str, now: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lxml import etree
 
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.sso.response_writing import (
@@ -29,7 +29,7 @@ class DigidResponseWriter(ResponseWriter):
         super().__init__()
 
     def login(
-        self, trust: Trust, role: ServiceProvider, told: AssertedLogin
+        self, trust: Trust, peer: Peer[ServiceProvider], told: AssertedLogin
     ) -> etree._Element:
         """Write the Response of a successful login."""
         pending = told.pending
@@ -37,15 +37,19 @@ class DigidResponseWriter(ResponseWriter):
         assertion = messages.write_assertion(
             rehearsal.changed_assertion(pending, said, trust.classes)
         )
-        if role.want_assertions_signed:
-            xml_signatures.sign(assertion, trust.key_for(pending.issuer))
+        if peer.role.want_assertions_signed:
+            xml_signatures.sign(assertion, trust.key_for(peer))
         envelope = _response(trust, pending, messages.Status())
         return messages.write_response(
             rehearsal.changed_response(pending, envelope), assertion
         )
 
     def refusal(
-        self, trust: Trust, pending: PendingAuthnRequest, codes: Sequence[str]
+        self,
+        trust: Trust,
+        peer: Peer[ServiceProvider],
+        pending: PendingAuthnRequest,
+        codes: Sequence[str],
     ) -> etree._Element:
         """Write the Response of a failed login, without a status message."""
         status = messages.Status(tuple(codes))

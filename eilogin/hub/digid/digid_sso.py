@@ -10,7 +10,7 @@ from typing import Any
 from eilogin.errors import LoginLost, NotServed, Refused
 from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.digid_artifacts import digid_record
-from eilogin.hub.digid.digid_peers import keys_for, refusals_as_not_found
+from eilogin.hub.digid.digid_peers import refusals_as_not_found, valid_participant
 from eilogin.hub.digid.digid_requests import DIGID_RULES
 from eilogin.hub.digid.digid_response import DigidResponseWriter
 from eilogin.hub.digid.reauthentication import DigidPresence
@@ -127,7 +127,7 @@ class DigidSsoSteps:
         """Read an AuthnRequest; NotFound if no connected party signed it."""
         trust = visit.trust
         with refusals_as_not_found():
-            inbound = receive(visit, keys_for(trust), trust.weak)
+            inbound = receive(visit, valid_participant(trust), trust.weak)
             relay_state.require_short(inbound.relay_state)
             return accept_authn_request(
                 inbound, trust, self._names, self._offered, DIGID_RULES

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from webob import Response
 
 from eilogin import clock
+from eilogin.federation import Peer
 from eilogin.hub.browser_proof import brings_proof, proof_cookie
 from eilogin.hub.logout.browser.browser_logout import (
     CONTINUE,
@@ -28,6 +29,7 @@ from eilogin.hub.logout.receipts.receipt_records import Receipt, ReplyTo
 from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
 from eilogin.hub.signin.upstream_signin import go_on, logout_above
 from eilogin.saml import messages
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.sessions import Login
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import at, see_other
@@ -68,7 +70,11 @@ class LogoutCompletion:
         return self.finish(visit, *_kept(visit, HERE, handle))
 
     def finish(
-        self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
+        self,
+        visit: Visit,
+        outcome: LogoutOutcome,
+        back: ReplyTo | None,
+        requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
         """Finish a logout after SOAP."""
         if outcome.is_known and is_of_browser(visit, outcome):
@@ -79,7 +85,7 @@ class LogoutCompletion:
         status = outcome.status
         if not outcome.is_known:
             status = self._status_before(visit, back.entity_id) or status
-        return self._responses.send(visit, back, status)
+        return self._responses.send(visit, back, status, requester)
 
     def _status_before(self, visit: Visit, entity_id: str) -> messages.Status | None:
         """The status of this browser's last logout, of which this is a repetition."""

@@ -298,11 +298,12 @@ class Propagation:
             )
         request_id = messages.new_id()
         element = self.request(trust, recipient, endpoint, request_id)
-        xml_signatures.sign(element, trust.key_for(recipient.entity_id))
+        peer = trust.participant(recipient.entity_id)
+        xml_signatures.sign(element, trust.key_for(peer))
         answer = trust.back_channel.post(
             endpoint.location, bindings.wrap_soap(element), timeout=left
         )
-        signed, _ = open_soap(answer, trust.participant_keys)
+        signed, _ = open_soap(answer, trust.participant)
         response = messages.read_logout_response(signed)
         # An answer over SOAP has no Destination of ours (SAML bindings 3.2.3).
         require_logged_out(response, recipient, request_id, response.destination)

@@ -5,6 +5,7 @@ import logging
 from webob import Response
 
 from eilogin.errors import UnknownPeer
+from eilogin.federation import Peer
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo
 from eilogin.hub.logout.result_pages import ResultPages, expired_cookie
 from eilogin.saml import bindings, messages
@@ -27,15 +28,24 @@ class LogoutResponseSender:
         self._pages = pages
         self._result = result
 
-    def send(self, visit: Visit, back: ReplyTo, status: messages.Status) -> Response:
-        """Send the visitor to the requester with the LogoutResponse."""
+    def send(
+        self,
+        visit: Visit,
+        back: ReplyTo,
+        status: messages.Status,
+        requester: Peer[ServiceProvider] | None = None,
+    ) -> Response:
+        """Send the visitor to the requester with the LogoutResponse.
+
+        ``requester`` is the sender of a LogoutRequest that came a moment ago.
+        """
         trust = visit.trust
         try:
-            _, role = trust.participant(back.entity_id)
+            peer = requester or trust.participant(back.entity_id)
         except UnknownPeer:
             # It has left the federation; the visitor is logged out all the same.
             return self._result.logged_out(visit, status)
-        endpoint = self.endpoint(role)
+        endpoint = self.endpoint(peer.role)
         if endpoint is None:
             _log.warning(
                 "cannot answer a LogoutRequest: %s",
@@ -44,7 +54,7 @@ class LogoutResponseSender:
                     back.entity_id,
                     "a LogoutResponse",
                     (bindings.REDIRECT, bindings.POST),
-                    role.single_logouts,
+                    peer.role.single_logouts,
                 ),
             )
             return self._result.logged_out(visit, status, back.entity_id)
@@ -56,7 +66,7 @@ class LogoutResponseSender:
             logout_response(
                 trust, back.request_id, status=status, destination=endpoint.for_answers
             ),
-            key=trust.key_for(back.entity_id),
+            key=trust.key_for(peer),
             relay_state=back.relay_state,
             headers=expired_cookie(visit),
             is_response=True,

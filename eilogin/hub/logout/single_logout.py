@@ -16,6 +16,7 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import Busy, Refused
+from eilogin.federation import Peer
 from eilogin.hub.logout.browser.browser_logout import (
     BrowserNotifier,
 )
@@ -49,6 +50,7 @@ from eilogin.hub.participants.signed_in_services import note_left, services_of, 
 from eilogin.hub.signin.upstream_signin import logout_above
 from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import KNOWN_FOR
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound, read_message, receive_soap, verify
 from eilogin.web.limits.slots import USUAL
@@ -143,20 +145,22 @@ class SingleLogout:
             # does, and its history does not keep the message.
             return see_other(*asked.keep(visit))
         try:
-            return self._execute(visit, asked, is_posted=is_posted)
+            return self._execute(
+                visit, asked, is_posted=is_posted, requester=inbound.peer
+            )
         except Busy:
             if not is_posted:
                 raise
             # Its page reloads itself, which a form cannot.
             return see_other(asked.keep_turn(visit))
 
-    def _receive(self, visit: Visit) -> Inbound | Response:
+    def _receive(self, visit: Visit) -> Inbound[ServiceProvider] | Response:
         """Return a valid LogoutRequest, or the answer to another message."""
         trust, kind = visit.trust, ""
         try:
             received = read_message(visit)
             kind = received.kind
-            inbound = verify(received, trust.participant_keys, trust.weak)
+            inbound = verify(received, trust.participant, trust.weak)
             if kind == bindings.RESPONSE:
                 is_led = self._from_above.has_asked(visit, inbound)
                 told = self._from_above if is_led else self._in_browser
@@ -179,6 +183,7 @@ class SingleLogout:
         asked: PendingLogoutRequest,
         *,
         is_posted: bool = False,
+        requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
         outcome = self.endings.execute(
             visit,
@@ -194,7 +199,7 @@ class SingleLogout:
         if is_shown or (is_posted and back is not None):
             # A form of another site sends no cookies, and this address reveals nothing.
             return see_other(keep_outcome(visit, HERE, outcome, back))
-        return self.completion.finish(visit, outcome, back)
+        return self.completion.finish(visit, outcome, back, requester)
 
     # --- ask the visitor first ------------------------------------------------------
 
@@ -256,15 +261,15 @@ class SingleLogout:
     def respond_soap(self, visit: Visit) -> Response:
         """Answer a participant's LogoutRequest over SOAP."""
         trust = visit.trust
-        element, issuer = receive_soap(visit, trust.participant_keys)
+        element, peer = receive_soap(visit, trust.participant)
         request = _read_request(visit, element)
-        named = requested_by(visit, request, issuer, "slo_soap")
+        named = requested_by(visit, request, peer.entity_id, "slo_soap")
         outcome = self.endings.execute(visit, named, by_server=True)
         self.completion.note_no_browser(visit, outcome)
         if self._is_below and not logout_above(visit).end(outcome.above):
             outcome = outcome._replace(is_overtaken=True)
         answer = logout_response(trust, request.id, status=outcome.status)
-        return soap_answer(answer, trust.key_for(issuer))
+        return soap_answer(answer, trust.key_for(peer))
 
     def lead(
         self,

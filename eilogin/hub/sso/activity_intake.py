@@ -17,7 +17,7 @@ from eilogin import clock
 from eilogin.hub.participants.signed_in_services import where_in
 from eilogin.saml import messages
 from eilogin.saml.message_checks import check_activity_report
-from eilogin.saml.metadata import NO_SSO
+from eilogin.saml.metadata import NO_SSO, EntityDescriptor
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import receive_soap
@@ -38,15 +38,15 @@ class ActivityReportIntake:
         an untrusted message.
         """
         trust = visit.trust
-        element, issuer = receive_soap(visit, trust.participant_keys)
+        element, peer = receive_soap(visit, trust.participant)
         report = messages.read_activity_report(element)
         check_activity_report(
             report,
-            issuer=issuer,
+            issuer=peer.entity_id,
             destination=trust.own.url("activity"),
             now=clock.now(),
         )
-        status = messages.Status() if _note(visit, report) else _UNKNOWN
+        status = messages.Status() if _note(visit, report, peer.entity) else _UNKNOWN
         response = messages.write_response(
             messages.Response(
                 id=messages.new_id(),
@@ -57,12 +57,13 @@ class ActivityReportIntake:
             ),
             None,
         )
-        return soap_answer(response, trust.key_for(issuer))
+        return soap_answer(response, trust.key_for(peer))
 
 
-def _note(visit: Visit, report: messages.ActivityReport) -> bool:
+def _note(
+    visit: Visit, report: messages.ActivityReport, entity: EntityDescriptor
+) -> bool:
     trust, issuer = visit.trust, report.issuer
-    entity, _ = trust.participant(issuer)
     if entity.sso_domain == NO_SSO:
         return False
     hub = trust.own.entity_id

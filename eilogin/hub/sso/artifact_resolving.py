@@ -19,7 +19,8 @@ from eilogin.web.visit import Visit
 def resolve_artifact(visit: Visit) -> Response:
     """Give a Response to its participant, once (SAML bindings 3.6.6)."""
     trust = visit.trust
-    element, issuer = receive_soap(visit, trust.participant_keys)
+    element, peer = receive_soap(visit, trust.participant)
+    issuer = peer.entity_id
     request = messages.read_artifact_resolve(element)
     check_artifact_resolve(
         request,
@@ -36,4 +37,4 @@ def resolve_artifact(visit: Visit) -> Response:
     else:
         carried = safe_xml.parse(text.encode())
         response = artifact_response(trust, request.id, messages.Status(), carried)
-    return soap_answer(response, trust.key_for(issuer))
+    return soap_answer(response, trust.key_for(peer))

@@ -90,7 +90,7 @@ class AuthnRequestRules:
 
 
 def accept_authn_request(
-    inbound: Inbound,
+    inbound: Inbound[ServiceProvider],
     trust: Trust,
     names: NameIDs,
     offered: Collection[str],
@@ -109,9 +109,9 @@ def accept_authn_request(
     now = int(clock.now() * 1000) / 1000
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now, rules.check)
-    entity, role = trust.participant(inbound.issuer)
+    entity, role = inbound.peer
     ours = answer_bindings(trust.own)
-    service_provider, known = role, _over(role, ours)
+    known = _over(role, ours)
     if not known.assertion_consumers:
         raise _not_answerable(trust, role, ours, inbound.issuer)
     request = rules.read(request)
@@ -138,7 +138,7 @@ def accept_authn_request(
         service_index=request.consumer_service_index,
         idle_limit=request.idle_limit,
     )
-    asked = ParticipantRequest(pending, entity, service_provider)
+    asked = ParticipantRequest(pending, inbound.peer)
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
         # Perhaps an old page, reloaded; the participant can begin again.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eilogin.federation import Peer
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.saml.metadata import EntityDescriptor, ServiceProvider
@@ -12,8 +13,17 @@ class ParticipantRequest:
     """A pending AuthnRequest, and the metadata of its issuer."""
 
     pending: PendingAuthnRequest
-    entity: EntityDescriptor
-    role: ServiceProvider
+    peer: Peer[ServiceProvider]
+
+    @property
+    def entity(self) -> EntityDescriptor:
+        """The metadata of the participant."""
+        return self.peer.entity
+
+    @property
+    def role(self) -> ServiceProvider:
+        """Its role in that metadata."""
+        return self.peer.role
 
     @property
     def domain(self) -> str:

@@ -13,7 +13,7 @@ from lxml import etree
 
 from eilogin import clock
 from eilogin.errors import AlgorithmMissing, EncryptionKeyMissing, Refused
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.response_protection import (
     Encrypt,
@@ -100,10 +100,10 @@ class ResponseWriter:
         return None
 
     def login(
-        self, trust: Trust, role: ServiceProvider, contents: AssertedLogin
+        self, trust: Trust, peer: Peer[ServiceProvider], contents: AssertedLogin
     ) -> etree._Element:
         """Write the Response with an Assertion, if :meth:`obstacle` returned None."""
-        pending = contents.pending
+        pending, role = contents.pending, peer.role
         assertion = messages.write_assertion(assertion_of(trust, contents))
         sign = signed_for(self._sign, pending.issuer)
         is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
@@ -111,7 +111,7 @@ class ResponseWriter:
         if key is not None and _wants_encrypted_name(pending):
             _encrypt_name(assertion, key, role.encryption_methods)
         if sign != "response" or role.want_assertions_signed:
-            xml_signatures.sign(assertion, trust.key_for(pending.issuer))
+            xml_signatures.sign(assertion, trust.key_for(peer))
         if key is not None and not is_off:
             assertion = encrypt(
                 assertion, "saml:EncryptedAssertion", key, role.encryption_methods
@@ -120,16 +120,20 @@ class ResponseWriter:
             response_to(trust, pending, messages.Status()), assertion
         )
         if sign != "assertion":
-            xml_signatures.sign(response, trust.key_for(pending.issuer))
+            xml_signatures.sign(response, trust.key_for(peer))
         return response
 
     def refusal(
-        self, trust: Trust, pending: PendingAuthnRequest, codes: Sequence[str]
+        self,
+        trust: Trust,
+        peer: Peer[ServiceProvider],
+        pending: PendingAuthnRequest,
+        codes: Sequence[str],
     ) -> etree._Element:
         """Write the signed Response without a login (SAML core 3.2.2.2)."""
         status = messages.Status(tuple(codes))
         response = messages.write_response(response_to(trust, pending, status), None)
-        xml_signatures.sign(response, trust.key_for(pending.issuer))
+        xml_signatures.sign(response, trust.key_for(peer))
         return response
 
 

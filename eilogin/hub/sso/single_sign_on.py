@@ -109,15 +109,15 @@ class SingleSignOn:
         return answer
 
     def _begin(self, visit: Visit, received: ReceivedAuthnRequest) -> Response:
-        pending = received.request.pending
+        request, pending = received.request, received.request.pending
         if received.refusal:
-            return self._refuse(visit, pending, received.refusal, received.cause)
+            return self._refuse(visit, request, received.refusal, received.cause)
         cause = self._steps.not_served(pending)
         if cause is not None:
-            return self._refuse(visit, pending, DENIED, cause)
+            return self._refuse(visit, request, DENIED, cause)
         if visit.method == "POST" or self._sign_in.leads_away:
             return _to_own_address(visit, pending)
-        return self._proceed(visit, received.request)
+        return self._proceed(visit, request)
 
     def _go_on(self, visit: Visit, query: Mapping[str, str]) -> Response:
         try:
@@ -129,33 +129,33 @@ class SingleSignOn:
         pending = request.pending
         if "cancel" in query or env.REFUSED in query:
             codes = _ABOVE.get(query.get(env.REFUSED, ""), FAILED)
-            return self._refuse(visit, pending, codes)
+            return self._refuse(visit, request, codes)
         if pending.is_over:
-            return self._refuse(visit, pending, self._steps.late(pending))
+            return self._refuse(visit, request, self._steps.late(pending))
         return self._proceed(visit, request)
 
     def _request(self, visit: Visit, query: Mapping[str, str]) -> ParticipantRequest:
         pending = pending_authn_requests.named_in(visit, query)
-        entity, role = visit.trust.participant(pending.issuer)
+        peer = visit.trust.participant(pending.issuer)
         # The metadata may have lost the address.
-        if role.consumer(url=pending.acs_url, binding=pending.binding) is None:
+        if peer.role.consumer(url=pending.acs_url, binding=pending.binding) is None:
             with InNameOf(pending.issuer):
                 raise MessageMisdirected(
                     f"the AssertionConsumerService {pending.acs_url} is not in the"
                     f" metadata of {pending.issuer!r} any more"
                 )
         pending = self._steps.with_choice(pending, query)
-        return ParticipantRequest(pending, entity, role)
+        return ParticipantRequest(pending, peer)
 
     def _proceed(self, visit: Visit, request: ParticipantRequest) -> Response:
         pending = request.pending
         if not pending.level or not request.is_high_enough:
-            return self._refuse(visit, pending, NO_LEVEL)
+            return self._refuse(visit, request, NO_LEVEL)
         # Ask the visitor nothing if no Response could be signed.
-        visit.trust.key_for(pending.issuer)
+        visit.trust.key_for(request.peer)
         obstacle = self._answers.obstacle(request.role, pending)
         if obstacle is not None:
-            return self._refuse(visit, pending, *obstacle)
+            return self._refuse(visit, request, *obstacle)
         url = urlsplit(address_of(visit, pending))
         service = self._sign_in.service(visit, f"{url.path}?{url.query}")
         answer = service.first or self._answer(visit, request, service)
@@ -171,7 +171,7 @@ class SingleSignOn:
         pending = request.pending
         codes = self._steps.refusal(visit, request)
         if codes:
-            return self._refuse(visit, pending, codes)
+            return self._refuse(visit, request, codes)
         is_proven = service.take_proof()
         login = self._steps.session_for(
             visit, request, service.login, is_proven=is_proven
@@ -189,7 +189,7 @@ class SingleSignOn:
         if login is not None:
             return self._pass_on(visit, request, login, is_proven=is_proven)
         if pending.passive:
-            return self._refuse(visit, pending, _not_silently(visit, pending))
+            return self._refuse(visit, request, _not_silently(visit, pending))
         raise LoginEnded(TOO_LATE)
 
     def _needs_proof(
@@ -251,9 +251,10 @@ class SingleSignOn:
         self, visit: Visit, request: ParticipantRequest, login: Login
     ) -> Response:
         pending, codes = self._steps.before_answer(visit, request.pending, login)
+        request = replace(request, pending=pending)
         if codes:
-            return self._refuse(visit, pending, codes)
-        return self._assert(visit, replace(request, pending=pending), login)
+            return self._refuse(visit, request, codes)
+        return self._assert(visit, request, login)
 
     def _assert(
         self, visit: Visit, request: ParticipantRequest, login: Login
@@ -264,14 +265,14 @@ class SingleSignOn:
         # Response.
         contents = self._steps.asserted(visit, request, login, clock.now())
         if isinstance(contents, LoginRefusal):
-            return self._refuse(visit, pending, contents.codes, contents.cause)
+            return self._refuse(visit, request, contents.codes, contents.cause)
         participant = sessions.add_participant(login, contents.participant)
         if participant is None:
             raise LoginEnded(TOO_LATE)
         note_answered(visit, login, participant, pending.issued)
         sessions.rearm(login)
         response = self._answers.login(
-            trust, request.role, replace(contents, participant=participant)
+            trust, request.peer, replace(contents, participant=participant)
         )
         audit.event(
             "login",
@@ -286,15 +287,16 @@ class SingleSignOn:
     def _refuse(
         self,
         visit: Visit,
-        pending: PendingAuthnRequest,
+        request: ParticipantRequest,
         codes: Sequence[str],
         cause: Refused | None = None,
     ) -> Response:
         """Answer with status codes (SAML core 3.2.2.2); log a ``cause`` to correct."""
+        pending = request.pending
         # Anybody may have replayed a request with a fault.
         if cause is None:
             self._steps.refused(visit, pending)
-        response = self._answers.refusal(visit.trust, pending, codes)
+        response = self._answers.refusal(visit.trust, request.peer, pending, codes)
         if cause is not None:
             cause.peer = pending.issuer
             note_refusal(cause, "login", visit)

@@ -120,7 +120,7 @@ class SamlSsoSteps:
     def receive(self, visit: Visit) -> ReceivedAuthnRequest:
         """Read the AuthnRequest of a request."""
         trust = visit.trust
-        inbound = receive(visit, trust.participant_keys)
+        inbound = receive(visit, trust.participant)
         return accept_authn_request(
             inbound, trust, self._names, self._offered, self._rules
         )

@@ -194,13 +194,13 @@ class ActivityReports:
             destination=endpoint.location,
         )
         element = messages.write_activity_report(report)
-        xml_signatures.sign(element, trust.key_for(hub))
+        xml_signatures.sign(element, trust.key_for(trust.hub_peer(hub)))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
             octets = trust.back_channel.post(endpoint.location, body, timeout=_TIMEOUT)
-            signed, issuer = open_soap(octets, trust.hub_keys)
+            signed, sender = open_soap(octets, trust.hub_peer)
             response = messages.read_response(signed)
-            require_issuer(issuer, hub)
+            require_issuer(sender.entity_id, hub)
             require_answer(response.in_response_to, report.id)
             require_recent(response.issued, clock.now())
             # The status does not matter: a hub without that session needs no report.

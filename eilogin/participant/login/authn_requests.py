@@ -110,7 +110,7 @@ class AuthnRequestSender:
             endpoint,
             "SAMLRequest",
             messages.write_authn_request(request),
-            key=trust.key_for(hub),
+            key=trust.key_for(trust.hub_peer(hub)),
             relay_state=pending.handle,
             headers=[
                 *pending_logins.keep(visit, pending),

@@ -115,7 +115,7 @@ class LogoutDelivery:
             endpoint,
             bindings.REQUEST,
             self._sender.request(trust, notice, endpoint),
-            key=trust.key_for(hub),
+            key=trust.key_for(trust.hub_peer(hub)),
             headers=[*_marked(visit, notice), cookie],
         )
 

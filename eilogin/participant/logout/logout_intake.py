@@ -9,13 +9,13 @@ from webob import Response
 
 from eilogin import audit, clock
 from eilogin.errors import MessageUnexpected
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.participant.digid_profile import named
 from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.logout.logout_hooks import ELSEWHERE, LogoutHooks
 from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import KNOWN_FOR, check_logout_request
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, IdentityProvider
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound, receive_soap
@@ -48,7 +48,9 @@ class _PendingLogoutRequest(NamedTuple):
     relay_state: str
 
     @classmethod
-    def of_message(cls, inbound: Inbound, request_id: str) -> "_PendingLogoutRequest":
+    def of_message(
+        cls, inbound: Inbound[IdentityProvider], request_id: str
+    ) -> "_PendingLogoutRequest":
         return cls(inbound.issuer, request_id, inbound.relay_state)
 
 
@@ -60,11 +62,13 @@ class LogoutRequestIntake:
         self._inner_hub = inner_hub
         self._hooks = hooks
 
-    def through_browser(self, visit: Visit, inbound: Inbound) -> Response:
+    def through_browser(
+        self, visit: Visit, inbound: Inbound[IdentityProvider]
+    ) -> Response:
         """Handle a LogoutRequest by Redirect or POST (SAML profiles 4.4.3.2)."""
         trust = visit.trust
         request = messages.read_logout_request(inbound.element, trust.decrypter)
-        endpoint = self._answered_at(trust, inbound.issuer)
+        endpoint = self._answered_at(trust, inbound.peer)
         handle, pending = (
             secrets.token_urlsafe(16),
             _PendingLogoutRequest.of_message(inbound, request.id),
@@ -81,7 +85,7 @@ class LogoutRequestIntake:
             text = json.dumps([pending, subject.as_json()])
             visit.values.add(_key(handle), text, until, durable=False)
             return see_other(through.way_on)
-        return self._answer(visit, pending, endpoint, status)
+        return self._answer(visit, pending, inbound.peer, endpoint, status)
 
     def after_browser(self, visit: Visit, handle: str) -> Response:
         """Answer the LogoutRequest ``handle`` after an inner hub.
@@ -100,17 +104,21 @@ class LogoutRequestIntake:
             until = clock.now() + KNOWN_FOR
             values.swap(seen, "partly", "done", until)
         status = _status(values.get(seen) or "partly")
-        endpoint = self._answered_at(trust, pending.issuer)
-        return self._answer(visit, pending, endpoint, status)
+        hub = trust.hub_peer(pending.issuer)
+        endpoint = self._answered_at(trust, hub)
+        return self._answer(visit, pending, hub, endpoint, status)
 
-    def _answered_at(self, trust: Trust, issuer: str) -> Endpoint:
-        hub = trust.hub(issuer)
+    def _answered_at(self, trust: Trust, hub: Peer[IdentityProvider]) -> Endpoint:
         # The hub may do a redirect in a frame of any page.
         wanted = (bindings.REDIRECT, bindings.POST)
-        endpoint = hub.single_logout(*wanted)
+        endpoint = hub.role.single_logout(*wanted)
         if endpoint is None:
             raise binding_missing(
-                trust, issuer, "a LogoutResponse", wanted, hub.single_logouts
+                trust,
+                hub.entity_id,
+                "a LogoutResponse",
+                wanted,
+                hub.role.single_logouts,
             )
         return endpoint
 
@@ -118,6 +126,7 @@ class LogoutRequestIntake:
         self,
         visit: Visit,
         pending: _PendingLogoutRequest,
+        hub: Peer[IdentityProvider],
         endpoint: Endpoint,
         status: messages.Status,
     ) -> Response:
@@ -130,7 +139,7 @@ class LogoutRequestIntake:
             logout_response(
                 trust, pending.request_id, status=status, destination=destination
             ),
-            key=trust.key_for(pending.issuer),
+            key=trust.key_for(hub),
             relay_state=pending.relay_state,
             is_response=True,
             framed_by=destination,
@@ -139,11 +148,11 @@ class LogoutRequestIntake:
     def directly(self, visit: Visit) -> Response:
         """``/eilogin/slo/soap``: a LogoutRequest over SOAP (SAML bindings 3.2)."""
         trust = visit.trust
-        element, issuer = receive_soap(visit, trust.hub_keys)
+        element, hub = receive_soap(visit, trust.hub_peer)
         request = messages.read_logout_request(element, trust.decrypter)
-        status = self._execute(visit, request, issuer, "slo_soap")
+        status = self._execute(visit, request, hub.entity_id, "slo_soap")
         answer = logout_response(trust, request.id, status=status)
-        return soap_answer(answer, trust.key_for(issuer))
+        return soap_answer(answer, trust.key_for(hub))
 
     def _execute(
         self,

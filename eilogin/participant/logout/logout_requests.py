@@ -123,14 +123,14 @@ class LogoutRequestSender:
         """Return the outcome that the hub states over SOAP, or raise EiloginError."""
         trust, hub = visit.trust, notice.login.who.issuer
         element = self.request(trust, notice, endpoint)
-        xml_signatures.sign(element, trust.key_for(hub))
+        xml_signatures.sign(element, trust.key_for(trust.hub_peer(hub)))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
             with _place(visit, hub, self._at_once):
                 octets = trust.back_channel.post(
                     endpoint.location, body, timeout=self._timeout
                 )
-            signed, _ = open_soap(octets, trust.hub_keys)
+            signed, _ = open_soap(octets, trust.hub_peer)
             response = messages.read_logout_response(signed)
             # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
             return logout_outcome_in(

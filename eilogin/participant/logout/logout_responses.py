@@ -38,7 +38,7 @@ class LogoutResponses:
         # A visitor who has signed in again must not read "logged out".
         if stored is None or visit.session is not None:
             # Rejected in any case; the reason depends on the signature.
-            verify(received, trust.hub_keys, trust.weak)
+            verify(received, trust.hub_peer, trust.weak)
             raise _not_started_here()
         state = LogoutState.read(stored, self._usual)
         headers: list[tuple[str, str]] = []
@@ -112,7 +112,7 @@ def _outcome_in(
     trust: Trust, received: bindings.Received, state: LogoutState, request_id: str
 ) -> SingleLogoutOutcome:
     """Return the hub's outcome; PENDING for another logout. Raises Refused."""
-    inbound = verify(received, trust.hub_keys, trust.weak)
+    inbound = verify(received, trust.hub_peer, trust.weak)
     response = messages.read_logout_response(inbound.element)
     # As bytes: a client may send any text.
     answers_ours = hmac.compare_digest(

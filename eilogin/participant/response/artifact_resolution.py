@@ -216,7 +216,8 @@ def _wait_for_other(visit: Visit, pending: PendingLogin, slots: _ArtifactSlots) 
 
 
 def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Element:
-    role = trust.hub(hub)
+    peer = trust.hub_peer(hub)
+    role = peer.role
     endpoint = role.artifact_resolution(index)
     if endpoint is None:
         raise BindingMissing(
@@ -231,7 +232,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
         destination=endpoint.location,
     )
     element = messages.write_artifact_resolve(request)
-    xml_signatures.sign(element, trust.key_for(hub))
+    xml_signatures.sign(element, trust.key_for(peer))
     with InNameOf(hub):
         answer = _answer_of_hub(trust, endpoint.location, bindings.wrap_soap(element))
     return open_artifact_response(

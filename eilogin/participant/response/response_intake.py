@@ -225,7 +225,7 @@ class ResponseReader:
             acs_url=trust.own.url("acs"),
             audience=trust.own.entity_id,
             issuer=hub,
-            keys=trust.hub_keys(hub),
+            keys=trust.hub(hub).keys,
             now=clock.now(),
             destination_required=True,
             decrypter=trust.decrypter,

@@ -165,7 +165,7 @@ class TestAKeyThatIsGone:
         assert hub.waits == [STAD]
         assert hub.keys(STAD) == set()
         trust = trust_of(hub.options)
-        assert trust.participant_keys(STAD) == ()
+        assert trust.participant(STAD).keys == ()
         approve(hub.folder, hub.folder.waiting.id, ANNA)
         assert hub.keys(STAD) == {"next"}
 

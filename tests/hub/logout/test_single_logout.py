@@ -1108,11 +1108,11 @@ class TestTellingTheOthers:
     ):
         real = logout_propagation.open_soap
 
-        def open_soap(octets, keys_of):
-            element, issuer = real(octets, keys_of)
-            if "stad" in issuer:
+        def open_soap(octets, peer_of):
+            element, peer = real(octets, peer_of)
+            if "stad" in peer.entity_id:
                 raise RuntimeError("a fault of ours")
-            return element, issuer
+            return element, peer
 
         monkeypatch.setattr(logout_propagation, "open_soap", open_soap)
         assert log_out() == {"stad.test"}

@@ -24,7 +24,7 @@ from eilogin.hub.logout.logout_propagation import (
 from eilogin.hub.logout.receipts.logout_receipts import Receipts, require_own_browser
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
@@ -71,7 +71,7 @@ class BrowserNotifier(ABC):
         """Send the browser to a participant with its LogoutRequest."""
 
     @abstractmethod
-    def answered(self, visit: Visit, inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> Response:
         """Answer the browser that brings a LogoutResponse."""
 
     def refused(self, visit: Visit, error: Exception) -> Response | None:
@@ -136,7 +136,7 @@ class BrowserNotifier(ABC):
             endpoint,
             "SAMLRequest",
             self._propagation.request(trust, recipient, endpoint, request_id),
-            key=trust.key_for(recipient.entity_id),
+            key=trust.key_for(trust.participant(recipient.entity_id)),
             framed_by=framed_by,
         )
 

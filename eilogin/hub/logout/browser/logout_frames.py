@@ -18,6 +18,7 @@ from eilogin.hub.logout.browser.browser_logout import (
 )
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.refusal_records import note_refusal
@@ -64,7 +65,7 @@ class FrameNotifier(BrowserNotifier):
         own = visit.trust.own
         return self._bring(visit, recipients, request_id, framed_by=own.public_url)
 
-    def answered(self, visit: Visit, inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> Response:
         """Note a LogoutResponse, and show the result in the frame."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to

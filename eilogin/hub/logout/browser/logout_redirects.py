@@ -24,6 +24,7 @@ from eilogin.hub.logout.browser.browser_logout import (
 )
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.pages.page_languages import language_of
@@ -84,7 +85,7 @@ class RedirectNotifier(BrowserNotifier):
             note_refusal(error, "logout.delivered", visit)
             return self._on(visit, receipt.handle)
 
-    def answered(self, visit: Visit, inbound: Inbound) -> Response:
+    def answered(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> Response:
         """Note a LogoutResponse, and continue with the next participant."""
         response = messages.read_logout_response(inbound.element)
         request_id = response.in_response_to

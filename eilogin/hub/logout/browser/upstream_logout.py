@@ -23,6 +23,7 @@ from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.visit import Visit
@@ -63,7 +64,7 @@ class UpstreamNotifier(FrameNotifier):
         through.way_on = address(visit.trust, LEAD, handle)
         return [*receipt.asked.values()]
 
-    def has_asked(self, visit: Visit, inbound: Inbound) -> bool:
+    def has_asked(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> bool:
         """Whether a LogoutResponse answers a LogoutRequest of such a page."""
         response = messages.read_logout_response(inbound.element)
         return bool(self._framed_by(visit, response.in_response_to))

@@ -331,7 +331,7 @@ class _TiedSession(Session):  # type: ignore[misc]
             kept.created,
             # A slow request does not make the session older than it is.
             max(kept.accessed, self._now),
-            changes.done_to(kept.keys),
+            changes.applied_to(kept.keys),
         ).text()
 
     def _begin_anew(self) -> None:

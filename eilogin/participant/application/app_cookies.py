@@ -1,28 +1,34 @@
 """Bind the application's own cookies to the login in which it set them.
 
 An application's session cookie outlives a logout at the hub. So eilogin *seals* the
-cookies on the way to the browser, and opens them on the way back, with a secret of the
-login (its family, which no browser gets). After the login nothing opens them, in any
-process or for a thief: eilogin withholds them from the application, and expires them in
-the browser. It stores nothing about a visitor.
+cookies on the way to the browser, and opens them on the way back. The key comes from a
+secret of the login (its family), which no browser gets. After the login, no process and
+no thief can open these cookies: eilogin withholds them from the application, and
+expires them in the browser. eilogin stores nothing about a visitor for this.
 
-A cookie that is set without a login is sealed as *anonymous*, with a secret of the
-site. It does not pass into a login, because an attacker could have prepared it.
+There are three kinds of cookies:
 
-On ``off`` paths eilogin changes nothing: a cookie set there is *bare*. The application
-gets bare and anonymous cookies there and none of a login, so an editor can use the
-application's login. Public pages see that session too, while the editor is not signed
-in at the hub.
+* *of a login*: set within a login, and sealed with its secret;
+* *anonymous*: set without a login, and sealed with a secret of the site. The
+  application does not get it within a login, because an attacker could have prepared
+  it;
+* *bare*: set on an ``off`` path, where eilogin seals nothing.
 
-A planted cookie gains nothing. Within a login the application gets no bare cookie with
-a name that it sets itself (``app_cookie_names``); without one only the names that it
-sets on ``off`` paths.
+On ``off`` paths the application gets bare and anonymous cookies, and none of a login.
+So an editor can use the application's own login there. Public pages see that session
+too, while the editor is not signed in at the hub.
 
-Empty and exempt cookies, eilogin's own, and those of a hub inside stay unsealed. None
-is expired while the session is only idle, because the visitor may resume it. If the
-store does not answer, the application does not get cookies that may be anonymous, and
-they stay in the browser. Within a login those are all bare, not exempt cookies, until
-the process has once read the names.
+An attacker gains nothing by planting a bare cookie. Within a login the application gets
+no bare cookie with a name that it sets itself (``app_cookie_names``). Without a login
+it gets such a cookie only if it sets the name on ``off`` paths.
+
+eilogin does not seal empty and exempt cookies, its own ones, and those of an inner hub.
+While the session is only idle, eilogin expires no cookie, because the visitor may
+resume the session.
+
+If the store does not answer, eilogin withholds all cookies that may be planted, and
+leaves them in the browser. Within a login those are all bare, not exempt cookies, until
+the process has read the names once.
 """
 
 import logging
@@ -66,33 +72,37 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most sealed cookies that eilogin opens in a request. No browser keeps as many for one
-#: site, and each takes a while.
+#: Most sealed cookies that eilogin opens in a request, because each takes a while. No
+#: browser keeps as many for one site.
 MOST = 200
-#: Seconds between log lines about that: anybody can send such requests.
+#: Seconds between log lines about more of them: anybody can send such requests.
 _WARNS_EVERY = 60.0
-#: With more cookies than this the application gets none. No browser sends a tenth.
+#: Most cookies in a request. With more, the application gets none. No browser sends a
+#: tenth of these.
 MOST_PAIRS = 5000
 #: Most parsed Cookie headers in memory, and most characters of one.
 _REMEMBERED, _LONGEST_HEADER = 512, 8192
 
 _OURS = "__Host-eilogin"
-#: A name in the option (RFC 9110 5.6.2), perhaps with an asterisk behind it.
-_is_word = re.compile(
+#: A name in the option (RFC 9110 5.6.2), perhaps with ``-`` before it and ``*`` behind.
+_is_pattern = re.compile(
     r"-?[A-Za-z0-9!#$%&'+.^_`|~][A-Za-z0-9!#$%&'+.^_`|~-]*\*?"
 ).fullmatch
-#: Everything that some parser takes for a cookie name. Python's starts one at a blank,
-#: WebOb at any improper character; Django strips Unicode blanks (octets of UTF-8 here).
-#: Each character starts at most one, or a long header would delay everybody.
-_SIGN = r"A-Za-z0-9!#$%&'*+.^_`|~-"
-_tokens_in = re.compile(rf"(?<![={_SIGN}])([{_SIGN}]+)[^!-~]*=").findall
+#: All texts that some parser takes for a cookie name. Python's parser starts a name at
+#: a blank, and WebOb's at any character that is invalid in a name. Django strips
+#: Unicode blanks (octets of UTF-8 here). Each character starts at most one match, or a
+#: long header would delay everybody.
+_NAME_CHARACTERS = r"A-Za-z0-9!#$%&'*+.^_`|~-"
+_tokens_in = re.compile(
+    rf"(?<![={_NAME_CHARACTERS}])([{_NAME_CHARACTERS}]+)[^!-~]*="
+).findall
 _words_in = re.compile(r"(?<![!-~])([!-:<>-~]+)[^!-~]*=").findall
-#: The directives and headers from which a cache concludes that a response is public or
-#: private.
-_says_for_all = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
-_says_for_her = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
-_asks_first = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).search
-_USED_AGAIN = ("expires", "last-modified", "etag")
+#: The directives, and headers, that tell a cache whether it may give a response to
+#: others.
+_says_public = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
+_says_private = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
+_says_revalidate = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).search
+_CACHED_WITH = ("expires", "last-modified", "etag")
 
 
 class CookieNamePatterns(NamedTuple):
@@ -102,12 +112,12 @@ class CookieNamePatterns(NamedTuple):
     starts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, words: Iterable[str]) -> "CookieNamePatterns":
+    def of(cls, patterns: Iterable[str]) -> "CookieNamePatterns":
         """Parse ``name`` and ``name*``."""
-        all_words = set(words)
-        starts = {word for word in all_words if word.endswith("*")}
-        cut = tuple(sorted(word[:-1] for word in starts))
-        return cls(frozenset(all_words - starts), cut)
+        all_patterns = set(patterns)
+        starts = {pattern for pattern in all_patterns if pattern.endswith("*")}
+        prefixes = tuple(sorted(pattern[:-1] for pattern in starts))
+        return cls(frozenset(all_patterns - starts), prefixes)
 
     def has(self, name: str) -> bool:
         """Return whether a name matches."""
@@ -117,7 +127,7 @@ class CookieNamePatterns(NamedTuple):
 class AppCookieChoice(NamedTuple):
     """The cookies of the application that eilogin guards."""
 
-    #: Whether to guard all that are set HttpOnly.
+    #: Whether to guard all cookies that the application sets HttpOnly.
     is_auto: bool = False
     also: CookieNamePatterns = CookieNamePatterns()
     exempt: CookieNamePatterns = CookieNamePatterns()
@@ -140,7 +150,10 @@ class AppCookieChoice(NamedTuple):
 
 
 def read_app_cookies(value: object) -> object:
-    """Parse ``auto``, names and ``-`` names; None for ``off``; a non-string stays."""
+    """Parse ``auto``, ``NAME`` and ``-NAME``; return None for ``off``.
+
+    A value that is not a string stays as it is.
+    """
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -149,27 +162,27 @@ def read_app_cookies(value: object) -> object:
     exempt = [word[1:] for word in words if word.startswith("-")]
     also = [word for word in words if not word.startswith("-") and word != "auto"]
     is_auto = "auto" in words
-    if "off" in also or not all(map(_is_word, words)) or not (is_auto or also):
+    if "off" in also or not all(map(_is_pattern, words)) or not (is_auto or also):
         raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
     return AppCookieChoice(
         is_auto, CookieNamePatterns.of(also), CookieNamePatterns.of(exempt)
     )
 
 
-class _Seen(NamedTuple):
-    #: For the application; "" for none, None if unchanged.
+class _ParsedCookies(NamedTuple):
+    #: The header for the application; "" for none, None if unchanged.
     header: str | None
-    #: Cookies of an ended login.
-    gone: Sequence[SealedCookie]
-    #: Whether only other processes may know a name in it.
-    has_strangers: bool
+    #: Cookies to expire: of an ended login, or planted.
+    withdrawn: Sequence[SealedCookie]
+    #: Whether it has a name that another process may have noted meanwhile.
+    has_unknown_names: bool
 
 
 #: Family, whether the path is ``off``, Cookie header.
 _Key = tuple[str | None, bool, str]
 
 
-class _Reading:
+class _HeaderReading:
     def __init__(
         self, which: AppCookieChoice, names: AppCookieNames, sealer: CookieSealer
     ) -> None:
@@ -177,32 +190,35 @@ class _Reading:
         self._names = names
         self._sealer = sealer
         self._kept: list[str] = []
-        #: If a neighbouring host plants such a name, the browser must keep the good
-        #: cookie.
+        #: Names that the browser must keep, even if a neighbouring host has planted a
+        #: second cookie of the name.
         self._good: set[str] = set()
-        self._over: dict[SealedCookie, None] = {}
-        self._has_strangers = False
+        self._withdrawn: dict[SealedCookie, None] = {}
+        self._has_unknown_names = False
         self._sealed = 0
-        #: Whether the store answered: asked once, as a header can hold many cookies.
+        #: Whether the store answered; None before the only read, as a header can hold
+        #: many cookies.
         self._is_sure: bool | None = None
 
-    def read(self, visit: Visit, family: str | None) -> _Seen:
+    def read(self, visit: Visit, family: str | None) -> _ParsedCookies:
         """Parse the Cookie header within the login ``family``, if any."""
         header, is_off = visit.environ["HTTP_COOKIE"], visit.is_off
         pairs = header.split(";")
         if len(pairs) > MOST_PAIRS:
-            return _Seen(None if is_off else "", (), has_strangers=False)
+            return _ParsedCookies(None if is_off else "", (), has_unknown_names=False)
         for pair in pairs:
             self._read_pair(visit, pair, family)
         text = ";".join(self._kept)
         if self._kept[:1] != pairs[:1]:
             text = text.lstrip(BLANKS)
-        gone = [cookie for cookie in self._over if cookie.name not in self._good]
-        # In a flood, good cookies may be among the unopened ones.
-        return _Seen(
+        withdrawn = [
+            cookie for cookie in self._withdrawn if cookie.name not in self._good
+        ]
+        # In a flood, good cookies may be among those that eilogin did not open.
+        return _ParsedCookies(
             None if text == header else text,
-            () if is_off or self.is_flood else gone,
-            self._has_strangers,
+            () if is_off or self.is_flood else withdrawn,
+            self._has_unknown_names,
         )
 
     def _read_pair(self, visit: Visit, pair: str, family: str | None) -> None:
@@ -215,7 +231,7 @@ class _Reading:
             return
         elif not value:
             self._kept.append(pair)
-        elif visit.is_off or self._passes(visit, pair, family):
+        elif visit.is_off or self._may_pass(visit, pair, family):
             self._kept.append(pair)
             self._good.add(name)
 
@@ -243,42 +259,42 @@ class _Reading:
             # The application may expire it without HttpOnly.
             self._names.note(visit, self._names.guarded, cookie.own_name)
         elif self._sealer.is_ours(cookie) and self._which.may_guard(cookie.own_name):
-            self._over[cookie] = None
+            self._withdrawn[cookie] = None
 
-    def _passes(self, visit: Visit, pair: str, family: str | None) -> bool:
+    def _may_pass(self, visit: Visit, pair: str, family: str | None) -> bool:
         names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
-        return all(self._passes_name(visit, name, family) for name in names)
+        return all(self._may_pass_name(visit, name, family) for name in names)
 
-    def _passes_name(self, visit: Visit, name: str, family: str | None) -> bool:
+    def _may_pass_name(self, visit: Visit, name: str, family: str | None) -> bool:
         names = self._names
         if not self._which.guards(name, is_http_only=names.are_guarded(name)):
             if not self._which.may_guard(name):
                 return True
-            self._has_strangers = True
-            # Within a login, no cookie passes because the names are not read yet.
-            return family is None or names.are_known
+            self._has_unknown_names = True
+            # Within a login, it passes only after the first read of the names.
+            return family is None or names.have_been_read
         is_sure = name in names.off or self._knows(visit, family)
         if is_sure and name not in names.off and is_name(name):
-            self._over[SealedCookie(name, b"", Place())] = None
+            self._withdrawn[SealedCookie(name, b"", Place())] = None
         return family is None and name in names.off
 
     def _knows(self, visit: Visit, family: str | None) -> bool:
         if family is not None:
             return True
         if self._is_sure is None:
-            # An editor may have used another process a moment ago.
+            # Another process may just have noted the name, for an editor.
             self._is_sure = self._names.share(visit)
         return self._is_sure
 
 
 class AppCookies:
-    """The application, whose cookies eilogin seals in the browser as ``which`` says."""
+    """The application, with its cookies sealed in the browser as ``which`` says."""
 
     def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
-        #: Recent results: most headers come with every request.
-        self.remembered: dict[_Key, _Seen] = {}
+        #: Recent results, because a browser sends the same header with each request.
+        self.remembered: dict[_Key, _ParsedCookies] = {}
         self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
         self._warns_at = 0.0
@@ -289,21 +305,21 @@ class AppCookies:
         """Call the application; open and seal its cookies."""
         login = environ.get(env.SESSION)
         family = None if login is None else login.family
-        gone: Sequence[tuple[str, str]] = ()
+        expiring: Sequence[tuple[str, str]] = ()
         header = environ.get("HTTP_COOKIE")
         if header is not None:
             key = (family, env.OFF in environ, header)
-            seen = self.remembered.get(key) or self._look(Visit(environ), key)
-            if seen.has_strangers and monotonic() >= self._names.looks_at:
-                seen = self._look_again(Visit(environ), key, seen)
-            if seen.header is not None:
-                # An outer component, which may log the header, keeps the original.
+            parsed = self.remembered.get(key) or self._parse(Visit(environ), key)
+            if parsed.has_unknown_names and monotonic() >= self._names.next_read_at:
+                parsed = self._parse_again(Visit(environ), key, parsed)
+            if parsed.header is not None:
+                # The server and filters before this one keep the header of the browser.
                 environ = environ.copy()
-                environ["HTTP_COOKIE"] = seen.header
-                if seen.gone or not seen.header:
-                    gone = _gone(Visit(environ), seen)
+                environ["HTTP_COOKIE"] = parsed.header
+                if parsed.withdrawn or not parsed.header:
+                    expiring = _expiring_headers(Visit(environ), parsed)
         return self._app(
-            environ, partial(self._start, start_response, environ, family, gone)
+            environ, partial(self._start, start_response, environ, family, expiring)
         )
 
     def _sealer_of(self, visit: Visit) -> CookieSealer:
@@ -315,16 +331,16 @@ class AppCookies:
     # --- on the way in ---
 
     def _forget(self) -> None:
-        """Drop earlier results, also those of threads that parse now."""
+        """Drop earlier results; threads that parse now store theirs in the old dict."""
         self.remembered = {}
 
-    def _look(self, visit: Visit, key: _Key) -> _Seen:
+    def _parse(self, visit: Visit, key: _Key) -> _ParsedCookies:
         family, _, header = key
-        # Read first, because names may be added meanwhile.
+        # Before parsing: if a name is added meanwhile, the result is outdated.
         remembered = self.remembered
         sealer = self._sealer_of(visit)
-        reading = _Reading(self._which, self._names, sealer)
-        seen = reading.read(visit, family)
+        reading = _HeaderReading(self._which, self._names, sealer)
+        parsed = reading.read(visit, family)
         if reading.is_flood and monotonic() >= self._warns_at:
             self._warns_at = monotonic() + _WARNS_EVERY
             _log.warning(
@@ -335,39 +351,41 @@ class AppCookies:
         if len(remembered) >= _REMEMBERED:
             remembered.clear()
         if len(header) <= _LONGEST_HEADER:
-            remembered[key] = seen
-        return seen
+            remembered[key] = parsed
+        return parsed
 
-    def _look_again(self, visit: Visit, key: _Key, seen: _Seen) -> _Seen:
-        """Parse again with the names that others may have added since."""
+    def _parse_again(
+        self, visit: Visit, key: _Key, parsed: _ParsedCookies
+    ) -> _ParsedCookies:
+        """Parse again with the names that other processes may have noted since."""
         names = self._names
-        if key[0] is None and (names.are_known or monotonic() < names.tries_at):
-            # Anonymous visitors cause a read only if it matters. For others the store
-            # has just confirmed the session.
-            return seen
+        if key[0] is None and (names.have_been_read or monotonic() < names.next_try_at):
+            # For an anonymous visitor, _knows reads the names if it needs them. For
+            # others the store has just confirmed the session, so it answers.
+            return parsed
         names.share(visit)
-        return self.remembered.get(key) or self._look(visit, key)
+        return self.remembered.get(key) or self._parse(visit, key)
 
-    def _start(  # noqa: PLR0913, PLR0917 - of its request, and as PEP 3333 has it
+    def _start(  # noqa: PLR0913, PLR0917 - start_response of PEP 3333, with its request
         self,
         start_response: "StartResponse",
         environ: "WSGIEnvironment",
         family: str | None,
-        gone: Sequence[tuple[str, str]],
+        expiring: Sequence[tuple[str, str]],
         status: str,
         headers: list[tuple[str, str]],
         exc_info: Any = None,
         /,
     ) -> Callable[[bytes], object]:
         for name, _ in headers:
-            # Before a call, because this runs for every response.
+            # The length first, as a quick test: this runs for every response.
             if len(name) == LENGTH and is_set_cookie(name):
                 headers = self._sealed(Visit(environ), family, headers)
                 break
-        if gone and not _is_for_all(headers):
-            # First: the application's own cookies may have the same name.
-            headers = [*gone, *headers]
-        # A server may distinguish "no exc_info" from None.
+        if expiring and not _is_for_shared_cache(headers):
+            # First, because the application may set a new cookie of the same name.
+            headers = [*expiring, *headers]
+        # A server may distinguish a missing exc_info from None.
         if exc_info is None:
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
@@ -379,17 +397,18 @@ class AppCookies:
         headers: list[tuple[str, str]],
     ) -> list[tuple[str, str]]:
         return [
-            (name, self._on_its_way(visit, family, text))
+            (name, self._sealed_one(visit, family, text))
             if is_set_cookie(name)
             else (name, text)
             for name, text in headers
         ]
 
-    def _on_its_way(self, visit: Visit, family: str | None, text: str) -> str:
+    def _sealed_one(self, visit: Visit, family: str | None, text: str) -> str:
         pair, semicolon, behind = text.partition(";")
         name, value = pair_of(pair)
         attributes = attributes_of(behind)
-        # Or a new value without HttpOnly would be withheld as planted.
+        # Without the second condition, eilogin would withhold a new value without
+        # HttpOnly as planted.
         is_http_only = "httponly" in attributes or self._names.are_guarded(name)
         if not self._which.guards(name, is_http_only=is_http_only):
             return text
@@ -424,44 +443,52 @@ class AppCookies:
         return f"{browser_name}={sealed}{semicolon}{behind}"
 
 
-def _gone(visit: Visit, seen: _Seen) -> Sequence[tuple[str, str]]:
-    if not seen.header:
+def _expiring_headers(
+    visit: Visit, parsed: _ParsedCookies
+) -> Sequence[tuple[str, str]]:
+    if not parsed.header:
         del visit.environ["HTTP_COOKIE"]
-    if not seen.gone or visit.has_session_fault or _is_only_idle(visit):
+    if not parsed.withdrawn or visit.has_session_fault or _is_only_idle(visit):
         return ()
     if visit.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
-        # A good cookie may be missing (SameSite), and a forged one present.
+        # SameSite may hide a good cookie, while a forged one of its name is present.
         return ()
-    # A forged cookie must not expire a good one of another path.
+    # A forged cookie must not expire a good one for another path.
     path = path_of(visit)
-    return [cookie.forgotten() for cookie in seen.gone if cookie.place.is_sent_to(path)]
+    return [
+        cookie.forgotten()
+        for cookie in parsed.withdrawn
+        if cookie.place.is_sent_to(path)
+    ]
 
 
 def _is_only_idle(visit: Visit) -> bool:
-    """Return whether a new login can resume an idle session."""
+    """Return whether the session is idle, so that a new login can resume it."""
     try:
         return visit.session is None and visit.session_beyond_idle() is not None
     except StoreUnavailable:
         return True
 
 
-def _is_for_all(headers: Iterable[tuple[str, str]]) -> bool:
+def _is_for_shared_cache(headers: Iterable[tuple[str, str]]) -> bool:
     """Return whether a cache may give others the response (RFC 9111)."""
     fields = [(name.lower(), text) for name, text in headers]
     directives = ",".join(text for name, text in fields if name == "cache-control")
-    if _says_for_all(directives) or _says_for_her(directives):
-        return _says_for_all(directives) is not None
-    if _asks_first(directives):
-        # Past times allow a cache nothing (5.3). Trac sends that.
+    if _says_public(directives) or _says_private(directives):
+        return _says_public(directives) is not None
+    if _says_revalidate(directives):
+        # A past time allows a cache nothing (RFC 9111 5.3). Trac sends one.
         fields = [
-            field for field in fields if field[0] != "expires" or _is_to_come(field[1])
+            field
+            for field in fields
+            if field[0] != "expires" or _is_in_future(field[1])
         ]
     return "max-age" in directives.lower() or any(
-        name in _USED_AGAIN for name, _ in fields
+        name in _CACHED_WITH for name, _ in fields
     )
 
 
-def _is_to_come(expires: str) -> bool:
+def _is_in_future(expires: str) -> bool:
     try:
         return parsedate_to_datetime(expires).timestamp() > clock.now()
     except ValueError:

@@ -1,12 +1,12 @@
 """Start a single logout behind the application's own logout.
 
-First the application handles its logout address. Unless it refuses, eilogin ends the
-session and sends the hub a LogoutRequest; its answer keeps the application's cookies
-and redirect.
+First the application handles its logout address. If it reports no error, eilogin ends
+the session and sends the hub a LogoutRequest. eilogin's answer sets the application's
+cookies, and the visitor then goes to the page of the application's redirect.
 
-A link or form of another site must not log anybody out everywhere: eilogin asks such a
-visitor to confirm, after the application has done its part. A script cannot follow a
-redirect to the hub: it gets the application's answer, and the hub gets the
+A link or form of another site must not sign anybody out everywhere. So eilogin asks
+such a visitor to confirm, after the application has logged them out. A script cannot
+follow a redirect to the hub. So it gets the application's answer, and the hub gets the
 LogoutRequest over SOAP, if it supports that.
 """
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Response headers of the application that stay without its page.
+#: Response headers of the application that eilogin's answer repeats.
 _KEPT = ("set-cookie", "clear-site-data")
-#: From this status on, the application did nothing.
+#: Lowest HTTP status with which the application reports that it did nothing.
 REFUSED = 400
-#: Bytes: an application may work while its page streams.
+#: Bytes of its answer to read, because an application may work while it streams.
 _MOST_READ = 1024 * 1024
 _CHANGES_NOTHING = ("HEAD", "OPTIONS", "TRACE")
 
@@ -79,7 +79,8 @@ def read_addresses(value: object) -> object:
 def path_of(word: str, expected: str) -> str:
     """Return the path in a word of an option, as a browser writes it.
 
-    Raises ValueError, with ``expected`` if it is no path, or for a path of eilogin.
+    Raise ValueError for a path of eilogin, or, with the text ``expected``, for a word
+    that is no path.
     """
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
@@ -97,13 +98,14 @@ def path_of(word: str, expected: str) -> str:
 
 
 class AppLogout:
-    """The application with its logout ``addresses``, and a single logout behind them.
+    """The application, with a single logout behind its logout ``addresses``.
 
-    ``ask_first`` makes the page for a visitor from another site, ``refuse`` that of an
-    error. ``usual`` is the page after a logout, or "".
+    * ``ask_first`` makes the page for a visitor from another site.
+    * ``refuse`` makes the page of an error.
+    * ``usual`` is the page after a logout, or "".
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it leads on to
+    def __init__(  # noqa: PLR0913, PLR0917 - what it needs for its answers
         self,
         app: "WSGIApplication",
         addresses: Sequence[LogoutAddress],
@@ -115,7 +117,7 @@ class AppLogout:
         self._app = app
         self._methods: dict[str, set[str]] = {}
         for address in addresses:
-            # As in WSGI: octets as latin-1.
+            # WSGI represents octets as latin-1.
             path = unquote(address.path, encoding="latin-1")
             self._methods.setdefault(path, set()).add(address.method)
         self._logout = logout
@@ -131,15 +133,13 @@ class AppLogout:
         if not self.is_at_one(environ):
             return self._app(environ, start_response)
         if visit.is_in_advance:
-            # A prefetching browser would show this answer at the click, without a
-            # logout.
+            # At the click, the browser would show the prefetched page without a logout.
             return not_in_advance()(environ, start_response)
-        # The application may change its own copy of environ.
+        # A copy, because the application may change environ.
         request = Request(environ.copy())
-        # An application may answer with a page for its error: no other answer has gone
-        # out.
-        answered = request.call_application(self._app, catch_exc_info=True)
-        status, headers, body = answered[:3]
+        # catch_exc_info: no answer has gone out yet, so an error page is an answer too.
+        app_answer = request.call_application(self._app, catch_exc_info=True)
+        status, headers, body = app_answer[:3]
         has_logged_out = int(status[:3]) < REFUSED
         answer = self._answer(visit, headers) if has_logged_out else None
         if answer is None:
@@ -147,15 +147,15 @@ class AppLogout:
             return body
         try:
             read_some(body)
-        except Exception:  # noqa: BLE001 - it has reported success
+        except Exception:  # noqa: BLE001 - the application has reported success
             _log.exception("app_logout: the application failed in its own logout")
         return answer(environ, start_response)
 
     def is_at_one(self, environ: "WSGIEnvironment") -> bool:
         """Return whether a request is at a logout address of the application."""
-        seen = environ.get(env.VISIBLE)
+        visible = environ.get(env.VISIBLE)
         script, below = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
-        methods = self._methods.get(script + below if seen is None else seen.path)
+        methods = self._methods.get(script + below if visible is None else visible.path)
         method = environ["REQUEST_METHOD"]
         return (
             methods is not None
@@ -164,26 +164,28 @@ class AppLogout:
         )
 
     def _answer(self, visit: Visit, headers: list[tuple[str, str]]) -> Response | None:
-        """Return eilogin's answer; None for the application's and its ``headers``."""
+        """Return eilogin's answer; None for the application's with ``headers``."""
         try:
             with logout_reserve.for_logout():
-                answer = self._ours(visit, headers)
+                answer = self._single_logout(visit, headers)
         except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
             answer = self._refuse(visit, error)
         if answer is None:
             return None
-        kept = [(name, text) for name, text in headers if name.lower() in _KEPT]
-        answer.headerlist.extend(kept)
+        repeated = [(name, text) for name, text in headers if name.lower() in _KEPT]
+        answer.headerlist.extend(repeated)
         return answer
 
-    def _ours(self, visit: Visit, headers: list[tuple[str, str]]) -> Response | None:
+    def _single_logout(
+        self, visit: Visit, headers: list[tuple[str, str]]
+    ) -> Response | None:
         login = visit.session_to_end()
         public_url = visit.trust.own.public_url
         is_page = visit.is_looked_at and visit.fills_window
         if is_page and is_own_navigation(visit, public_url):
             target = self._target(visit, headers)
             if login is None:
-                # After a double click, a browser shows the second answer.
+                # After a double click, a browser shows only this second answer.
                 return self._logout.leave_without_session(visit, target)
             return self._logout.leave(visit, login, target, cause=APPLICATION)
         if login is None:
@@ -195,18 +197,18 @@ class AppLogout:
         return None
 
     def _target(self, visit: Visit, headers: Iterable[tuple[str, str]]) -> str:
-        """Return the page of this site that the application redirects to, or usual."""
+        """Return the page here that the application redirects to, or ``usual``."""
         location = next(
             (text for name, text in headers if name.lower() == "location"), ""
         )
         if not location:
             return self._usual
         own = visit.trust.own
-        here = at(own.public_url, whole_target(visit, own.public_url))
+        page = at(own.public_url, whole_target(visit, own.public_url))
         try:
-            url = urljoin(here, location)
+            url = urljoin(page, location)
         except ValueError:
-            # Invalid, but the visitor has logged out.
+            # The address is invalid, but the visitor has logged out.
             return self._usual
         site = f"{origin_of(own.public_url)}/"
         path = "/" + url.partition("#")[0].removeprefix(site)

@@ -1,12 +1,14 @@
 """Call the application's own logout after a login has ended, anywhere.
 
-After a logout elsewhere the application would keep its session on the server. So with
-the option ``app_logout_call`` eilogin keeps the cookies that the application sets
-within a login, in the store. When the login ends, it calls the application's logout
-with them, in this process and for that visitor (REMOTE_USER). Nobody sees the answer.
+After a logout elsewhere, the application would keep its session on the server. So with
+the option ``app_logout_call``, eilogin keeps in the store the cookies that the
+application sets within a login. When the login ends, eilogin calls the application's
+logout with these cookies, in this process and for that visitor (REMOTE_USER). Nobody
+sees the answer.
 
-The cookies are sealed with a secret of the site and one of the login. So nobody can use
-them from the store alone; after the login not even with the secret of the site.
+The cookies are sealed with a secret of the site and one of the login. So the store
+alone reveals nothing. After the login, the secret of the site does not open them
+either.
 """
 
 import json
@@ -56,9 +58,9 @@ MOST, LARGEST = 20, 16_384
 MOST_AT_ONCE = 8
 _METHODS = ("GET", "POST")
 _PATH = "one path of this site, such as '/logout' or 'POST /logout' (only GET and POST)"
-#: Keys of environ that do not come from a visitor.
+#: Keys of environ that the call gets from the request of the logout.
 _OURS = (env.SESSIONS, env.COOKIE, env.TRUST)
-_is_word = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
+_is_field = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 
 
 class AppLogoutRequest(NamedTuple):
@@ -66,7 +68,7 @@ class AppLogoutRequest(NamedTuple):
 
     path: str
     method: str = "GET"
-    #: Names of form fields, and of the cookies with their values.
+    #: Names of form fields, each with the name of the cookie that has its value.
     fields: Sequence[tuple[str, str]] = ()
 
 
@@ -78,7 +80,7 @@ def read_app_logout_call(value: object) -> object:
     method = words.pop(0) if words[:1] and words[0] in _METHODS else _METHODS[0]
     path = app_logout.path_of(words[0] if words else "", _PATH)
     fields = words[1:]
-    if not all(map(_is_word, fields)):
+    if not all(map(_is_field, fields)):
         raise ValueError("words such as 'FIELD=COOKIE' after 'POST /logout'")
     if fields and method != "POST":
         example = " ".join(("POST", path, *fields))
@@ -94,9 +96,9 @@ class _Cookie(NamedTuple):
 
 
 class AppLogoutCall:
-    """The application, whose cookies are kept to call its logout with them.
+    """The application, with its cookies kept for a call of its logout.
 
-    As close to it as possible, to see its own cookies.
+    It must be next to the application, to get the cookies before eilogin seals them.
     """
 
     def __init__(self, app: "WSGIApplication", how: AppLogoutRequest) -> None:
@@ -115,7 +117,7 @@ class AppLogoutCall:
             start_response = partial(self._start, start_response, visit, login)
         return self._app(environ, start_response)
 
-    def _start(  # noqa: PLR0913, PLR0917 - of its request, and as PEP 3333 has it
+    def _start(  # noqa: PLR0913, PLR0917 - start_response of PEP 3333, with its request
         self,
         start_response: "StartResponse",
         visit: Visit,
@@ -135,7 +137,7 @@ class AppLogoutCall:
                     "its logout: %s",
                     error,
                 )
-        # A server may distinguish "no exc_info" from None.
+        # A server may distinguish a missing exc_info from None.
         if exc_info is None:
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
@@ -147,8 +149,8 @@ class AppLogoutCall:
     ) -> Mapping[str, Hook]:
         """Return the calls for ended logins with kept cookies, by login name.
 
-        None for ``done``, which the application's own logout has ended. Calls may
-        block.
+        There is none for ``done``, the login that the application's own logout has
+        ended. A call may block.
         """
         calls: dict[str, Hook] = {}
         try:
@@ -183,16 +185,16 @@ class AppLogoutCall:
 
 
 class HooksWithAppLogout(LogoutHooks):
-    """Hooks, with the call of the application's own logout as one more."""
+    """The hooks of a logout, and the call of the application's own logout."""
 
     def __init__(
-        self, hooks: Mapping[str, Hook], timeout: float, called: AppLogoutCall
+        self, hooks: Mapping[str, Hook], timeout: float, app_logout_call: AppLogoutCall
     ) -> None:
         super().__init__(hooks, timeout)
-        # A visitor who locks their session in the application must delay only
-        # themselves.
+        # Several threads: a session that is locked in the application delays its own
+        # call only.
         self._threads = {NAME: MOST_AT_ONCE}
-        self._called = called
+        self._app_logout_call = app_logout_call
 
     def tell(
         self,
@@ -203,13 +205,13 @@ class HooksWithAppLogout(LogoutHooks):
     ) -> None:
         """See :meth:`eilogin.participant.logout.logout_hooks.LogoutHooks.tell`."""
         done = own if cause == APPLICATION else None
-        # If too many calls wait, further ones are dropped together with their cookies.
-        calls = self._called.prepare(visit, logins, done)
+        # If too many calls wait, eilogin drops further ones with their cookies.
+        calls = self._app_logout_call.prepare(visit, logins, done)
         self._tell(visit, logins, cause, {NAME: calls})
 
 
 class EndedLoginService:
-    """``environ['eilogin.login']`` in the call, without a visitor to prompt.
+    """``environ['eilogin.login']`` in the call, which has no visitor.
 
     See :class:`eilogin.web.environ.LoginService`.
     """
@@ -234,7 +236,7 @@ class EndedLoginService:
 
     @staticmethod
     def take_proof() -> bool:
-        """Return False: the visitor gives no proof any more."""
+        """Return False: there is no visitor who could give a proof."""
         return False
 
 
@@ -242,7 +244,7 @@ class EndedLoginService:
 
 
 def _key(login: Login) -> str:
-    # A step-up keeps this name. The login does not own the value, which outlives it.
+    # By name, which a step-up keeps. The value is not deleted with its login.
     return f"app-logout-call:{login.name}"
 
 
@@ -263,27 +265,27 @@ def _read(visit: Visit, login: Login, kept: str | None) -> Sequence[_Cookie]:
 
 
 def _keep(visit: Visit, login: Login, set_cookies: Sequence[str]) -> None:
-    def beside(stored: str | None) -> str | None:
-        before = _read(visit, login, stored)
-        cookies = _bounded(_set(visit, before, set_cookies))
-        if cookies == before:
+    def with_new(stored: str | None) -> str | None:
+        kept = _read(visit, login, stored)
+        cookies = _bounded(_set(visit, kept, set_cookies))
+        if cookies == kept:
             return None
         octets = json.dumps(cookies).encode()
         return as_text(_sealer(visit).seal(octets, also_by=login.family.encode()))
 
     # No login lasts longer than this; its end may be extended.
     until = clock.now() + visit.sessions.max_session
-    visit.values.change(_key(login), beside, until)
+    visit.values.change(_key(login), with_new, until)
 
 
 def _set(
-    visit: Visit, before: Sequence[_Cookie], set_cookies: Sequence[str]
+    visit: Visit, kept: Sequence[_Cookie], set_cookies: Sequence[str]
 ) -> Sequence[_Cookie]:
-    cookies = {(cookie.name, cookie.path): cookie for cookie in before}
+    cookies = {(cookie.name, cookie.path): cookie for cookie in kept}
     for text in set_cookies:
-        pair, _, behind = text.partition(";")
+        pair, _, attribute_text = text.partition(";")
         name, value = pair_of(pair)
-        attributes = attributes_of(behind)
+        attributes = attributes_of(attribute_text)
         path = place_of(visit, attributes).path
         cookies.pop((name, path), None)
         if value not in NOTHING and not _is_over(attributes.get("max-age", "")):
@@ -312,10 +314,12 @@ def _environ_of_call(
     cookies: Sequence[_Cookie],
 ) -> "WSGIEnvironment":
     public_url = visit.trust.own.public_url
-    sent = [cookie for cookie in cookies if Place(cookie.path).is_sent_to(how.path)]
+    sent_cookies = [
+        cookie for cookie in cookies if Place(cookie.path).is_sent_to(how.path)
+    ]
     # RFC 6265 5.4: cookies with longer paths first.
-    sent.sort(key=lambda cookie: -len(cookie.path))
-    values = {cookie.name: cookie.value for cookie in reversed(sent)}
+    sent_cookies.sort(key=lambda cookie: -len(cookie.path))
+    values = {cookie.name: cookie.value for cookie in reversed(sent_cookies)}
     fields = {field: values.get(name, "") for field, name in how.fields}
     path = unquote(how.path, encoding="latin-1")
     mount = visit.script_name
@@ -335,7 +339,7 @@ def _environ_of_call(
             "SCRIPT_NAME": mount,
             "PATH_INFO": path.removeprefix(mount),
             "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_COOKIE": "; ".join(f"{c.name}={c.value}" for c in sent),
+            "HTTP_COOKIE": "; ".join(f"{c.name}={c.value}" for c in sent_cookies),
             "HTTP_ACCEPT": "text/html",
             # As browsers write it: Django compares it with the Referer.
             "HTTP_HOST": origin_of(public_url).partition("://")[2],

@@ -6,7 +6,7 @@ from typing import Any
 
 from eilogin.sessions import UNREADABLE
 
-#: The text of a session without keys, which equals no session.
+#: The text of a session without keys, which counts as no session.
 EMPTY = "{}"
 
 
@@ -21,7 +21,7 @@ class StoredAppSession:
 
     @classmethod
     def read(cls, text: str | None) -> "StoredAppSession | None":
-        """Parse a stored text; None for none, an empty one, and an unreadable one."""
+        """Parse a stored text; None if it is missing, empty or unreadable."""
         if text is None or text == EMPTY:
             return None
         try:
@@ -42,8 +42,8 @@ class StoredAppSession:
 
 def keys_in(text: str | None) -> dict[str, Any]:
     """Return the application's data in a stored text; {} for none."""
-    kept = StoredAppSession.read(text)
-    return kept.keys if kept else {}
+    session = StoredAppSession.read(text)
+    return session.keys if session else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class KeyChanges:
     """The changes of a request to the keys of a session."""
 
     put: dict[str, Any]
-    gone: frozenset[str]
+    removed: frozenset[str]
 
     @classmethod
     def between(cls, before: dict[str, Any], after: dict[str, Any]) -> "KeyChanges":
@@ -64,9 +64,9 @@ class KeyChanges:
         return cls(put, frozenset(before.keys() - after.keys()))
 
     def __bool__(self) -> bool:
-        return bool(self.put or self.gone)
+        return bool(self.put or self.removed)
 
-    def done_to(self, keys: dict[str, Any]) -> dict[str, Any]:
-        """Apply the changes to the current keys of a session."""
-        kept = {name: keys[name] for name in keys if name not in self.gone}
-        return {**kept, **self.put}
+    def applied_to(self, keys: dict[str, Any]) -> dict[str, Any]:
+        """Return the current keys of a session with the changes."""
+        remaining = {name: keys[name] for name in keys if name not in self.removed}
+        return {**remaining, **self.put}

@@ -1,13 +1,16 @@
 """Store the application's own sessions (``appsession``) for as long as a login lives.
 
-A session is in the store beside the login, or in one of Beaker's backends, sealed with
-a key that is in the store. The key is deleted in the transaction that deletes the
-login. From then on nobody can read the session, even if the backend does not answer.
-The unreadable rest is deleted by the process in which the login ends; by a slow request
-that writes afterwards and then finds no key; or when it expires.
+A session is in the store beside the login, or in one of Beaker's backends. In a
+backend it is sealed with a key that is in the store. The transaction that deletes the
+login deletes the key too. From then on nobody can read the session, even if the backend
+does not answer. The unreadable record goes
 
-A reader of a backend learns nothing. A writer can delete a session or restore an
-earlier state, but cannot forge one.
+* when the process in which the login ends deletes it;
+* when a slow request writes it again, and then finds no key;
+* or when it expires.
+
+Somebody who reads the backend learns nothing. Somebody who writes there can delete a
+session or restore an earlier state, but cannot forge one.
 """
 
 import hashlib
@@ -22,7 +25,7 @@ from eilogin.sessions import Login, Sessions
 from eilogin.stores.beaker import Backend
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
-#: Stands for a value that was not sealed here, or for another session.
+#: The result for a value that another site sealed, or for another session.
 UNOPENED = "unopened"
 
 _KEY_SIZE = 32
@@ -41,7 +44,7 @@ class AppSessionPlace(Protocol):
         """Return the text of the session with this ID."""
 
     def put(self, name: str, old: str | None, new: str) -> bool:
-        """Replace ``old``, the text last read or put here; False if it is not there."""
+        """Replace ``old``, the text last read or put; False if it has changed since."""
 
     def remove(self, name: str) -> None:
         """Delete the session."""
@@ -77,7 +80,8 @@ def id_of(login: Login) -> str:
 class SessionStoreEntry:
     """A session in the store, which is deleted with its login.
 
-    That of another login can be changed and deleted by its ID, but not created.
+    The ID of another login's session allows to change and delete it, but not to create
+    it.
     """
 
     def __init__(self, sessions: Sessions, login: Login) -> None:
@@ -95,7 +99,7 @@ class SessionStoreEntry:
 
     def put(self, name: str, old: str | None, new: str) -> bool:
         """See :meth:`AppSessionPlace.put`."""
-        # No login lasts longer, and no session outlives its login.
+        # No login lasts longer than this.
         until = clock.now() + self._sessions.max_session
         if old is not None:
             store = self._sessions.store
@@ -138,7 +142,7 @@ class BackendEntry:
         try:
             return _sealer(key).open(from_text(sealed), name).decode()
         except NotSealed:
-            # Never the text: anybody who can write there could forge a session.
+            # Never the stored text, or a writer of the backend could forge a session.
             return UNOPENED
 
     def put(self, name: str, old: str | None, new: str) -> bool:
@@ -146,7 +150,7 @@ class BackendEntry:
         until = clock.now() + self._sessions.max_session
         key = self._key(name) or self._new_key(name, until)
         if key is None:
-            # Perhaps no process has deleted the session of the ended login.
+            # The login has ended, and perhaps no process has deleted its session.
             self.remove(name)
             return False
         sealed = as_text(_sealer(key).seal(new.encode(), name))
@@ -156,7 +160,7 @@ class BackendEntry:
         self._last_sealed[name] = sealed
         if self._key(name) == key:
             return True
-        # The login ended meanwhile, perhaps with its cleanup before this write.
+        # The login ended meanwhile, and its cleanup may have come before this write.
         self.remove(name)
         return False
 

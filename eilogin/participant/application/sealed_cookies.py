@@ -1,11 +1,12 @@
 """The format of a sealed cookie of the application.
 
-The value is :data:`MARK` and the sealed octets. An unusual place follows after a full
-stop: to forget a cookie, a browser needs its Path and Domain, and does not send them.
-Anybody can write the place, and only a holder of the secrets the octets.
+The value is :data:`MARK`, the sealed octets, and, after a full stop, the cookie's Path
+and Domain if they are not the default ones. To expire the cookie, eilogin has to repeat
+Path and Domain, and browsers do not send them. Only a holder of the secrets can write
+the octets, but anybody can write Path and Domain.
 
-Without :data:`LOGIN_SUFFIX`, a cookie of a login and one of the same name from an
-``off`` path would replace each other.
+A cookie of a login has :data:`LOGIN_SUFFIX` in its name. Otherwise it and a cookie of
+the same name from an ``off`` path would replace each other.
 """
 
 import re
@@ -17,20 +18,20 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.set_cookie_headers import Place
 
 MARK = "eil~"
-#: At the end, because browsers interpret the start of a name (RFC 6265bis 4.1.3).
+#: At the end, because prefixes of a name mean something (RFC 6265bis 4.1.3).
 LOGIN_SUFFIX = "~eil"
 #: Octets of name and value beyond which browsers drop a cookie (RFC 6265bis 5.6).
 LONGEST = 4096
 
-_BEHIND = "."
-_AS_IT_IS, _DEFLATED = b"\0", b"\1"
-#: All that Python lets an application set: more than RFC 6265 4.1.1 allows.
+_PLACE_SEPARATOR = "."
+_PLAIN, _DEFLATED = b"\0", b"\1"
+#: Names that Python lets an application set: more than RFC 6265 4.1.1 allows.
 is_name = re.compile(r"[!-:<>-~]+").fullmatch
 _is_path = re.compile(r"/[ -:<-~]*").fullmatch
 _is_domain = re.compile(r"[A-Za-z0-9.-]*").fullmatch
 
 
-_USUAL = Place()
+_DEFAULT_PLACE = Place()
 
 
 def name_of(name: str, family: str | None) -> str:
@@ -69,13 +70,13 @@ class SealedCookie(NamedTuple):
 
 def read(name: str, value: str) -> SealedCookie | None:
     """Parse a cookie whose value begins with :data:`MARK`; None if it is malformed."""
-    text, _, behind = value.removeprefix(MARK).partition(_BEHIND)
+    text, _, behind = value.removeprefix(MARK).partition(_PLACE_SEPARATOR)
     try:
         octets, place = from_text(text), from_text(behind).decode("ascii")
     except (NotSealed, UnicodeDecodeError):
         return None
     path, _, domain = place.partition("\0")
-    cookie_place = Place(path, domain) if place else _USUAL
+    cookie_place = Place(path, domain) if place else _DEFAULT_PLACE
     is_fine = is_name(name) and _is_place(cookie_place)
     return SealedCookie(name, octets, cookie_place) if is_fine else None
 
@@ -98,47 +99,51 @@ class CookieSealer:
     def seal(self, name: str, value: str, place: Place, family: str | None) -> str:
         """Return the value for the browser, deflated first if it would be too long."""
         octets, name = value.encode("latin-1"), name_of(name, family)
-        is_told = place != _USUAL and _is_place(place)
-        behind = _place_as_text(place) if is_told else ""
-        sealed = self._sealed(name, _AS_IT_IS + octets, family) + behind
+        needs_place = place != _DEFAULT_PLACE and _is_place(place)
+        place_text = _place_as_text(place) if needs_place else ""
+        sealed = self._sealed(name, _PLAIN + octets, family) + place_text
         if len(name) + len(sealed) > LONGEST:
-            sealed = self._sealed(name, _DEFLATED + _deflated(octets), family) + behind
+            octets = _DEFLATED + _deflated(octets)
+            sealed = self._sealed(name, octets, family) + place_text
         return sealed
 
     def _sealed(self, name: str, plain: bytes, family: str | None) -> str:
-        words, secret = _bound_to(name, family)
-        return MARK + as_text(self._sealer.seal(plain, *words, also_by=secret))
+        context, secret = _binding(name, family)
+        return MARK + as_text(self._sealer.seal(plain, *context, also_by=secret))
 
     def open(self, cookie: SealedCookie, family: str | None) -> str | None:
         """Return the application's value; None if it is not of this login."""
         if cookie.is_of_login is (family is None):
             return None
-        words, secret = _bound_to(cookie.name, family)
+        context, secret = _binding(cookie.name, family)
         try:
-            plain = self._sealer.open(cookie.octets, *words, also_by=secret)
+            plain = self._sealer.open(cookie.octets, *context, also_by=secret)
         except NotSealed:
             return None
-        how, octets = plain[:1], plain[1:]
-        # Authentic, so it decompresses to no more than a header held.
-        octets = zlib.decompress(octets, -15) if how == _DEFLATED else octets
+        encoding, octets = plain[:1], plain[1:]
+        # We sealed it, so it decompresses to no more than a header held.
+        octets = zlib.decompress(octets, -15) if encoding == _DEFLATED else octets
         return octets.decode("latin-1")
 
     def is_ours(self, cookie: SealedCookie) -> bool:
-        """Return whether it names a secret of ours, for any login or none."""
+        """Return whether a secret of this site sealed it, for any login or none."""
         return self._sealer.may_open(cookie.octets)
 
 
 def _place_as_text(place: Place) -> str:
-    return _BEHIND + as_text(f"{place.path}\0{place.domain}".encode("latin-1"))
+    return _PLACE_SEPARATOR + as_text(f"{place.path}\0{place.domain}".encode("latin-1"))
 
 
-def _bound_to(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
+def _binding(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
     if family is None:
         return (name, "anonymous"), b""
     return (name, "login"), family.encode()
 
 
 def _deflated(octets: bytes) -> bytes:
-    """Deflate by Huffman codes alone (RFC 1951): repetitions would reveal values."""
+    """Deflate with Huffman codes alone (RFC 1951).
+
+    With back references, the length would reveal repetitions in the value.
+    """
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(octets) + packer.flush()

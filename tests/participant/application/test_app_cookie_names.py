@@ -11,9 +11,9 @@ from eilogin.errors import StoreUnavailable
 from eilogin.participant.application import app_cookie_names
 from eilogin.participant.application.app_cookie_names import (
     LONGEST,
-    LOOKS_EVERY,
     MOST,
-    MOST_OF_STRANGERS,
+    MOST_OF_ANONYMOUS,
+    READ_EVERY,
     AppCookieNames,
 )
 from eilogin.sessions import Sessions
@@ -53,10 +53,10 @@ class News(list):
 def test_worker_learns_cookie_names_of_another_worker(environ, seconds):
     news = News()
     one, other = AppCookieNames(int), AppCookieNames(news)
-    assert other.looks_at < seconds.by
+    assert other.next_read_at < seconds.by
     assert other.share(Visit(environ))
-    assert other.are_known
-    assert other.looks_at == seconds.by + LOOKS_EVERY
+    assert other.have_been_read
+    assert other.next_read_at == seconds.by + READ_EVERY
     one.note(Visit(environ), one.guarded, "a")
     one.note(Visit(environ), one.off, "b")
     other.share(Visit(environ))
@@ -81,9 +81,9 @@ def test_names_noted_during_store_outage_are_stored_later(environ, store, monkey
         patch.setattr(store, "get", away)
         names.note(Visit(environ), names.guarded, "a")
         assert not names.share(Visit(environ))
-        assert not names.are_known
-        assert names.looks_at == 0.0, "it is time to look"
-        assert names.tries_at > time.monotonic(), "not for who need not know"
+        assert not names.have_been_read
+        assert names.next_read_at == 0.0, "it is time to look"
+        assert names.next_try_at > time.monotonic(), "not for who need not know"
     assert names.share(Visit(environ))
     other = AppCookieNames(int)
     assert other.share(Visit(environ))
@@ -112,9 +112,9 @@ def test_one_has_them_first_and_others_wait_for_that(
     ]
     for thread in threads:
         thread.start()
-        while names.tries_at == 0.0:
+        while names.next_try_at == 0.0:
             time.sleep(0.001)
-        names.tries_at = 0.0
+        names.next_try_at = 0.0
     assert asked.get(timeout=60)
     assert asked.empty()
     goes_on.set()
@@ -178,7 +178,7 @@ def test_there_is_room_for_so_many_and_so_long(environ, caplog):
     assert not names.guarded
     for number in range(MOST + 5):
         names.note(Visit(environ), names.guarded, f"state_{number}-secret")
-    assert len(names.guarded) == MOST_OF_STRANGERS
+    assert len(names.guarded) == MOST_OF_ANONYMOUS
     [told] = caplog.messages
     assert "too many names, such as 'state_10'" in told
     assert "secret" not in told

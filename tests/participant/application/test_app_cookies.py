@@ -14,7 +14,7 @@ from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
 from eilogin.filters.logout_options import LogoutOptions
 from eilogin.participant.application import app_cookies
-from eilogin.participant.application.app_cookie_names import LOOKS_EVERY
+from eilogin.participant.application.app_cookie_names import READ_EVERY
 from eilogin.participant.application.app_cookies import (
     AppCookieChoice,
     AppCookies,
@@ -486,7 +486,7 @@ def test_a_process_looks_now_and_then_what_another_has_noted(site, monkeypatch):
     site.filter = mine
     site.set(SESSION, BRAM)
     site.filter = other
-    later = time.monotonic() + LOOKS_EVERY
+    later = time.monotonic() + READ_EVERY
     monkeypatch.setattr(app_cookies, "monotonic", lambda: later)
     site.ask("sessionid=planted", ANNA)
     assert site.seen is None
@@ -505,7 +505,7 @@ def test_strangers_do_not_wait_for_the_store_where_nothing_is_guarded(
     site, monkeypatch
 ):
     site.ask("taal=nl")
-    later = time.monotonic() + LOOKS_EVERY
+    later = time.monotonic() + READ_EVERY
     monkeypatch.setattr(app_cookies, "monotonic", lambda: later)
     monkeypatch.setattr(site.store, "get", None)
     site.ask("taal=nl")

@@ -62,12 +62,12 @@ class LogoutCompletion:
         self.shows: Mapping[str, Callable[[Visit, str], Response]] = {
             LOOK: self._look,
             CONTINUE: self._go_on,
-            _ABOVE: self._above,
+            _ABOVE: self._return_from_above,
             HERE: self._continue,
         }
 
     def _continue(self, visit: Visit, handle: str) -> Response:
-        return self.finish(visit, *_kept(visit, HERE, handle))
+        return self.finish(visit, *_kept_outcome(visit, HERE, handle))
 
     def finish(
         self,
@@ -123,8 +123,8 @@ class LogoutCompletion:
             headers.append(proof_cookie(outcome.proof))
         return go_on(visit, self._pages, url, headers)
 
-    def _above(self, visit: Visit, handle: str) -> Response:
-        outcome, back = _kept(visit, _ABOVE, handle)
+    def _return_from_above(self, visit: Visit, handle: str) -> Response:
+        outcome, back = _kept_outcome(visit, _ABOVE, handle)
         service = logout_above(visit)
         url = urlsplit(address(visit.trust, _ABOVE, handle))
         target = f"{url.path}?{url.query}"
@@ -150,7 +150,7 @@ class LogoutCompletion:
     ) -> Response:
         """Let the browser notify the missed participants, and continue."""
         now = clock.now()
-        out = [*outcome.reached, *([back.entity_id] if back else [])]
+        logged_out_ids = [*outcome.reached, *([back.entity_id] if back else [])]
         begun = Receipt(
             outcome.handle,
             back=back,
@@ -161,9 +161,10 @@ class LogoutCompletion:
             begun=now,
             older=outcome.older,
             reached={
-                one: now
-                for one in out
-                if one not in {told.entity_id for told in outcome.missed}
+                entity_id: now
+                for entity_id in logged_out_ids
+                if entity_id
+                not in {recipient.entity_id for recipient in outcome.missed}
             },
         )
         receipt = self._in_browser.begin(visit, begun, outcome.missed)
@@ -176,7 +177,7 @@ class LogoutCompletion:
             return self._in_browser.page(visit, receipt, headers)
         if receipt.missed or not (back or target):
             return self._result.receipt(visit, receipt, headers)
-        answer = self._on(visit, receipt)
+        answer = self._lead_on(visit, receipt)
         answer.headerlist.append(proof_cookie(outcome.proof))
         return answer
 
@@ -187,7 +188,7 @@ class LogoutCompletion:
         if receipt.missed or not (receipt.back or receipt.target):
             headers = expired_cookie(visit)
             return self._result.receipt(visit, receipt, headers)
-        return self._on(visit, receipt)
+        return self._lead_on(visit, receipt)
 
     def unseen(self, visit: Visit, login: Login | None) -> Response | None:
         """Redirect to a logout that was left early (``login``: by another person)."""
@@ -222,9 +223,9 @@ class LogoutCompletion:
             return redirect_to_receipt(visit)
         if not (receipt.back or receipt.target):
             return self._result.receipt(visit, receipt)
-        return self._on(visit, receipt)
+        return self._lead_on(visit, receipt)
 
-    def _on(self, visit: Visit, receipt: Receipt) -> Response:
+    def _lead_on(self, visit: Visit, receipt: Receipt) -> Response:
         if receipt.back is None:
             return see_other(at(visit.trust.own.public_url, receipt.target))
         if visit.session_beyond_idle() is not None:
@@ -254,7 +255,9 @@ def keep_outcome(
     return keep_text(visit, what, outcome.handle, pending)
 
 
-def _kept(visit: Visit, what: str, handle: str) -> tuple[LogoutOutcome, ReplyTo | None]:
+def _kept_outcome(
+    visit: Visit, what: str, handle: str
+) -> tuple[LogoutOutcome, ReplyTo | None]:
     stored = kept_text(visit, what, handle)
     with readable_record():
         text, back, *_ = json.loads(stored)

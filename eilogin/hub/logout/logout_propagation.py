@@ -76,19 +76,19 @@ class Recipient:
         return {**asdict(self), "subject": self.subject.as_json()}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Recipient":
+    def from_json(cls, stored: Mapping[str, Any]) -> "Recipient":
         """Read :meth:`as_json`, or raise one of UNREADABLE."""
-        entity_id, indexes = found["entity_id"], tuple(found["session_indexes"])
-        if not all(isinstance(one, str) for one in (entity_id, *indexes)):
+        entity_id, indexes = stored["entity_id"], tuple(stored["session_indexes"])
+        if not all(isinstance(text, str) for text in (entity_id, *indexes)):
             raise TypeError("expected a text")
-        subject = Subject.from_parts(found["subject"])
+        subject = Subject.from_parts(stored["subject"])
         return cls(
             entity_id,
             subject,
             indexes,
-            bool(found["is_partial"]),
+            bool(stored["is_partial"]),
             # Absent if an older version wrote it.
-            bool(found.get("by_browser")),
+            bool(stored.get("by_browser")),
         )
 
 
@@ -106,7 +106,7 @@ class Delivery(NamedTuple):
 
 
 #: The messages to one participant, and their results.
-_Said = Mapping[Recipient, "Future[Delivery]"]
+_Tasks = Mapping[Recipient, "Future[Delivery]"]
 
 
 class Propagation:
@@ -118,7 +118,7 @@ class Propagation:
         self._timeout = timeout
         self._encrypts = encrypts
         self.ways = ways
-        self._lines: tuple[int, ParticipantQueues] | None = None
+        self._queues: tuple[int, ParticipantQueues] | None = None
 
     @property
     def longest(self) -> float:
@@ -133,22 +133,22 @@ class Propagation:
 
     def tell(self, trust: Trust, recipients: Iterable[Recipient]) -> list[Delivery]:
         """Send to all; return the failed deliveries, sorted by entityID."""
-        said = _by_participant(recipients)
-        lines = self._lines_here()
-        away = {entity_id for entity_id in said if lines.is_away(entity_id)}
-        for entity_id, to_one in said.items():
-            lines.put(entity_id, partial(self._tell_one, trust, to_one))
-        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        tasks_by_participant = _by_participant(recipients)
+        queues = self._process_queues()
+        away = {name for name in tasks_by_participant if queues.is_away(name)}
+        for entity_id, its_tasks in tasks_by_participant.items():
+            queues.put(entity_id, partial(self._send_all, trust, its_tasks))
+        tasks = {r: t for its in tasks_by_participant.values() for r, t in its.items()}
         begun = time.monotonic()
         wait(
-            [task for one, task in tasks.items() if one.entity_id not in away],
+            [task for r, task in tasks.items() if r.entity_id not in away],
             timeout=self.longest,
         )
         waited = time.monotonic() - begun
         wait(tasks.values(), timeout=max(0.0, min(_GRACE, self.longest) - waited))
-        came = [_come(one, task) for one, task in tasks.items()]
-        missed = [(one.left.entity_id, one) for one in came if one.left is not None]
-        return [one for _, one in sorted(missed, key=itemgetter(0))]
+        results = [_delivery_of(recipient, task) for recipient, task in tasks.items()]
+        missed = [(it.left.entity_id, it) for it in results if it.left is not None]
+        return [delivery for _, delivery in sorted(missed, key=itemgetter(0))]
 
     def tell_again(
         self, trust: Trust, recipients: Iterable[Recipient], longest: float = inf
@@ -158,15 +158,15 @@ class Propagation:
         Return the results, without messages that were not sent: too late, or behind one
         without an answer.
         """
-        said = _by_participant(recipients)
-        lines = self._lines_here()
-        for entity_id, to_one in said.items():
-            lines.put(entity_id, partial(self._tell_one_again, trust, to_one))
-        tasks = {one: task for to_one in said.values() for one, task in to_one.items()}
+        tasks_by_participant = _by_participant(recipients)
+        queues = self._process_queues()
+        for entity_id, its_tasks in tasks_by_participant.items():
+            queues.put(entity_id, partial(self._retry_all, trust, its_tasks))
+        tasks = {r: t for its in tasks_by_participant.values() for r, t in its.items()}
         wait(tasks.values(), timeout=min(self.longest_again, longest))
         return {
-            one: task.result()
-            for one, task in tasks.items()
+            recipient: task.result()
+            for recipient, task in tasks.items()
             # Still in its queue: cancel it.
             if not task.cancel() and task.done()
         }
@@ -223,40 +223,42 @@ class Propagation:
         except Refused:
             return False
 
-    def _lines_here(self) -> ParticipantQueues:
+    def _process_queues(self) -> ParticipantQueues:
         """Return the queues of this process; threads do not survive a fork."""
-        if self._lines is None or self._lines[0] != os.getpid():
-            self._lines = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
-        return self._lines[1]
+        if self._queues is None or self._queues[0] != os.getpid():
+            self._queues = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
+        return self._queues[1]
 
-    def _tell_one(self, trust: Trust, said: _Said) -> bool | None:
+    def _send_all(self, trust: Trust, tasks: _Tasks) -> bool | None:
         """Send until the timeout; return whether it answered, or None if not sent."""
         ends, is_there = time.monotonic() + self._timeout, None
-        for recipient, task in said.items():
+        for recipient, task in tasks.items():
             # The deadline may have cancelled it in the queue.
             if task.set_running_or_notify_cancel():
-                came = self._said(trust, recipient, ends)
-                is_there = is_there is not False and not came.is_away
-                task.set_result(came)
+                delivery = self._delivery(trust, recipient, ends)
+                is_there = is_there is not False and not delivery.is_away
+                task.set_result(delivery)
         return is_there
 
-    def _tell_one_again(self, trust: Trust, said: _Said) -> bool | None:
+    def _retry_all(self, trust: Trust, tasks: _Tasks) -> bool | None:
         """Do the same for a retry: each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
-        for recipient, task in said.items():
+        for recipient, task in tasks.items():
             if is_over:
                 task.cancel()
             # This call alone notifies the waiting thread of a cancelled task.
             if not task.set_running_or_notify_cancel():
                 continue
-            came = self._said(trust, recipient, time.monotonic() + self._timeout)
-            task.set_result(came)
-            is_away = came.is_away
+            delivery = self._delivery(
+                trust, recipient, time.monotonic() + self._timeout
+            )
+            task.set_result(delivery)
+            is_away = delivery.is_away
             is_over = is_away or time.monotonic() > stops
         return None if is_away is None else not is_away
 
-    def _said(self, trust: Trust, recipient: Recipient, ends: float) -> Delivery:
+    def _delivery(self, trust: Trust, recipient: Recipient, ends: float) -> Delivery:
         try:
             endpoint = _soap_of(trust, recipient, self.ways)
             if endpoint is None:
@@ -282,17 +284,17 @@ class Propagation:
 
     def _takes_browser(self, trust: Trust, recipient: Recipient) -> bool:
         _, role = trust.participant(recipient.entity_id)
-        wanted = self.ways.in_browser(
+        accepted = self.ways.in_browser(
             trust.own, recipient.entity_id, recipient.subject.name_id
         )
-        return role.single_logout(*wanted) is not None
+        return role.single_logout(*accepted) is not None
 
     def _deliver(
         self, trust: Trust, recipient: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
         """Send over SOAP (profiles 4.4.3.2) until ``ends``, by the monotonic clock."""
-        left = ends - time.monotonic()
-        if left <= 0:
+        remaining = ends - time.monotonic()
+        if remaining <= 0:
             raise PeerUnavailable(
                 "earlier messages took all the time for this participant"
             )
@@ -301,7 +303,7 @@ class Propagation:
         peer = trust.participant(recipient.entity_id)
         xml_signatures.sign(element, trust.key_for(peer))
         answer = trust.back_channel.post(
-            endpoint.location, bindings.wrap_soap(element), timeout=left
+            endpoint.location, bindings.wrap_soap(element), timeout=remaining
         )
         signed, _ = open_soap(answer, trust.participant)
         response = messages.read_logout_response(signed)
@@ -313,12 +315,12 @@ class Propagation:
 def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
     """Return one recipient for each subject, the oldest session first."""
     indexes: dict[tuple[str, Subject], list[str]] = {}
-    for participant in sorted(participants, key=lambda one: one.since):
-        known_as = (participant.entity_id, participant.subject)
-        indexes.setdefault(known_as, []).append(participant.session_index)
+    for participant in sorted(participants, key=lambda session: session.since):
+        key = (participant.entity_id, participant.subject)
+        indexes.setdefault(key, []).append(participant.session_index)
     return [
-        Recipient(entity_id, subject, tuple(named))
-        for (entity_id, subject), named in indexes.items()
+        Recipient(entity_id, subject, tuple(session_indexes))
+        for (entity_id, subject), session_indexes in indexes.items()
     ]
 
 
@@ -326,22 +328,24 @@ def merged(recipients: Iterable[Recipient]) -> list[Recipient]:
     """Return one recipient for each participant and subject."""
     indexes: dict[tuple[str, Subject], dict[str, None]] = {}
     by_browser = set()
-    for one in recipients:
-        known = indexes.setdefault(one.whom, {})
-        known |= dict.fromkeys(one.session_indexes)
-        if one.by_browser:
-            by_browser.add(one.whom)
+    for recipient in recipients:
+        known_indexes = indexes.setdefault(recipient.whom, {})
+        known_indexes |= dict.fromkeys(recipient.session_indexes)
+        if recipient.by_browser:
+            by_browser.add(recipient.whom)
     return [
-        Recipient(*whom, tuple(named)[-_MOST_NAMED:], by_browser=whom in by_browser)
-        for whom, named in indexes.items()
+        Recipient(
+            *whom, tuple(session_indexes)[-_MOST_NAMED:], by_browser=whom in by_browser
+        )
+        for whom, session_indexes in indexes.items()
     ]
 
 
-def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Said]:
-    said: dict[str, dict[Recipient, Future[Delivery]]] = {}
-    for one in recipients:
-        said.setdefault(one.entity_id, {})[one] = Future()
-    return said
+def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Tasks]:
+    tasks_by_participant: dict[str, dict[Recipient, Future[Delivery]]] = {}
+    for recipient in recipients:
+        tasks_by_participant.setdefault(recipient.entity_id, {})[recipient] = Future()
+    return tasks_by_participant
 
 
 def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:
@@ -374,12 +378,12 @@ def _soap_of(
         )
     entity_id = recipient.entity_id
     _, role = trust.participant(entity_id)
-    wanted = ways.all_of(trust.own, entity_id)
-    if role.single_logout(*wanted) is None:
+    accepted = ways.all_of(trust.own, entity_id)
+    if role.single_logout(*accepted) is None:
         raise binding_missing(
-            trust, entity_id, "a LogoutRequest", wanted, role.single_logouts
+            trust, entity_id, "a LogoutRequest", accepted, role.single_logouts
         )
-    has_soap = bindings.SOAP in wanted and not recipient.by_browser
+    has_soap = bindings.SOAP in accepted and not recipient.by_browser
     return role.single_logout(bindings.SOAP) if has_soap else None
 
 
@@ -424,8 +428,8 @@ def _knows_none(status: messages.Status) -> bool:
 def note_delivered(entity_id: str, status: messages.Status) -> None:
     """Audit a confirmed logout of a participant; PartialLogout as failed."""
     if is_partial(status):
-        why = messages.PARTIAL_LOGOUT.rpartition(":")[2]
-        audit.event("logout.delivered", "failed", peer=entity_id, reason=why)
+        reason = messages.PARTIAL_LOGOUT.rpartition(":")[2]
+        audit.event("logout.delivered", "failed", peer=entity_id, reason=reason)
     else:
         audit.event("logout.delivered", peer=entity_id)
 
@@ -443,7 +447,7 @@ def _code(error: Exception) -> str:
     return error.code if isinstance(error, EiloginError) else EiloginError.code
 
 
-def _come(recipient: Recipient, task: "Future[Delivery]") -> Delivery:
+def _delivery_of(recipient: Recipient, task: "Future[Delivery]") -> Delivery:
     """Return the result by now; cancel a task that has not begun."""
     if task.done():
         return task.result()

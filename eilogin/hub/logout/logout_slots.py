@@ -70,43 +70,45 @@ class LogoutSlots:
     def once(
         self,
         visit: Visit,
-        seen: str,
+        name: str,
         until: float,
         execute: Callable[[str], str],
         *,
         by_server: str = "",
     ) -> str:
-        """Execute a message named ``seen`` once, and return its result.
+        """Execute a message named ``name`` once, and return its result.
 
         After a failed attempt, ``execute`` runs again, with the mark of that attempt
         ("" for none): which sessions it ended is unknown.
         """
         values = visit.values
-        with self.slot(visit, seen, by_server=by_server):
+        with self.slot(visit, name, by_server=by_server):
             mark = f"{_PENDING}{clock.now()}"
-            before = self._come_of(values, seen, mark, until)
-            if before and not before.startswith(_PENDING):
-                return before
+            earlier = self._earlier_result(values, name, mark, until)
+            if earlier and not earlier.startswith(_PENDING):
+                return earlier
             # Without an answer, the mark expires, which has the same effect.
             try:
-                text = execute(before)
+                text = execute(earlier)
             except Exception:
                 with suppress(Unavailable):
-                    values.swap(seen, mark, _FAILED, until)
+                    values.swap(name, mark, _FAILED, until)
                 raise
             with suppress(Unavailable):
-                values.swap(seen, mark, text, until)
+                values.swap(name, mark, text, until)
             return text
 
-    def _come_of(self, values: Values, seen: str, mark: str, until: float) -> str:
+    def _earlier_result(
+        self, values: Values, name: str, mark: str, until: float
+    ) -> str:
         """Return the earlier result; with "" or a failed mark, the caller executes."""
         for _ in range(int(self._longest / _LOOK_AGAIN) + 1):
-            text = values.get(seen)
+            text = values.get(name)
             if text is None:
-                if values.add(seen, mark, until):
+                if values.add(name, mark, until):
                     return ""
             elif not text.startswith(_PENDING) or (
-                self._is_dead(text) and values.swap(seen, text, mark, until)
+                self._is_dead(text) and values.swap(name, text, mark, until)
             ):
                 return text
             time.sleep(_LOOK_AGAIN)

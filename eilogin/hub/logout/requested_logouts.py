@@ -52,8 +52,8 @@ def requested_by(
         destination_required=address == "slo",
         now=now,
     )
-    who = Subject.named(request.name_id, issuer=own.entity_id, audience=issuer)
-    return RequestedLogout(who, request.session_indexes, request.id, request.issued)
+    subject = Subject.named(request.name_id, issuer=own.entity_id, audience=issuer)
+    return RequestedLogout(subject, request.session_indexes, request.id, request.issued)
 
 
 def note_received(
@@ -80,7 +80,7 @@ def not_ended_by_requester(
     in another tab, by its own clock.
     """
     # Equal NameIDs may leave out different parts.
-    labels = {one.told_label() for one in matched.subjects}
+    labels = {subject.told_label() for subject in matched.subjects}
     return [
         participant
         for participant in participants

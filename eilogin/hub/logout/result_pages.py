@@ -67,7 +67,10 @@ class ResultPages:
         receipt_url = trust.own.url("logout")
         look_url = address(trust, LOOK, handle) if leads_on else receipt_url
         name_of = trust.federation.name_of
-        states = [(name_of(one, language), *rest) for one, *rest in receipt.states()]
+        states = [
+            (name_of(entity_id, language), *rest)
+            for entity_id, *rest in receipt.states()
+        ]
         return self._pages.page(
             visit,
             "receipt.html",

@@ -80,25 +80,27 @@ class SessionEndings:
         queue = queue_of(visit, self._propagation)
         begun, handle = clock.now(), handle or new_handle()
         logins = self._ending(sessions, whom)
-        known = [one for login in logins for one in sessions.participants(login)]
+        known_participants = [
+            p for login in logins for p in sessions.participants(login)
+        ]
         # Stored first, so that it survives the death of this process.
-        before = queue.begin(handle, logins, recipients_of(spare(known)))
+        resumed = queue.begin(handle, logins, recipients_of(spare(known_participants)))
         participants, is_overtaken = self._end_all(sessions, whom)
-        own = [*recipients_of(spare(participants)), *before]
-        older = _left_before(visit, queue, handle, whom)
-        told, came = self._notify(visit, handle, own, older)
-        missed = list(came)
-        if told and not missed:
+        own = [*recipients_of(spare(participants)), *resumed]
+        older = _unfinished_logouts(visit, queue, handle, whom)
+        notified, failures = self._notify(visit, handle, own, older)
+        missed = list(failures)
+        if notified and not missed:
             metrics.logout_took(clock.now() - begun)
-        away = {one.entity_id for one in missed}
+        missed_ids = {recipient.entity_id for recipient in missed}
         return EndingResult(
             handle,
             missed,
-            reached=sorted({one.entity_id for one in told} - away),
+            reached=sorted({r.entity_id for r in notified} - missed_ids),
             older=[entry.handle for entry in older if entry.begun < begun],
-            is_known=bool(logins or before),
+            is_known=bool(logins or resumed),
             is_overtaken=is_overtaken,
-            is_resumed=bool(before),
+            is_resumed=bool(resumed),
         )
 
     def _notify(
@@ -110,20 +112,24 @@ class SessionEndings:
     ) -> tuple[Sequence[Recipient], Mapping[Recipient, Delivery]]:
         """Notify for this and ``older`` logouts; return recipients and failures."""
         sessions, values = visit.sessions, visit.values
-        left = [one for entry in older for one in entry.left.values()]
-        told = merged([*left, *own])
+        older_recipients = [
+            recipient for entry in older for recipient in entry.left.values()
+        ]
+        recipients = merged([*older_recipients, *own])
         trust = with_departed(visit.trust, sessions)
-        came = {
-            one.left: one for one in self._propagation.tell(trust, told) if one.left
+        failures = {
+            delivery.left: delivery
+            for delivery in self._propagation.tell(trust, recipients)
+            if delivery.left
         }
         queue = queue_of(visit, self._propagation)
         # If it fails, they get one more message.
         with suppress(Unavailable):
-            store_missed(visit, self._propagation, handle, own, came)
+            store_missed(visit, self._propagation, handle, own, failures)
             for entry in older:
-                queue.confirmed_by_later_logout(values, entry, list(came))
-                queue.refused(values, entry, came.values())
-        return told, came
+                queue.confirmed_by_later_logout(values, entry, list(failures))
+                queue.refused(values, entry, failures.values())
+        return recipients, failures
 
     def end_unseen(self, visit: Visit, login: Login) -> None:
         """End one login of a citizen who has too many; the retry queue notifies later.
@@ -136,54 +142,54 @@ class SessionEndings:
         is_kept = len(queue.left_before(handle, [login.who])) < MOST_LOGINS
         if is_kept:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
-        told = recipients_of(sessions.drop(login) or ())
+        recipients = recipients_of(sessions.drop(login) or ())
         if is_kept:
             # A faster process notifies them.
-            missed = {one: Delivery(one) for one in told}
-            store_missed(visit, self._propagation, handle, told, missed)
+            missed = {recipient: Delivery(recipient) for recipient in recipients}
+            store_missed(visit, self._propagation, handle, recipients, missed)
         else:
             # No later logout would reach them, and it would report "everywhere".
-            self._propagation.tell(with_departed(visit.trust, sessions), told)
+            self._propagation.tell(with_departed(visit.trust, sessions), recipients)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 
     def _ending(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> list[Login]:
-        found: dict[str, Login] = {}
-        for one in whom:
-            if isinstance(one, Login) and self._of_browser:
-                found[one.key] = one
+        logins: dict[str, Login] = {}
+        for item in whom:
+            if isinstance(item, Login) and self._of_browser:
+                logins[item.key] = item
                 continue
-            who = one if isinstance(one, Subject) else one.who
-            found |= {login.key: login for login in sessions.find_all_of(who)}
-        return list(found.values())
+            subject = item if isinstance(item, Subject) else item.who
+            logins |= {login.key: login for login in sessions.find_all_of(subject)}
+        return list(logins.values())
 
     def _end_all(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> tuple[list[Participant], bool]:
         """End the sessions; return their participants, and whether it was too late."""
-        ended = [self._end_one(sessions, one) for one in whom]
-        participants = [one for told in ended if told is not None for one in told]
+        ended = [self._end_one(sessions, item) for item in whom]
+        participants = [p for their in ended if their is not None for p in their]
         # All are of one citizen, so the first ended all, unless another logout did.
         return participants, None in (ended if self._of_browser else ended[:1])
 
     def _end_one(
-        self, sessions: Sessions, one: Login | Subject
+        self, sessions: Sessions, item: Login | Subject
     ) -> list[Participant] | None:
-        if isinstance(one, Subject):
-            return sessions.end_all_of(one)
-        return sessions.drop(one) if self._of_browser else sessions.end_citizen(one)
+        if isinstance(item, Subject):
+            return sessions.end_all_of(item)
+        return sessions.drop(item) if self._of_browser else sessions.end_citizen(item)
 
     def end_everywhere(
         self, visit: Visit, whom: Login | Subject, reason: str
     ) -> EndingResult:
         """End all sessions of a citizen without a requester; audit ``reason``."""
-        who = whom if isinstance(whom, Subject) else whom.who
-        noted = self._note_incomplete(visit, [who])
+        citizen = whom if isinstance(whom, Subject) else whom.who
+        noted = self._note_incomplete(visit, [citizen])
         ending = self.end(visit, [whom])
         if ending.is_known:
-            pseudonym = visit.trust.own.pseudonym(who.name_id)
+            pseudonym = visit.trust.own.pseudonym(citizen.name_id)
             audit.event("session.ended", pseudonym=pseudonym, reason=reason)
         if not ending.missed and not ending.is_overtaken:
             incomplete_logouts.forget(visit, noted)
@@ -210,9 +216,10 @@ class SessionEndings:
         noted = incomplete_logouts.note(visit, subjects)
         ending = self.end(visit, subjects)
         missed = ending.missed
-        led = {one.whom for one in lead(ending)} if missed else set()
+        led = {recipient.whom for recipient in lead(ending)} if missed else set()
         self._propagation.note_no_browser(
-            visit.trust, [one for one in missed if one.whom not in led]
+            visit.trust,
+            [recipient for recipient in missed if recipient.whom not in led],
         )
         if missed or was_missed:
             return False
@@ -227,8 +234,11 @@ class SessionEndings:
     ) -> bool:
         """Whether all participants know that these logins ``above`` have ended."""
         sessions = visit.sessions
-        alive = (one for who in subjects for one in sessions.find_all_of(who))
-        if any(login.session_index in above for login in alive):
+        if any(
+            login.session_index in above
+            for subject in subjects
+            for login in sessions.find_all_of(subject)
+        ):
             # The hub did not learn of it then.
             return False
         queue = queue_of(visit, self._propagation)
@@ -246,13 +256,13 @@ class SessionEndings:
     ) -> LogoutOutcome:
         """End a visitor's sessions for a request, once in ``known_for`` seconds."""
         issuer = named.who.audience
-        seen = f"logout-request:{issuer}\0{named.request_id}"
+        name = f"logout-request:{issuer}\0{named.request_id}"
         text = self.slots.once(
             visit,
-            seen,
+            name,
             clock.now() + known_for,
             lambda tried: self._ended(
-                visit, named, f"begun-{seen}", again=bool(tried), by_server=by_server
+                visit, named, f"begun-{name}", again=bool(tried), by_server=by_server
             ).to_json(),
             by_server=issuer if by_server else "",
         )
@@ -281,11 +291,15 @@ class SessionEndings:
         *,
         by_server: bool,
     ) -> list[Login]:
-        found = [one for one in matched.logins if not one.proven_since(named.since)]
+        logins = [
+            login for login in matched.logins if not login.proven_since(named.since)
+        ]
         if self._of_browser and not (named.indexes or by_server):
-            here = visit.session_to_end()
-            return [one for one in found if here and one.name == here.name]
-        return found
+            own_login = visit.session_to_end()
+            return [
+                login for login in logins if own_login and login.name == own_login.name
+            ]
+        return logins
 
     def _ended(
         self,
@@ -303,14 +317,14 @@ class SessionEndings:
         keys = [login.key for login in self._ending(sessions, logins)]
         noted = self._note_incomplete(visit, {login.who for login in logins})
         whose = logins[0].who.label() if logins else ""
-        kept = values.get(begun) if again else None
-        note_received(sessions, named, is_known=bool(matched.logins or kept))
-        handle, keys, whose = _begin(values, begun, kept, keys, whose)
+        stored = values.get(begun) if again else None
+        note_received(sessions, named, is_known=bool(matched.logins or stored))
+        handle, keys, whose = _begin(values, begun, stored, keys, whose)
         ending = self.end(
             visit,
             logins,
             handle=handle,
-            spare=lambda told: not_ended_by_requester(visit, told, named, matched),
+            spare=lambda them: not_ended_by_requester(visit, them, named, matched),
         )
         # The visitor's login above is unknown the second time.
         is_overtaken = ending.is_overtaken or (
@@ -327,31 +341,31 @@ class SessionEndings:
 
 
 def _begin(
-    values: Values, begun: str, kept: str | None, keys: list[str], whose: str
+    values: Values, begun: str, stored: str | None, keys: list[str], whose: str
 ) -> tuple[str, list[str], str]:
-    """Return handle, session keys and label of a new logout, or of one ``kept``."""
-    if kept is None:
+    """Return handle, session keys and label of a new logout, or of one ``stored``."""
+    if stored is None:
         handle, until = new_handle(), clock.now() + KNOWN_FOR
         # Stored first: later, nobody knows whose it was.
-        said = json.dumps([handle, keys, whose])
-        values.add(begun, said, until, durable=False)
+        record = json.dumps([handle, keys, whose])
+        values.add(begun, record, until, durable=False)
     else:
         with readable_record():
-            handle, keys, whose, *_ = json.loads(kept)
+            handle, keys, whose, *_ = json.loads(stored)
     return handle, keys, whose
 
 
-def _left_before(
+def _unfinished_logouts(
     visit: Visit,
     queue: RetryQueue,
     handle: str,
     whom: Collection[Login | Subject],
 ) -> list[QueuedLogout]:
     """Return unfinished logouts: "everywhere" would not be true without them."""
-    subjects = {one if isinstance(one, Subject) else one.who for one in whom}
+    subjects = {item if isinstance(item, Subject) else item.who for item in whom}
     values, sessions = visit.values, visit.sessions
-    found = queue.left_before(handle, subjects)
-    older = [queue.without_final(values, entry) for entry in found]
+    entries = queue.left_before(handle, subjects)
+    older = [queue.without_final(values, entry) for entry in entries]
     has_index = visit.trust.own.profile.has_session_index
 
     def is_ours(entry: QueuedLogout) -> bool:

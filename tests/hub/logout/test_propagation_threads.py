@@ -115,7 +115,7 @@ def test_so_it_is_where_those_behind_it_had_no_turn_in_time(monkeypatch):
             at_once.append(at_once[-1] - 1)
         return Delivery(told, "peer-unavailable", is_away=True)
 
-    monkeypatch.setattr(Propagation, "_said", is_silent)
+    monkeypatch.setattr(Propagation, "_delivery", is_silent)
     propagation = Propagation(0.1, LogoutBindings({}))
 
     def log_out(number):

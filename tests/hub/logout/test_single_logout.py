@@ -1240,7 +1240,7 @@ class TestTellingTheOthers:
         assert asked.is_set()
         # It answers at last, and has the whole time again.
         over.set()
-        lines = tells._lines_here()  # noqa: SLF001 - or wait for the time-out
+        lines = tells._process_queues()  # noqa: SLF001 - or wait for the time-out
         while lines.is_away(stad.entity_id):
             time.sleep(0.01)
         federation.apps["stad.test"] = app
@@ -1250,10 +1250,10 @@ class TestTellingTheOthers:
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""
         tells = Propagation(1.0, LogoutBindings({}))
-        parents = tells._lines_here()  # noqa: SLF001 - a fork in a test ends badly
-        assert tells._lines_here() is parents  # noqa: SLF001
+        parents = tells._process_queues()  # noqa: SLF001 - a fork in a test ends badly
+        assert tells._process_queues() is parents  # noqa: SLF001
         monkeypatch.setattr("os.getpid", lambda: -1)
-        assert tells._lines_here() is not parents  # noqa: SLF001
+        assert tells._process_queues() is not parents  # noqa: SLF001
 
 
 class TestALogoutOfABrowser:

@@ -92,27 +92,27 @@ class BrowserNotifier(ABC):
         None if the visitor deleted the receipt.
         """
         trust = visit.trust
-        asked = [
-            one
-            for one in missed
-            if not one.is_partial
-            and one.subject.has_name_id
-            and self._endpoint(trust, one) is not None
+        to_notify = [
+            recipient
+            for recipient in missed
+            if not recipient.is_partial
+            and recipient.subject.has_name_id
+            and self._endpoint(trust, recipient) is not None
         ]
-        each_apart = [each for one in asked for each in _each_apart(one)]
+        recipients = [part for whole in to_notify for part in _each_apart(whole)]
         receipt = replace(
             begun,
-            asked={messages.new_id(): one for one in each_apart},
-            unreached=[one.entity_id for one in missed if one not in asked],
+            asked={messages.new_id(): recipient for recipient in recipients},
+            unreached=[r.entity_id for r in missed if r not in to_notify],
         )
         return self._receipts.keep(visit, receipt)
 
-    def _asking(self, visit: Visit, request_id: str) -> Receipt:
+    def _receipt_of(self, visit: Visit, request_id: str) -> Receipt:
         receipt = self._receipts.asking(visit, request_id)
         require_own_browser(visit, receipt)
         return receipt
 
-    def _bring(
+    def _send(
         self,
         visit: Visit,
         recipient: Recipient,
@@ -188,10 +188,10 @@ class BrowserNotifier(ABC):
             _, role = trust.participant(recipient.entity_id)
         except UnknownPeer:
             return None
-        wanted = self._propagation.ways.in_browser(
+        accepted = self._propagation.ways.in_browser(
             trust.own, recipient.entity_id, recipient.subject.name_id
         )
-        return role.single_logout(*wanted)
+        return role.single_logout(*accepted)
 
 
 def address(trust: Trust, what: str, name: str) -> str:
@@ -220,6 +220,6 @@ def _each_apart(recipient: Recipient) -> Sequence[Recipient]:
     """
     indexes = recipient.session_indexes
     # A page holds only so many: the first names the older ones.
-    first, rest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]
-    named = [(*first, *rest[:1]), *((each,) for each in rest[1:])]
-    return [replace(recipient, session_indexes=each) for each in named]
+    older, newest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]
+    index_groups = [(*older, *newest[:1]), *((index,) for index in newest[1:])]
+    return [replace(recipient, session_indexes=group) for group in index_groups]

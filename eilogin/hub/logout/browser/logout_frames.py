@@ -42,8 +42,8 @@ class FrameNotifier(BrowserNotifier):
         ]
         frames: dict[str, list[str]] = {}
         for request_id, recipient in receipt.asked.items():
-            way = address(trust, TELL, request_id)
-            frames.setdefault(recipient.entity_id, []).append(way)
+            url = address(trust, TELL, request_id)
+            frames.setdefault(recipient.entity_id, []).append(url)
         return self._pages.page(
             visit,
             "logging_out.html",
@@ -61,9 +61,9 @@ class FrameNotifier(BrowserNotifier):
 
     def tell(self, visit: Visit, request_id: str) -> Response:
         """Lead a frame to a participant with its LogoutRequest."""
-        recipients = self._asking(visit, request_id).asked[request_id]
+        recipients = self._receipt_of(visit, request_id).asked[request_id]
         own = visit.trust.own
-        return self._bring(visit, recipients, request_id, framed_by=own.public_url)
+        return self._send(visit, recipients, request_id, framed_by=own.public_url)
 
     def answered(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> Response:
         """Note a LogoutResponse, and show the result in the frame."""

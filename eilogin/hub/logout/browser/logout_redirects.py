@@ -77,13 +77,13 @@ class RedirectNotifier(BrowserNotifier):
 
     def tell(self, visit: Visit, request_id: str) -> Response:
         """Send the browser to a participant with its LogoutRequest, once."""
-        receipt = self._asking(visit, request_id)
+        receipt = self._receipt_of(visit, request_id)
         self._receipts.note_turn(visit, request_id)
         try:
-            return self._bring(visit, receipt.asked[request_id], request_id)
+            return self._send(visit, receipt.asked[request_id], request_id)
         except UnknownPeer as error:
             note_refusal(error, "logout.delivered", visit)
-            return self._on(visit, receipt.handle)
+            return self._lead_on(visit, receipt.handle)
 
     def answered(self, visit: Visit, inbound: Inbound[ServiceProvider]) -> Response:
         """Note a LogoutResponse, and continue with the next participant."""
@@ -95,7 +95,7 @@ class RedirectNotifier(BrowserNotifier):
         except Refused as error:
             note_refusal(error, "logout.delivered", visit)
         self._receipts.note_return(visit, request_id)
-        return self._on(visit, receipt.handle)
+        return self._lead_on(visit, receipt.handle)
 
     def refused(self, visit: Visit, error: Exception) -> Response | None:
         """Continue after a bad message that the browser brought back.
@@ -103,10 +103,10 @@ class RedirectNotifier(BrowserNotifier):
         A form of another site comes without cookies, so the next address decides.
         """
         is_posted = visit.method == "POST"
-        if not is_posted and self._under_way(visit) is None:
+        if not is_posted and self._pending_handle(visit) is None:
             return None
         reference = note_refusal(error, "logout", visit)
-        answer = self._on(visit, "")
+        answer = self._lead_on(visit, "")
         if is_posted:
             answer.headerlist.append(_REFUSED.set(reference, max_age=_READ_FOR))
         return answer
@@ -117,8 +117,8 @@ class RedirectNotifier(BrowserNotifier):
             return None
         return address(visit.trust, NEXT, receipt.handle)
 
-    def _next(self, visit: Visit, named: str) -> Response:
-        handle = named or self._under_way(visit) or ""
+    def _next(self, visit: Visit, name: str) -> Response:
+        handle = name or self._pending_handle(visit) or ""
         if not handle:
             error = MessageUnexpected("this browser has no pending logout")
             error.reference = read_reference(_REFUSED.read(visit.cookie_header) or "")
@@ -126,11 +126,11 @@ class RedirectNotifier(BrowserNotifier):
         receipt = self._receipts.find(visit, handle)
         if receipt is None:
             return redirect_to_receipt(visit)
-        if not named:
+        if not name:
             self._receipts.note_return_of_one(visit, receipt)
         return self.page(visit, receipt, ())
 
-    def _under_way(self, visit: Visit) -> str | None:
+    def _pending_handle(self, visit: Visit) -> str | None:
         """Return the pending logout; if signed in, only one of a previous person."""
         is_in = visit.session_beyond_idle() is not None
         return self._receipts.unseen(visit, of_another=is_in)
@@ -140,9 +140,11 @@ class RedirectNotifier(BrowserNotifier):
         waiting = self._receipts.waiting_for_turn(visit, receipt)
         return min(
             waiting,
-            key=lambda one: self._propagation.can_be_told(trust, receipt.asked[one]),
+            key=lambda request_id: self._propagation.can_be_told(
+                trust, receipt.asked[request_id]
+            ),
             default=None,
         )
 
-    def _on(self, visit: Visit, handle: str) -> Response:
+    def _lead_on(self, visit: Visit, handle: str) -> Response:
         return see_other(address(visit.trust, NEXT, handle))

@@ -58,9 +58,9 @@ class UpstreamNotifier(FrameNotifier):
         values, until = visit.values, clock.now() + KNOWN_FOR
         for request_id in receipt.asked:
             values.add(_led(request_id), through.framed_by, until, durable=False)
-        said = json.dumps([[*receipt.asked], through.framed_by, through.back])
+        record = json.dumps([[*receipt.asked], through.framed_by, through.back])
         handle = secrets.token_urlsafe(16)
-        values.add(_lead(handle), said, until, durable=False)
+        values.add(_lead(handle), record, until, durable=False)
         through.way_on = address(visit.trust, LEAD, handle)
         return [*receipt.asked.values()]
 
@@ -79,9 +79,7 @@ class UpstreamNotifier(FrameNotifier):
             )
         recipients = self._receipts.asking(visit, request_id).asked[request_id]
         own = visit.trust.own.public_url
-        return self._bring(
-            visit, recipients, request_id, framed_by=f"{own} {framed_by}"
-        )
+        return self._send(visit, recipients, request_id, framed_by=f"{own} {framed_by}")
 
     def _lead(self, visit: Visit, handle: str) -> Response:
         """Show the page, which needs no JavaScript."""
@@ -92,7 +90,9 @@ class UpstreamNotifier(FrameNotifier):
             request_ids, framed_by, back, *_ = json.loads(stored)
         trust = visit.trust
         asked = self._receipts.asking(visit, request_ids[0]).asked
-        endpoints = [self._endpoint(trust, asked[one]) for one in request_ids]
+        endpoints = [
+            self._endpoint(trust, asked[request_id]) for request_id in request_ids
+        ]
         return self._pages.page(
             visit,
             "logging_out_from_above.html",
@@ -100,7 +100,7 @@ class UpstreamNotifier(FrameNotifier):
             frames=[endpoint.location for endpoint in endpoints if endpoint],
             framed_by=framed_by,
             script="frames.js",
-            ways=[address(trust, LED, one) for one in request_ids],
+            ways=[address(trust, LED, request_id) for request_id in request_ids],
             within=_GOES_ON_AFTER * 1000,
             back_url=back,
         )

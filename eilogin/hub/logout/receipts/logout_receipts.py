@@ -36,33 +36,39 @@ class Receipts:
     def keep(self, visit: Visit, receipt: Receipt) -> Receipt | None:
         """Store a new receipt; return the latest state, or None if deleted."""
         values, until = visit.values, clock.now() + KEPT_FOR
-        if values.get(_forgotten(receipt.handle)) is not None:
+        if values.get(_forgotten_key(receipt.handle)) is not None:
             return None
-        if values.get(_key(receipt.handle)) is None:
+        if values.get(_receipt_key(receipt.handle)) is None:
             for request_id in receipt.asked:
-                values.add(_asked(request_id), receipt.handle, until, durable=False)
+                values.add(
+                    _request_key(request_id), receipt.handle, until, durable=False
+                )
             if not receipt.is_of_another:
-                values.add(_of(receipt.proof), receipt.handle, until, durable=False)
+                values.add(
+                    _browser_key(receipt.proof), receipt.handle, until, durable=False
+                )
             # Written last: after a failure, a reload writes all again.
-            values.add(_key(receipt.handle), receipt.to_json(), until, durable=False)
-        return self._as_of_now(visit, receipt.handle)
+            values.add(
+                _receipt_key(receipt.handle), receipt.to_json(), until, durable=False
+            )
+        return self._latest(visit, receipt.handle)
 
     def find(self, visit: Visit, handle: str) -> Receipt | None:
         """Return a readable receipt of this browser, or None."""
         values = visit.values
         try:
-            receipt = self._as_of_now(visit, handle)
+            receipt = self._latest(visit, handle)
             require_own_browser(visit, receipt)
         except MessageUnexpected:
             return None
-        values.take(_unseen(receipt.proof))
-        is_forgotten = values.get(_forgotten(handle)) is not None
+        values.take(_unseen_key(receipt.proof))
+        is_forgotten = values.get(_forgotten_key(handle)) is not None
         return None if is_forgotten else receipt
 
     def here(self, visit: Visit) -> Receipt | None:
         """Return the receipt of this browser's last logout, or None."""
         values, proof = visit.values, proof_brought(visit)
-        handle = values.get(_of(proof)) if proof else None
+        handle = values.get(_browser_key(proof)) if proof else None
         return None if handle is None else self.find(visit, handle)
 
     def says_all(self, visit: Visit, receipt: Receipt) -> bool:
@@ -75,63 +81,63 @@ class Receipts:
     def forget(self, visit: Visit) -> None:
         """Delete the receipt of this browser; its frames still notify participants."""
         values, proof = visit.values, proof_brought(visit)
-        handle = values.take(_of(proof)) if proof else None
+        handle = values.take(_browser_key(proof)) if proof else None
         if handle is not None:
             until = clock.now() + KEPT_FOR
-            values.add(_forgotten(handle), "", until, durable=False)
+            values.add(_forgotten_key(handle), "", until, durable=False)
 
     def of_other(self, visit: Visit, login: Login) -> Receipt | None:
         """Return this browser's receipt, if another person is signed in there now."""
         values, proof = visit.values, proof_brought(visit)
-        handle = values.get(_of(proof)) if proof else None
+        handle = values.get(_browser_key(proof)) if proof else None
         if handle is None:
             return None
         try:
-            whose = _kept(values, handle).whose
+            whose = _stored(values, handle).whose
             if not hmac.compare_digest(whose, login.who.label()):
-                return self._as_of_now(visit, handle)
+                return self._latest(visit, handle)
         except MessageUnexpected:
             return None
-        if values.get(_unseen(proof)) is not None:
-            values.take(_unseen(proof))
+        if values.get(_unseen_key(proof)) is not None:
+            values.take(_unseen_key(proof))
         return None
 
     def hand_over(self, visit: Visit, receipt: Receipt, target: str) -> Receipt:
         """Hide a receipt from the next person; its pages lead on to ``target``."""
         values, handle = visit.values, receipt.handle
-        values.take(_of(receipt.proof))
+        values.take(_browser_key(receipt.proof))
 
         def handed_over(stored: str | None) -> str | None:
             if stored is None:
                 return None
-            kept = Receipt.from_json(handle, stored)
-            return replace(kept, back=None, target=target).to_json()
+            current = Receipt.from_json(handle, stored)
+            return replace(current, back=None, target=target).to_json()
 
-        values.change(_key(handle), handed_over, receipt.kept_until)
-        return self._as_of_now(visit, handle)
+        values.change(_receipt_key(handle), handed_over, receipt.kept_until)
+        return self._latest(visit, handle)
 
     # --- pending logouts -----
 
     def begin(self, visit: Visit, receipt: Receipt) -> None:
         """Note that the browser notifies participants: the visitor may leave early."""
-        mark, until = _unseen(receipt.proof), clock.now() + KEPT_FOR
+        mark, until = _unseen_key(receipt.proof), clock.now() + KEPT_FOR
         visit.values.add(mark, receipt.handle, until, durable=False)
 
     def unseen(self, visit: Visit, *, of_another: bool = False) -> str | None:
         """Return the handle of a logout left early (``of_another``: by another)."""
         values, proof = visit.values, proof_brought(visit)
-        handle = values.get(_unseen(proof)) if proof else None
+        handle = values.get(_unseen_key(proof)) if proof else None
         if handle is None:
             return None
         with suppress(MessageUnexpected):
-            receipt = self._as_of_now(visit, handle)
+            receipt = self._latest(visit, handle)
             return handle if receipt.is_of_another or not of_another else None
         return None
 
     def asking(self, visit: Visit, request_id: str) -> Receipt:
         """Return the receipt that contains this LogoutRequest."""
-        handle = visit.values.get(_asked(request_id)) or ""
-        stored = visit.values.get(_key(handle))
+        handle = visit.values.get(_request_key(request_id)) or ""
+        stored = visit.values.get(_receipt_key(handle))
         if stored is None:
             raise MessageUnexpected("the hub sent no LogoutRequest with this ID")
         return Receipt.from_json(handle, stored)
@@ -139,17 +145,17 @@ class Receipts:
     def confirm(self, visit: Visit, request_id: str, *, is_partial: bool) -> bool:
         """Note a LogoutResponse; False if known. The last one ends the retries."""
         now, values = clock.now(), visit.values
-        name = _partial(request_id) if is_partial else _done(request_id)
+        name = _partial_key(request_id) if is_partial else _confirmed_key(request_id)
         is_new = values.add(name, str(now), now + KEPT_FOR, durable=False)
-        asked = self.asking(visit, request_id)
-        receipt = self._as_of_now(visit, asked.handle)
-        entity_id = asked.asked[request_id].entity_id
+        stored = self.asking(visit, request_id)
+        receipt = self._latest(visit, stored.handle)
+        entity_id = stored.asked[request_id].entity_id
         queue = queue_of(visit, self._propagation)
-        left = [n for n, one in receipt.asked.items() if one.entity_id == entity_id]
-        is_answered = all(values.get(_partial(one)) is not None for one in left)
+        pending = [n for n, r in receipt.asked.items() if r.entity_id == entity_id]
+        is_answered = all(values.get(_partial_key(n)) is not None for n in pending)
         if is_answered and entity_id not in receipt.unreached:
             for handle in (receipt.handle, *receipt.older):
-                queue.confirmed(values, handle, entity_id, is_partial=bool(left))
+                queue.confirmed(values, handle, entity_id, is_partial=bool(pending))
         if is_new and receipt.is_everywhere:
             metrics.logout_took(now - receipt.begun)
         return is_new
@@ -162,78 +168,83 @@ class Receipts:
         """
         now, values = clock.now(), visit.values
         receipt = self.asking(visit, request_id)
-        whom = [told.whom for told in receipt.asked.values()]
+        whom = [recipient.whom for recipient in receipt.asked.values()]
         if whom.count(receipt.asked[request_id].whom) == 1:
             return False
-        values.add(_unknown(request_id), str(now), now + KEPT_FOR, durable=False)
+        values.add(_unknown_key(request_id), str(now), now + KEPT_FOR, durable=False)
         return request_id in _confirmed(values, receipt)
 
     def note_refusal(self, visit: Visit, request_id: str, reason: str) -> None:
         """Count a refusal (an error's code) in the browser, once."""
         values, until = visit.values, clock.now() + KEPT_FOR
-        if not values.add(_refused(request_id), "", until, durable=False):
+        if not values.add(_refused_key(request_id), "", until, durable=False):
             return
         receipt = self.asking(visit, request_id)
-        told, queue = (receipt.asked[request_id], queue_of(visit, self._propagation))
+        recipient = receipt.asked[request_id]
+        queue = queue_of(visit, self._propagation)
         for handle in (receipt.handle, *receipt.older):
-            queue.note_refusal(values, handle, told, reason, in_browser=True)
+            queue.note_refusal(values, handle, recipient, reason, in_browser=True)
 
     # --- one after another ---
 
     def note_turn(self, visit: Visit, request_id: str) -> None:
         """Note that the browser brings this LogoutRequest."""
         until = clock.now() + KEPT_FOR
-        visit.values.add(_turn(request_id), "", until, durable=False)
+        visit.values.add(_turn_key(request_id), "", until, durable=False)
 
     def note_return(self, visit: Visit, request_id: str) -> None:
         """Note that the participant sent the browser back."""
         until = clock.now() + KEPT_FOR
-        visit.values.add(_return(request_id), "", until, durable=False)
+        visit.values.add(_return_key(request_id), "", until, durable=False)
 
     def note_return_of_one(self, visit: Visit, receipt: Receipt) -> None:
         """Note an answer without its request, if one participant alone owes one."""
-        away = self._without_return(visit, receipt)
-        if len(away) == 1:
-            self.note_return(visit, *away)
+        unanswered = self._unanswered(visit, receipt)
+        if len(unanswered) == 1:
+            self.note_return(visit, *unanswered)
 
     def waiting_for_turn(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
         """Return the unsent IDs, without participants that kept the browser."""
-        left = self._without_return(visit, receipt)
-        away = {receipt.asked[one].entity_id for one in left}
+        unanswered = self._unanswered(visit, receipt)
+        busy_ids = {receipt.asked[name].entity_id for name in unanswered}
         values = visit.values
         return [
-            one
-            for one, told in receipt.asked.items()
-            if told.entity_id not in away and values.get(_turn(one)) is None
+            request_id
+            for request_id, recipient in receipt.asked.items()
+            if recipient.entity_id not in busy_ids
+            and values.get(_turn_key(request_id)) is None
         ]
 
-    def _without_return(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
+    def _unanswered(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
         """Return the IDs of LogoutRequests whose participant kept the browser."""
         values = visit.values
         return [
-            one
-            for one in receipt.asked
-            if values.get(_turn(one)) is not None and values.get(_return(one)) is None
+            request_id
+            for request_id in receipt.asked
+            if values.get(_turn_key(request_id)) is not None
+            and values.get(_return_key(request_id)) is None
         ]
 
-    def _as_of_now(self, visit: Visit, handle: str) -> Receipt:
+    def _latest(self, visit: Visit, handle: str) -> Receipt:
         values = visit.values
-        receipt = _kept(values, handle)
-        left = receipt.without(_confirmed(values, receipt))
-        if not left.missed:
-            return left
+        stored = _stored(values, handle)
+        receipt = stored.without(_confirmed(values, stored))
+        if not receipt.missed:
+            return receipt
         # A participant must have confirmed the earlier logout too.
         handles = (handle, *receipt.older)
         queue = queue_of(visit, self._propagation)
-        entries = [entry for one in handles for entry in queue.found(one)]
-        late = _confirmed_late(values, handles, left.missed, entries)
+        entries = [entry for name in handles for entry in queue.found(name)]
+        late = _confirmed_late(values, handles, receipt.missed, entries)
         return replace(
-            left.with_late(late),
-            partly=_partly_logged_out(values, handles, left.missed, entries),
+            receipt.with_late(late),
+            partly=_partly_logged_out(values, handles, receipt.missed, entries),
             refused=[
-                one
-                for one in left.missed
-                if any(refused_logouts.has_any(values, name, one) for name in handles)
+                entity_id
+                for entity_id in receipt.missed
+                if any(
+                    refused_logouts.has_any(values, name, entity_id) for name in handles
+                )
             ],
             waiting=self._retried(visit, entries),
         )
@@ -242,11 +253,11 @@ class Receipts:
         # A departed participant gets its LogoutRequest too.
         trust = with_departed(visit.trust, visit.sessions)
         return [
-            one.entity_id
+            recipient.entity_id
             for entry in entries
             if not entry.is_held
-            for one in entry.left.values()
-            if self._propagation.can_be_told(trust, one)
+            for recipient in entry.left.values()
+            if self._propagation.can_be_told(trust, recipient)
         ]
 
 
@@ -258,8 +269,8 @@ def require_own_browser(visit: Visit, receipt: Receipt) -> None:
         )
 
 
-def _kept(values: Values, handle: str) -> Receipt:
-    stored = values.get(_key(handle))
+def _stored(values: Values, handle: str) -> Receipt:
+    stored = values.get(_receipt_key(handle))
     if stored is None:
         raise MessageUnexpected("this logout is over")
     return Receipt.from_json(handle, stored)
@@ -270,10 +281,14 @@ def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
 
     UnknownPrincipal counts after a confirmation for the same NameID.
     """
-    done = _instants(values, _done, receipt.asked)
-    whom = {receipt.asked[one].whom for one in done}
-    others = [one for one, told in receipt.asked.items() if told.whom in whom]
-    return {**_instants(values, _unknown, others), **done}
+    done = _instants(values, _confirmed_key, receipt.asked)
+    whom = {receipt.asked[request_id].whom for request_id in done}
+    same_name_ids = [
+        request_id
+        for request_id, recipient in receipt.asked.items()
+        if recipient.whom in whom
+    ]
+    return {**_instants(values, _unknown_key, same_name_ids), **done}
 
 
 def _confirmed_late(
@@ -283,13 +298,13 @@ def _confirmed_late(
     entries: Iterable[QueuedLogout],
 ) -> dict[str, float]:
     """Return when the queue got confirmations, by entityID."""
-    left = {one.entity_id for entry in entries for one in entry.left.values()}
+    unconfirmed = {r.entity_id for entry in entries for r in entry.left.values()}
     late = {
-        one: max(heard_at(values, name, one) for name in handles)
-        for one in missed
-        if one not in left
+        entity_id: max(heard_at(values, name, entity_id) for name in handles)
+        for entity_id in missed
+        if entity_id not in unconfirmed
     }
-    return {one: instant for one, instant in late.items() if instant}
+    return {entity_id: instant for entity_id, instant in late.items() if instant}
 
 
 def _partly_logged_out(
@@ -300,65 +315,65 @@ def _partly_logged_out(
 ) -> Sequence[str]:
     """Return the participants that owe no answer after PartialLogout."""
     unconfirmed = {
-        one.entity_id
+        recipient.entity_id
         for entry in entries
-        for one in entry.left.values()
-        if not one.is_partial
+        for recipient in entry.left.values()
+        if not recipient.is_partial
     }
     return [
-        one
-        for one in missed
-        if one not in unconfirmed
-        and any(is_partly(values, name, one) for name in handles)
+        entity_id
+        for entity_id in missed
+        if entity_id not in unconfirmed
+        and any(is_partly(values, name, entity_id) for name in handles)
     ]
 
 
 def _instants(
     values: Values, key: Callable[[str], str], request_ids: Iterable[str]
 ) -> dict[str, float]:
-    found = {one: values.get(key(one)) for one in request_ids}
-    return {one: float(at) for one, at in found.items() if at}
+    instants = {request_id: values.get(key(request_id)) for request_id in request_ids}
+    return {request_id: float(at) for request_id, at in instants.items() if at}
 
 
-def _key(name: str) -> str:
+def _receipt_key(name: str) -> str:
     return f"receipt:{name}"
 
 
-def _of(proof: str) -> str:
+def _browser_key(proof: str) -> str:
     return f"receipt-of:{proof}"
 
 
-def _unseen(proof: str) -> str:
+def _unseen_key(proof: str) -> str:
     return f"unseen-logout:{proof}"
 
 
-def _forgotten(handle: str) -> str:
+def _forgotten_key(handle: str) -> str:
     return f"forgotten-receipt:{handle}"
 
 
-def _asked(request_id: str) -> str:
+def _request_key(request_id: str) -> str:
     return f"asked-logout:{request_id}"
 
 
-def _done(request_id: str) -> str:
+def _confirmed_key(request_id: str) -> str:
     return f"confirmed-logout:{request_id}"
 
 
-def _partial(request_id: str) -> str:
+def _partial_key(request_id: str) -> str:
     return f"partial-logout:{request_id}"
 
 
-def _unknown(request_id: str) -> str:
+def _unknown_key(request_id: str) -> str:
     return f"unknown-at-logout:{request_id}"
 
 
-def _refused(request_id: str) -> str:
+def _refused_key(request_id: str) -> str:
     return f"refused-logout:{request_id}"
 
 
-def _turn(request_id: str) -> str:
+def _turn_key(request_id: str) -> str:
     return f"turn-of-logout:{request_id}"
 
 
-def _return(request_id: str) -> str:
+def _return_key(request_id: str) -> str:
     return f"return-from-logout:{request_id}"

@@ -73,7 +73,10 @@ class Receipt:
 
     def to_json(self) -> str:
         """Return JSON text for the store."""
-        asked = {request_id: told.as_json() for request_id, told in self.asked.items()}
+        asked = {
+            request_id: recipient.as_json()
+            for request_id, recipient in self.asked.items()
+        }
         parts = [asked if name == "asked" else getattr(self, name) for name in _STORED]
         return json.dumps(parts)
 
@@ -86,7 +89,7 @@ class Receipt:
             asked, back = parts.pop("asked"), parts.pop("back")
             return cls(
                 handle,
-                {name: Recipient.from_json(told) for name, told in asked.items()},
+                {name: Recipient.from_json(stored) for name, stored in asked.items()},
                 tuple(parts.pop("unreached")),
                 back and ReplyTo.from_parts(back),
                 **parts,
@@ -95,7 +98,7 @@ class Receipt:
     @property
     def missed(self) -> Sequence[str]:
         """The sorted entityIDs without confirmation."""
-        asked = {told.entity_id for told in self.asked.values()}
+        asked = {recipient.entity_id for recipient in self.asked.values()}
         return sorted({*self.unreached, *asked})
 
     @property
@@ -110,7 +113,7 @@ class Receipt:
     @property
     def may_change(self) -> bool:
         """Whether the state may change without the visitor."""
-        asked = {told.entity_id for told in self.asked.values()}
+        asked = {recipient.entity_id for recipient in self.asked.values()}
         return bool(self.waiting or asked.difference(self.partly, self.refused))
 
     @property
@@ -141,20 +144,28 @@ class Receipt:
 
     def without(self, confirmed: Mapping[str, float]) -> "Receipt":
         """Return the same after confirmations, by LogoutRequest ID."""
-        left = {one: told for one, told in self.asked.items() if one not in confirmed}
-        names = {told.entity_id for told in left.values()} | {*self.unreached}
-        reached = {
-            self.asked[one].entity_id: instant
-            for one, instant in confirmed.items()
-            if self.asked[one].entity_id not in names
+        asked = {
+            request_id: recipient
+            for request_id, recipient in self.asked.items()
+            if request_id not in confirmed
         }
-        return replace(self, asked=left, reached={**self.reached, **reached})
+        names = {recipient.entity_id for recipient in asked.values()} | {
+            *self.unreached
+        }
+        reached = {
+            self.asked[request_id].entity_id: instant
+            for request_id, instant in confirmed.items()
+            if self.asked[request_id].entity_id not in names
+        }
+        return replace(self, asked=asked, reached={**self.reached, **reached})
 
-    def with_late(self, told: Mapping[str, float]) -> "Receipt":
+    def with_late(self, instants: Mapping[str, float]) -> "Receipt":
         """Return the same after late confirmations, by entityID."""
         return replace(
             self,
-            asked={k: v for k, v in self.asked.items() if v.entity_id not in told},
-            unreached=[one for one in self.unreached if one not in told],
-            reached={**self.reached, **told},
+            asked={k: v for k, v in self.asked.items() if v.entity_id not in instants},
+            unreached=[
+                entity_id for entity_id in self.unreached if entity_id not in instants
+            ],
+            reached={**self.reached, **instants},
         )

@@ -19,9 +19,9 @@ from eilogin.stores import StoredSession
 
 #: Seconds until its sessions end: when all processes know, and after their last
 #: requests.
-_LOOKS = (2.0, 60.0)
+_ENDED_AFTER = (2.0, 60.0)
 #: Seconds until another process takes over.
-_TAKEN_FOR = 600.0
+_CLAIM_FOR = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class DepartedParticipant:
     @property
     def is_told(self) -> bool:
         """Whether all its sessions were ended."""
-        return self.looks >= len(_LOOKS)
+        return self.looks >= len(_ENDED_AFTER)
 
     @property
     def is_due(self) -> bool:
         """Whether its sessions are to be ended now."""
-        return not self.is_told and clock.now() >= self.begun + _LOOKS[self.looks]
+        return not self.is_told and clock.now() >= self.begun + _ENDED_AFTER[self.looks]
 
 
 class DepartedParticipants:
@@ -52,9 +52,9 @@ class DepartedParticipants:
 
     def __init__(self, sessions: Sessions, party: str) -> None:
         self._sessions, self._store = sessions, sessions.store
-        mine = hashlib.sha256(party.encode()).hexdigest()[:16]
+        party_hash = hashlib.sha256(party.encode()).hexdigest()[:16]
         #: No shard: a colon would end its name.
-        self._label = f"departed-{mine}"
+        self._label = f"departed-{party_hash}"
 
     def note(self, entity: EntityDescriptor) -> bool:
         """Store a departure; return False if another process has done so."""
@@ -63,28 +63,30 @@ class DepartedParticipants:
         key = f"{self._label}-{hashlib.sha256(entity.entity_id.encode()).hexdigest()}"
         until = now + self._sessions.max_session
         row = StoredSession(key, text, now, until, (self._label,))
-        known = self._read(key)
-        if known is not None and now > known.begun + _LOOKS[-1]:
+        earlier = self._read(key)
+        if earlier is not None and now > earlier.begun + _ENDED_AFTER[-1]:
             # It joined again: another process with the same departure comes sooner.
             self._store.end(keys=(key,))
         return self._store.create(row, issued=now)
 
     def all(self) -> list[DepartedParticipant]:
         """Return all readable departures."""
-        found = map(self._read, self._store.find(self._label))
-        return [one for one in found if one is not None]
+        departures = map(self._read, self._store.find(self._label))
+        return [departure for departure in departures if departure is not None]
 
-    def take_up(self, one: DepartedParticipant) -> bool:
+    def take_up(self, departure: DepartedParticipant) -> bool:
         """Take up a departure; True for one of all processes."""
-        until = clock.now() + _TAKEN_FOR
-        return self._store.add(self._taken(one), "", until, owner=one.key)
+        until = clock.now() + _CLAIM_FOR
+        return self._store.add(
+            self._claim_key(departure), "", until, owner=departure.key
+        )
 
-    def done(self, one: DepartedParticipant) -> None:
+    def done(self, departure: DepartedParticipant) -> None:
         """Note that its sessions were ended once."""
-        self._store.append(one.key, "told")
+        self._store.append(departure.key, "told")
 
-    def _taken(self, one: DepartedParticipant) -> str:
-        return f"{one.key}-{one.looks}"
+    def _claim_key(self, departure: DepartedParticipant) -> str:
+        return f"{departure.key}-{departure.looks}"
 
     def _read(self, key: str) -> DepartedParticipant | None:
         stored = self._store.read(key)
@@ -117,8 +119,8 @@ def is_participant(federation: Membership, entity_id: str) -> bool:
 def with_departed(trust: Trust, sessions: Sessions) -> Trust:
     """Return the same trust, with departed participants for LogoutRequests only."""
     departed = {
-        one.entity.entity_id: one.entity
-        for one in DepartedParticipants(sessions, trust.own.entity_id).all()
-        if not is_participant(trust.federation, one.entity.entity_id)
+        departure.entity.entity_id: departure.entity
+        for departure in DepartedParticipants(sessions, trust.own.entity_id).all()
+        if not is_participant(trust.federation, departure.entity.entity_id)
     }
     return replace(trust, departed=departed) if departed else trust

@@ -74,7 +74,7 @@ class QueuedLogout:
     @property
     def left(self) -> Mapping[int, Recipient]:
         """The recipients still to notify, by number."""
-        return {n: one for n, one in enumerate(self.told) if n not in self.done}
+        return {n: r for n, r in enumerate(self.told) if n not in self.done}
 
     def due(self, first: float) -> float:
         """When to retry; ``first`` is a logout's longest duration in seconds."""
@@ -88,42 +88,45 @@ class RetryQueue:
         self._sessions = sessions
         self._store = sessions.store
         self._longest = longest
-        mine = hashlib.sha256(party.encode()).hexdigest()[:16]
+        party_hash = hashlib.sha256(party.encode()).hexdigest()[:16]
         #: No shard: a colon would end its name.
-        self._label = f"undelivered-{mine}"
+        self._label = f"undelivered-{party_hash}"
         self._held_label = f"{self._label}-held"
 
     # --- one logout ---
 
     def begin(
-        self, handle: str, logins: Collection[Login], told: Sequence[Recipient]
+        self, handle: str, logins: Collection[Login], recipients: Sequence[Recipient]
     ) -> list[Recipient]:
         """Store messages before sessions end; return the rest of an earlier attempt."""
         now = clock.now()
         until = max((login.ends for login in logins), default=0.0)
         names = [login.name for login in logins]
-        whose = sorted({self._of(login.who) for login in logins})
-        new = QueuedLogout(self._key(handle), handle, now, until, names, told, whose)
-        if logins and self._keep(new):
+        whose = sorted({self._label_of(login.who) for login in logins})
+        key = self._key(handle)
+        entry = QueuedLogout(key, handle, now, until, names, recipients, whose)
+        if logins and self._keep(entry):
             return []
-        known = self.find(handle)
-        return [] if known is None else list(known.left.values())
+        earlier = self.find(handle)
+        return [] if earlier is None else list(earlier.left.values())
 
-    def begin_at(self, handle: str, login: Login, told: Sequence[Recipient]) -> None:
+    def begin_at(
+        self, handle: str, login: Login, recipients: Sequence[Recipient]
+    ) -> None:
         """Store messages for some participants of a session that goes on."""
-        whose = (self._of(login.who),)
+        whose = (self._label_of(login.who),)
         key, now = self._key(handle), clock.now()
-        self._keep(QueuedLogout(key, handle, now, login.ends, (), told, whose))
+        self._keep(QueuedLogout(key, handle, now, login.ends, (), recipients, whose))
 
     def settle(
         self,
         values: Values,
         handle: str,
-        told: Sequence[Recipient],
+        recipients: Sequence[Recipient],
         to_tell: Mapping[Recipient, str],
         held: Sequence[Recipient],
     ) -> None:
-        """Store the results for ``told``; ``to_tell`` has error codes."""
+        """Store the results for ``recipients``; ``to_tell`` has error codes."""
         _note_partial(values, handle, held)
         entry = self.find(handle) if to_tell or held else None
         if entry is not None and held:
@@ -132,23 +135,23 @@ class RetryQueue:
             # Or its sessions had expired.
             self._store.end(keys=(self._key(handle),))
             return
-        self._note(entry, **_results(entry, told, to_tell))
+        self._note(entry, **_results(entry, recipients, to_tell))
 
     def confirmed(
         self, values: Values, handle: str, entity_id: str, *, is_partial: bool
     ) -> None:
         """Note a LogoutResponse in the browser."""
-        note = self.partly if is_partial else self.heard
+        record = self.partly if is_partial else self.heard
         for entry in self.found(handle):
-            numbers = [n for n, one in entry.left.items() if one.entity_id == entity_id]
+            numbers = [n for n, r in entry.left.items() if r.entity_id == entity_id]
             if numbers:
-                note(values, entry, numbers)
+                record(values, entry, numbers)
 
     def with_more(self, entry: QueuedLogout, news: Sequence[Recipient]) -> QueuedLogout:
         """Add recipients to a queued logout."""
-        news = [one for one in news if one not in entry.told]
+        news = [r for r in news if r not in entry.told]
         if news:
-            self._note(entry, news=[one.as_json() for one in news])
+            self._note(entry, news=[r.as_json() for r in news])
         return replace(entry, told=[*entry.told, *news])
 
     def done(self, entry: QueuedLogout, numbers: Collection[int]) -> QueuedLogout:
@@ -160,10 +163,10 @@ class RetryQueue:
             self._store.end(keys=(entry.key,))
         return entry
 
-    def hold(self, entry: QueuedLogout, told: Mapping[int, Recipient]) -> QueuedLogout:
+    def hold(self, entry: QueuedLogout, held: Mapping[int, Recipient]) -> QueuedLogout:
         """Hold recipients, by number, for the visitor's next logout."""
-        self._hold(entry, [*told.values()], [entry.reasons.get(n, "") for n in told])
-        return self.done(entry, [*told])
+        self._hold(entry, [*held.values()], [entry.reasons.get(n, "") for n in held])
+        return self.done(entry, [*held])
 
     def may_end_more(
         self, entry: QueuedLogout, number: int, *, has_index: bool
@@ -173,12 +176,12 @@ class RetryQueue:
         Without SessionIndex (DigiD) a message names the visitor alone. With it, a
         participant that knew none of the sessions might end another one.
         """
-        told = entry.left[number]
+        recipient = entry.left[number]
         if not has_index:
-            return self._sessions.is_in(told.subject)
+            return self._sessions.is_in(recipient.subject)
         knows_none = entry.reasons.get(number) == PrincipalUnknown.code
         # The participant does not mistake another session for these.
-        return knows_none and self._sessions.is_in(told.subject, after=entry.begun)
+        return knows_none and self._sessions.is_in(recipient.subject, after=entry.begun)
 
     def failed(self, entry: QueuedLogout, reasons: Mapping[int, str]) -> None:
         """Note a failed retry, with error codes by number."""
@@ -188,20 +191,20 @@ class RetryQueue:
         self, handle: str, subjects: Collection[Subject]
     ) -> list[QueuedLogout]:
         """Return other unfinished logouts: the visitor may still be signed in there."""
-        found = {key for one in subjects for key in self._store.find(self._of(one))}
-        own = {self._key(handle), self._key(handle, _HELD)}
-        entries = map(self.read, sorted(found - own))
+        keys = {k for s in subjects for k in self._store.find(self._label_of(s))}
+        own_keys = {self._key(handle), self._key(handle, _HELD)}
+        entries = map(self.read, sorted(keys - own_keys))
         return [entry for entry in entries if entry is not None]
 
     def has_any_of(self, values: Values, subjects: Collection[Subject]) -> bool:
         """Whether a logout of these subjects is unconfirmed, given up or unreadable."""
-        return self.has_any_labelled(values, [one.label() for one in subjects])
+        return self.has_any_labelled(values, [subject.label() for subject in subjects])
 
     def has_any_labelled(self, values: Values, whose: Iterable[str]) -> bool:
         """Do the same for the labels of sessions."""
         return any(
-            self._store.find(name) or values.get(_unconfirmed(name)) is not None
-            for name in map(self._of_labelled, whose)
+            self._store.find(name) or values.get(_unconfirmed_key(name)) is not None
+            for name in map(self._queue_label, whose)
         )
 
     # --- participants that answer, and do not confirm ---
@@ -210,7 +213,7 @@ class RetryQueue:
         self,
         values: Values,
         handle: str,
-        told: Recipient,
+        recipient: Recipient,
         reason: str,
         *,
         in_browser: bool = False,
@@ -218,31 +221,33 @@ class RetryQueue:
         """Count a refusal (an error's code), for as long as the logout is stored."""
         ends = (entry.until for entry in self.found(handle))
         until = max([clock.now() + LATE_FOR, *ends])
-        refused_logouts.note(values, handle, told, reason, until, in_browser=in_browser)
+        refused_logouts.note(
+            values, handle, recipient, reason, until, in_browser=in_browser
+        )
 
     def refused(
-        self, values: Values, entry: QueuedLogout, came: Iterable[Delivery]
+        self, values: Values, entry: QueuedLogout, deliveries: Iterable[Delivery]
     ) -> None:
         """Count the refusals of a later logout for this one."""
-        left = {one.whom for one in entry.left.values()}
-        for one in came:
-            if one.is_refusal and one.left is not None and one.left.whom in left:
-                self.note_refusal(values, entry.handle, one.left, one.reason)
+        whom = {recipient.whom for recipient in entry.left.values()}
+        for result in deliveries:
+            if result.is_refusal and result.left and result.left.whom in whom:
+                self.note_refusal(values, entry.handle, result.left, result.reason)
 
     def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
         """Remove the recipients that refused too often; note that for a hub above."""
         over = [
             n
-            for n, one in entry.left.items()
-            if not one.is_partial
-            and refused_logouts.find(values, entry.handle, one).is_final(
+            for n, r in entry.left.items()
+            if not r.is_partial
+            and refused_logouts.find(values, entry.handle, r).is_final(
                 needs_browser=entry.is_held
             )
         ]
         if not over:
             return entry
         for name in entry.whose:
-            values.add(_unconfirmed(name), "", entry.until, durable=False)
+            values.add(_unconfirmed_key(name), "", entry.until, durable=False)
         for entity_id in {entry.told[n].entity_id for n in over}:
             _log.warning(
                 "logout: %s answered and did not confirm; the hub stops retrying",
@@ -254,41 +259,40 @@ class RetryQueue:
         self, values: Values, entry: QueuedLogout, missed: Collection[Recipient]
     ) -> None:
         """Remove the recipients of a later logout, all but the ``missed``."""
-        away = {one.whom for one in missed}
-        partly = {one.whom for one in missed if one.is_partial}
-        numbers = [n for n, one in entry.left.items() if one.whom not in away]
+        missed_whom = {r.whom for r in missed}
+        partly_whom = {r.whom for r in missed if r.is_partial}
+        numbers = [n for n, r in entry.left.items() if r.whom not in missed_whom]
         if numbers:
             entry = self.heard(values, entry, numbers)
-        self.partly(
-            values, entry, [n for n, o in entry.left.items() if o.whom in partly]
-        )
+        numbers = [n for n, r in entry.left.items() if r.whom in partly_whom]
+        self.partly(values, entry, numbers)
 
     def partly(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
         """Note PartialLogout, by number; no worker retries these."""
-        told = {n: replace(entry.told[n], is_partial=True) for n in numbers}
-        _note_partial(values, entry.handle, told.values())
+        partial = {n: replace(entry.told[n], is_partial=True) for n in numbers}
+        _note_partial(values, entry.handle, partial.values())
         # Unless it has answered so before.
-        told = {n: one for n, one in told.items() if entry.told[n] != one}
-        if not told:
+        partial = {n: r for n, r in partial.items() if entry.told[n] != r}
+        if not partial:
             return entry
         if entry.is_held:
-            return self.done(self.with_more(entry, [*told.values()]), told)
-        return self.hold(entry, told)
+            return self.done(self.with_more(entry, [*partial.values()]), partial)
+        return self.hold(entry, partial)
 
     def heard(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
         """Remove recipients that confirmed, by number; tell the receipt."""
         entry, now = self.done(entry, numbers), clock.now()
-        left = {
-            one.entity_id
-            for found in self.found(entry.handle)
-            for one in found.left.values()
+        pending = {
+            recipient.entity_id
+            for record in self.found(entry.handle)
+            for recipient in record.left.values()
         }
-        for entity_id in {entry.told[number].entity_id for number in numbers} - left:
-            name = _heard(entry.handle, entity_id)
+        for entity_id in {entry.told[number].entity_id for number in numbers} - pending:
+            name = _confirmed_key(entry.handle, entity_id)
             values.add(name, str(now), now + LATE_FOR, durable=False)
         return entry
 
@@ -312,8 +316,8 @@ class RetryQueue:
         return self._of_label(self._held_label)
 
     def _of_label(self, label: str) -> list[QueuedLogout]:
-        found = map(self.read, self._store.find(label))
-        entries = [entry for entry in found if entry is not None]
+        records = map(self.read, self._store.find(label))
+        entries = [entry for entry in records if entry is not None]
         return sorted(entries, key=lambda entry: entry.begun)
 
     def state(self, entry: QueuedLogout, number: int) -> str:
@@ -350,8 +354,8 @@ class RetryQueue:
             return None
         name = key.removeprefix(f"{self._label}-")
         try:
-            begun, logins, told, whose, *_ = json.loads(stored.data)
-            if not all(isinstance(one, str) for one in (*logins, *whose)):
+            begun, logins, recipients, whose, *_ = json.loads(stored.data)
+            if not all(isinstance(value, str) for value in (*logins, *whose)):
                 raise TypeError("expected a text")
             entry = QueuedLogout(
                 key,
@@ -359,7 +363,7 @@ class RetryQueue:
                 float(begun),
                 stored.until,
                 logins,
-                [Recipient.from_json(one) for one in told],
+                [Recipient.from_json(value) for value in recipients],
                 whose,
                 is_held=name.startswith(_HELD),
                 seen=stored.seen,
@@ -372,67 +376,67 @@ class RetryQueue:
         return entry
 
     def _hold(
-        self, entry: QueuedLogout, told: Sequence[Recipient], why: Sequence[str] = ()
+        self, entry: QueuedLogout, held: Sequence[Recipient], why: Sequence[str] = ()
     ) -> None:
-        held = replace(entry, key=self._key(entry.handle, _HELD), told=told)
-        news, before = list[Recipient](), 0
-        if not self._keep(held):
+        record = replace(entry, key=self._key(entry.handle, _HELD), told=held)
+        news, count = list[Recipient](), 0
+        if not self._keep(record):
             # Some recipients of it are held already.
-            known = self.read(held.key)
-            news, before = [*told], len(known.told) if known else 0
+            earlier = self.read(record.key)
+            news, count = [*held], len(earlier.told) if earlier else 0
         if news or why:
-            reasons = dict(enumerate(why, before))
-            self._note(held, news=[one.as_json() for one in news], why=reasons)
+            reasons = dict(enumerate(why, count))
+            self._note(record, news=[r.as_json() for r in news], why=reasons)
 
     def _keep(self, entry: QueuedLogout) -> bool:
-        told = [one.as_json() for one in entry.told]
-        said = [entry.begun, entry.logins, told, entry.whose]
+        recipients = [r.as_json() for r in entry.told]
+        record = [entry.begun, entry.logins, recipients, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
         # Workers look for one label, operators for the other.
         label = self._held_label if is_held else self._label
         now, labels = clock.now(), (label, *entry.whose)
-        row = StoredSession(entry.key, json.dumps(said), now, entry.until, labels)
+        row = StoredSession(entry.key, json.dumps(record), now, entry.until, labels)
         return self._store.create(row, issued=now)
 
     def _key(self, handle: str, kind: str = "") -> str:
         return f"{self._label}-{kind}{handle}"
 
-    def _of(self, who: Subject) -> str:
-        return self._of_labelled(who.label())
+    def _label_of(self, subject: Subject) -> str:
+        return self._queue_label(subject.label())
 
-    def _of_labelled(self, whose: str) -> str:
+    def _queue_label(self, whose: str) -> str:
         # Not the label by which the visitor's sessions end.
         return f"{self._label}-of-{hashlib.sha256(whose.encode()).hexdigest()}"
 
-    def _note(self, entry: QueuedLogout, **said: object) -> None:
-        self._store.append(entry.key, json.dumps(said))
+    def _note(self, entry: QueuedLogout, **changes: object) -> None:
+        self._store.append(entry.key, json.dumps(changes))
 
 
 def heard_at(values: Values, handle: str, entity_id: str) -> float:
     """When a participant confirmed late; 0 if unknown."""
-    return float(values.get(_heard(handle, entity_id)) or 0.0)
+    return float(values.get(_confirmed_key(handle, entity_id)) or 0.0)
 
 
 def is_partly(values: Values, handle: str, entity_id: str) -> bool:
     """Whether a participant answered a logout with PartialLogout."""
-    return values.get(_partly(handle, entity_id)) is not None
+    return values.get(_partly_key(handle, entity_id)) is not None
 
 
-def _heard(handle: str, entity_id: str) -> str:
+def _confirmed_key(handle: str, entity_id: str) -> str:
     return f"late-logout:{handle}\0{entity_id}"
 
 
-def _note_partial(values: Values, handle: str, told: Iterable[Recipient]) -> None:
+def _note_partial(values: Values, handle: str, recipients: Iterable[Recipient]) -> None:
     until = clock.now() + LATE_FOR
-    for entity_id in {one.entity_id for one in told if one.is_partial}:
-        values.add(_partly(handle, entity_id), "", until, durable=False)
+    for entity_id in {r.entity_id for r in recipients if r.is_partial}:
+        values.add(_partly_key(handle, entity_id), "", until, durable=False)
 
 
-def _unconfirmed(name: str) -> str:
+def _unconfirmed_key(name: str) -> str:
     return f"unconfirmed-logout-of:{name}"
 
 
-def _partly(handle: str, entity_id: str) -> str:
+def _partly_key(handle: str, entity_id: str) -> str:
     return f"partly-told:{handle}\0{entity_id}"
 
 
@@ -448,25 +452,30 @@ def queue_of(visit: Visit, propagation: Propagation) -> RetryQueue:
 
 
 def _results(
-    entry: QueuedLogout, told: Sequence[Recipient], to_tell: Mapping[Recipient, str]
+    entry: QueuedLogout,
+    recipients: Sequence[Recipient],
+    to_tell: Mapping[Recipient, str],
 ) -> dict[str, object]:
     # Added between the first look and the end of the sessions.
-    news = [one for one in told if one not in entry.told]
-    known = [*entry.told, *news]
+    news = [r for r in recipients if r not in entry.told]
+    all_recipients = [*entry.told, *news]
     return {
-        "news": [one.as_json() for one in news],
-        "done": [n for n, one in enumerate(known) if one not in to_tell],
-        "why": {n: to_tell[one] for n, one in enumerate(known) if one in to_tell},
+        "news": [r.as_json() for r in news],
+        "done": [n for n, r in enumerate(all_recipients) if r not in to_tell],
+        "why": {n: to_tell[r] for n, r in enumerate(all_recipients) if r in to_tell},
     }
 
 
-def _with(entry: QueuedLogout, said: Mapping[str, Any]) -> QueuedLogout:
-    tried = said.get("tried", {})
-    reasons = {**said.get("why", {}), **tried}
+def _with(entry: QueuedLogout, changes: Mapping[str, Any]) -> QueuedLogout:
+    tried = changes.get("tried", {})
+    reasons = {**changes.get("why", {}), **tried}
     return replace(
         entry,
-        told=[*entry.told, *map(Recipient.from_json, said.get("news", ()))],
-        done=entry.done.union(map(int, said.get("done", ()))),
+        told=[*entry.told, *map(Recipient.from_json, changes.get("news", ()))],
+        done=entry.done.union(map(int, changes.get("done", ()))),
         tries=entry.tries + bool(tried),
-        reasons={**entry.reasons, **{int(n): str(why) for n, why in reasons.items()}},
+        reasons={
+            **entry.reasons,
+            **{int(n): str(reason) for n, reason in reasons.items()},
+        },
     )

@@ -19,29 +19,37 @@ def store_missed(
 ) -> None:
     """Store the missed recipients: ``own`` of this logout, ``missed`` of all."""
     trust = with_departed(visit.trust, visit.sessions)
-    answered = {one.whom: one for one in missed}
-    reasons = {one.whom: came.reason for one, came in missed.items()}
-    left = [one for one in own if one.whom in answered]
-    again = {
-        one: reasons[one.whom]
-        for one in left
-        if _can_retry(trust, propagation, one, answered[one.whom])
+    missed_by_whom = {recipient.whom: recipient for recipient in missed}
+    reasons = {
+        recipient.whom: delivery.reason for recipient, delivery in missed.items()
+    }
+    own_missed = [recipient for recipient in own if recipient.whom in missed_by_whom]
+    to_retry = {
+        recipient: reasons[recipient.whom]
+        for recipient in own_missed
+        if _can_retry(trust, propagation, recipient, missed_by_whom[recipient.whom])
     }
     # Held for the visitor's next logout.
-    held = [_marked_as(answered[one.whom], one) for one in left if one not in again]
+    held = [
+        _marked_as(missed_by_whom[recipient.whom], recipient)
+        for recipient in own_missed
+        if recipient not in to_retry
+    ]
     queue, values = queue_of(visit, propagation), visit.values
-    queue.settle(values, handle, own, again, held)
-    for came in missed.values():
-        if came.is_refusal and came.left is not None:
-            queue.note_refusal(values, handle, came.left, came.reason)
+    queue.settle(values, handle, own, to_retry, held)
+    for delivery in missed.values():
+        if delivery.is_refusal and delivery.left is not None:
+            queue.note_refusal(values, handle, delivery.left, delivery.reason)
 
 
 def _can_retry(
-    trust: Trust, propagation: Propagation, one: Recipient, answered: Recipient
+    trust: Trust, propagation: Propagation, recipient: Recipient, as_missed: Recipient
 ) -> bool:
-    is_held = answered.is_partial or answered.by_browser
-    return not is_held and propagation.can_be_told(trust, one)
+    is_held = as_missed.is_partial or as_missed.by_browser
+    return not is_held and propagation.can_be_told(trust, recipient)
 
 
-def _marked_as(answered: Recipient, one: Recipient) -> Recipient:
-    return replace(one, is_partial=answered.is_partial, by_browser=answered.by_browser)
+def _marked_as(as_missed: Recipient, recipient: Recipient) -> Recipient:
+    return replace(
+        recipient, is_partial=as_missed.is_partial, by_browser=as_missed.by_browser
+    )

@@ -69,24 +69,26 @@ class ParticipantRemoval:
         is_away = False
         for start in range(0, len(names), _AT_ONCE):
             batch = names[start : start + _AT_ONCE]
-            said = dict(self._begun(batch))
-            told = [] if is_away else [one for own in said.values() for one in own]
-            came = self._propagation.tell_again(self._trust, told)
-            is_away = is_away or any(one.is_away for one in came.values())
+            own_by_handle = dict(self._begin(batch))
+            all_own = [r for own in own_by_handle.values() for r in own]
+            recipients = [] if is_away else all_own
+            results = self._propagation.tell_again(self._trust, recipients)
+            is_away = is_away or any(it.is_away for it in results.values())
             counts = Counter[str]()
-            for handle, own in said.items():
-                counts.update(self._settle(handle, own, came))
+            for handle, own in own_by_handle.items():
+                counts.update(self._settle(handle, own, results))
             yield RemovalCounts(
-                len(batch), **{of: counts[of] for of in RemovalCounts._fields[1:]}
+                len(batch),
+                **{field: counts[field] for field in RemovalCounts._fields[1:]},
             )
 
-    def _begun(self, names: Iterable[str]) -> Iterator[tuple[str, list[Recipient]]]:
+    def _begin(self, names: Iterable[str]) -> Iterator[tuple[str, list[Recipient]]]:
         for login in filter(None, map(self._sessions.named, names)):
-            there = filter(self._is_there, self._sessions.participants(login))
-            if participants := list(there):
-                handle, told = new_handle(), recipients_of(participants)
+            sessions_there = filter(self._is_there, self._sessions.participants(login))
+            if participants := list(sessions_there):
+                handle, recipients = new_handle(), recipients_of(participants)
                 # Stored first, so that no crash loses the message.
-                self._queue.begin_at(handle, login, told)
+                self._queue.begin_at(handle, login, recipients)
                 for participant in participants:
                     self._sessions.note_out(login, participant)
                 pseudonym = self._trust.own.pseudonym(login.subject)
@@ -96,21 +98,24 @@ class ParticipantRemoval:
                     peer=self._entity_id,
                     reason=self._reason,
                 )
-                yield handle, told
+                yield handle, recipients
 
     def _settle(
-        self, handle: str, own: Sequence[Recipient], came: Mapping[Recipient, Delivery]
+        self,
+        handle: str,
+        own: Sequence[Recipient],
+        results: Mapping[Recipient, Delivery],
     ) -> Iterator[str]:
         """Store the results of one session; yield the count of each message."""
         # Without a result, the message was not sent.
-        found = [came.get(one, Delivery(one, PeerUnavailable.code)) for one in own]
-        missed = {one.left: one for one in found if one.left is not None}
+        deliveries = [results.get(r, Delivery(r, PeerUnavailable.code)) for r in own]
+        missed = {it.left: it for it in deliveries if it.left is not None}
         store_missed(self._visit, self._propagation, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)
         yield from ["reached"] * (len(own) - len(missed))
-        for one in missed:
-            can_be_told = self._propagation.can_be_told(self._trust, one)
+        for recipient in missed:
+            can_be_told = self._propagation.can_be_told(self._trust, recipient)
             yield "waiting" if can_be_told else "untold"
 
-    def _is_there(self, told: Participant) -> bool:
-        return told.entity_id == self._entity_id
+    def _is_there(self, participant: Participant) -> bool:
+        return participant.entity_id == self._entity_id

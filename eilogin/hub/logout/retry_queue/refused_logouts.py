@@ -38,33 +38,33 @@ class RefusalCounts(NamedTuple):
 def note(  # noqa: PLR0913 - the parts of one answer
     values: Values,
     handle: str,
-    told: Recipient,
+    recipient: Recipient,
     reason: str,
     until: float,
     *,
     in_browser: bool,
 ) -> None:
     """Count an answer to a logout; ``reason`` is an error's code."""
-    name = told.subject.told_label()
+    name = recipient.subject.told_label()
     explicit = int(reason == PrincipalUnknown.code)
 
     def counted(stored: str | None) -> str:
-        found = _read(stored)
-        known = found.get(name, RefusalCounts())
-        found[name] = RefusalCounts(
-            known.all + 1,
-            known.explicit + explicit,
-            known.in_browser + (explicit if in_browser else 0),
+        counts_by_name = _read(stored)
+        earlier = counts_by_name.get(name, RefusalCounts())
+        counts_by_name[name] = RefusalCounts(
+            earlier.all + 1,
+            earlier.explicit + explicit,
+            earlier.in_browser + (explicit if in_browser else 0),
         )
-        return json.dumps(found)
+        return json.dumps(counts_by_name)
 
-    values.change(_key(handle, told.entity_id), counted, until)
+    values.change(_key(handle, recipient.entity_id), counted, until)
 
 
-def find(values: Values, handle: str, told: Recipient) -> RefusalCounts:
+def find(values: Values, handle: str, recipient: Recipient) -> RefusalCounts:
     """Return the counts of one subject at one participant."""
-    found = _read(values.get(_key(handle, told.entity_id)))
-    return found.get(told.subject.told_label(), RefusalCounts())
+    counts_by_name = _read(values.get(_key(handle, recipient.entity_id)))
+    return counts_by_name.get(recipient.subject.told_label(), RefusalCounts())
 
 
 def has_any(values: Values, handle: str, entity_id: str) -> bool:
@@ -74,9 +74,10 @@ def has_any(values: Values, handle: str, entity_id: str) -> bool:
 
 def _read(stored: str | None) -> dict[str, RefusalCounts]:
     try:
-        found = json.loads(stored or "{}")
+        stored_counts = json.loads(stored or "{}")
         return {
-            name: RefusalCounts(*map(int, counts[:3])) for name, counts in found.items()
+            name: RefusalCounts(*map(int, counts[:3]))
+            for name, counts in stored_counts.items()
         }
     except UNREADABLE:
         # Another version wrote it: start to count again.

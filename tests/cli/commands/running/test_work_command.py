@@ -228,7 +228,7 @@ class TestWork:
         assert f"{HUB}: 0 pending logouts delivered" in result.output
 
     def test_once_says_who_was_told(self, waiting, run, clock, monkeypatch):
-        monkeypatch.setattr(Propagation, "_said", lambda *_: Delivery(None))
+        monkeypatch.setattr(Propagation, "_delivery", lambda *_: Delivery(None))
         clock.shift(LATER)
         result = run("work", waiting.file, "--once")
         assert f"{HUB}: 1 pending logout delivered" in result.output

@@ -191,7 +191,7 @@ class TestTellingAgain:
     def test_goes_to_a_participant_so_often_in_a_round(
         self, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_worker, "_OF_ONE", 2)
+        monkeypatch.setattr(hub_worker, "_MOST_MESSAGES", 2)
         there = [
             Recipient(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(5)
         ]
@@ -206,7 +206,7 @@ class TestTellingAgain:
     def test_reaches_who_is_well_however_much_waits_for_a_dead_one(
         self, federation, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_worker, "_OF_ONE", 3)
+        monkeypatch.setattr(hub_worker, "_MOST_MESSAGES", 3)
         dead = [
             Recipient(STAD, Subject(HUB, STAD, f"d{n}"), ("_1",)) for n in range(20)
         ]

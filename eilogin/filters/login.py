@@ -155,9 +155,9 @@ class LoginFilter(PipelinePart):
         self._failed_logins = FailedLogins(
             pages,
             self._rules,
-            silence=options.keep_alive,
+            passive_login_pause=options.keep_alive,
             is_exact=options.comparison == "exact",
-            words=self._cancelled,
+            cancel_texts=self._cancelled,
             inner_hub=inner_hub,
         )
         self._error_pages = LoginErrorPages(

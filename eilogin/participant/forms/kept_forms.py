@@ -1,12 +1,13 @@
 """Store a form whose session has expired, for an hour.
 
-1. Only the visitor of its session can send it, once, in the same browser.
-2. It is sealed by a secret of the site and one in the browser's cookie: a thief of the
-   store and the site's secrets cannot read it.
-3. A visitor can have a few at a time, in any browsers; the oldest goes.
-4. Memory holds one piece of it. In the store each piece is sealed for its position, and
-   deleted when the application has read the last one.
-5. A site, and a client network, has a limit in bytes (``storage_quota``).
+1. Only the visitor of that session can send the form, once, in the same browser.
+2. It is sealed by a secret of the site and one in the browser's cookie. So a thief of
+   the store and of the site's secrets cannot read it.
+3. A visitor can have a few kept forms, in all browsers together. A new one replaces the
+   oldest.
+4. A large form is in pieces, of which memory holds one. Each piece is sealed for its
+   position. eilogin deletes them when the application has read the last one.
+5. There is a limit in bytes for the site, and for a client network (``storage_quota``).
 """
 
 import hashlib
@@ -30,11 +31,11 @@ from eilogin.web.limits.storage_quota import Room, counted
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds.
+#: Seconds for which a form is kept.
 LIFETIME = 60 * 60.0
-#: For one visitor, and for one browser; the oldest gives way.
+#: Most kept forms of one visitor, and of one browser.
 MOST_FORMS = 3
-#: Bytes; a smaller form is one value in the store.
+#: Bytes of a piece; a smaller form is one value in the store.
 PIECE = 256 * 1024
 
 
@@ -74,19 +75,21 @@ class KeptForm:
         return cls(target, content_type, referer, sent, body, *more)
 
 
-class _Noted(NamedTuple):
+class _ListedForm(NamedTuple):
+    """A form in the list of its visitor's forms, which the store has too."""
+
     handle: str
     #: Bytes that :class:`Room` counts for it, and the client network.
     reserved: int = 0
     network: str = ""
 
     @classmethod
-    def listed(cls, text: str | None) -> "list[_Noted]":
-        """Read a list; the oldest form first."""
+    def listed(cls, text: str | None) -> "list[_ListedForm]":
+        """Parse a list; the oldest form is the first."""
         # An older version wrote the handle alone.
-        entries = (word.split(":") for word in (text or "").split())
+        entries = (entry.split(":") for entry in (text or "").split())
         return [
-            cls(h, int(rest[0]), rest[1]) if rest else cls(h) for h, *rest in entries
+            cls(h, int(more[0]), more[1]) if more else cls(h) for h, *more in entries
         ]
 
     def __str__(self) -> str:
@@ -110,10 +113,11 @@ class KeptForms:
     def note_for(
         self, who: Subject, token: str, until: float, network: str = ""
     ) -> str:
-        """Return a note for a cookie: the visitor of the session ``token``.
+        """Return a note for a cookie, which names the visitor of a session (``token``).
 
-        It outlives the session, but not ``until`` (seconds since 1970): some browsers
-        keep cookies too long. It needs this site, ``token`` and the same ``network``.
+        The note outlives the session, but not ``until`` (seconds since 1970), because
+        some browsers keep cookies too long. It is valid only at this site, with
+        ``token``, and from the same ``network``.
         """
         octets = json.dumps([self.tag_of(who), until]).encode()
         return as_text(self._owners.seal(octets, self._party, token, network))
@@ -140,34 +144,35 @@ class KeptForms:
         """Keep a form of the visitor with this tag; return its handle and secret.
 
         ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
-        largest possible body. The secret is for a cookie. None if too many forms come
-        at once, or at a limit. Raise StoreUnavailable, or an error of ``more``; then
-        nothing is kept.
+        largest possible body. The secret is for a cookie. None at a limit, or if too
+        many forms come at once. Raise StoreUnavailable, or an error of ``more``; after
+        that, nothing is kept.
         """
-        noted = _Noted(
+        listed_form = _ListedForm(
             new_handle(),
             counted(form.size if reserved is None else reserved),
             self._forms.tag(network) if network else "",
         )
-        if not self._room.reserve(noted.reserved, noted.network):
+        if not self._room.reserve(listed_form.reserved, listed_form.network):
             return None
-        if not self._is_room_made(noted, tag):
-            self._give_back(noted)
+        if not self._has_listed(listed_form, tag):
+            self._give_back(listed_form)
             return None
         secret = secrets.token_urlsafe(24)
         try:
-            form = self._keep_pieces(form, more, (noted.handle, tag), secret)
-            value = f"{tag} {self._sealed(form.to_octets(), noted.handle, tag, secret)}"
-            self._put(_key(noted.handle), value)
+            form = self._keep_pieces(form, more, (listed_form.handle, tag), secret)
+            handle = listed_form.handle
+            sealed = self._sealed(form.to_octets(), handle, tag, secret)
+            self._put(_key(handle), f"{tag} {sealed}")
         except BaseException:
             with suppress(StoreUnavailable):
-                self._unlist(noted.handle, tag)
-                self._delete(noted)
+                self._unlist(listed_form.handle, tag)
+                self._delete(listed_form)
             raise
-        if not self._settle(noted, tag, counted(form.size)):
+        if not self._settle(listed_form, tag, counted(form.size)):
             # Newer forms have displaced it meanwhile.
-            self._delete(noted)
-        return noted.handle, secret
+            self._delete(listed_form)
+        return listed_form.handle, secret
 
     def _keep_pieces(
         self, form: KeptForm, more: Iterable[bytes], place: tuple[str, str], secret: str
@@ -188,41 +193,41 @@ class KeptForms:
     def _put(self, key: str, value: str) -> None:
         self._values.add(key, value, clock.now() + LIFETIME, durable=False)
 
-    def _is_room_made(self, new: _Noted, tag: str) -> bool:
-        """Before a form is stored, list it, so that none is forgotten."""
-        oldest: list[_Noted] = []
+    def _has_listed(self, new: _ListedForm, tag: str) -> bool:
+        """List a form before it is stored, so that each stored form is listed."""
+        oldest: list[_ListedForm] = []
 
-        def noted(listed: str | None) -> str:
-            forms = [*_Noted.listed(listed), new]
+        def with_new(listed: str | None) -> str:
+            forms = [*_ListedForm.listed(listed), new]
             oldest[:] = forms[:-MOST_FORMS]
             return " ".join(map(str, forms[-MOST_FORMS:]))
 
         until = clock.now() + LIFETIME
-        if not self._values.change(_list_key(tag), noted, until):
+        if not self._values.change(_list_key(tag), with_new, until):
             return False
         for dropped in oldest:
             self._delete(dropped)
             self._give_back(dropped)
         return True
 
-    def _settle(self, noted: _Noted, tag: str, size: int) -> bool:
+    def _settle(self, listed_form: _ListedForm, tag: str, size: int) -> bool:
         """Give back bytes that the form does not need; False if it is not listed."""
-        forms = _Noted.listed(self._values.get(_list_key(tag)))
-        if noted not in forms or size == noted.reserved:
-            return noted in forms
-        smaller = noted._replace(reserved=size)
+        forms = _ListedForm.listed(self._values.get(_list_key(tag)))
+        if listed_form not in forms or size == listed_form.reserved:
+            return listed_form in forms
+        smaller = listed_form._replace(reserved=size)
 
-        def settled(listed: str | None) -> str:
-            return (listed or "").replace(str(noted), str(smaller))
+        def with_smaller(listed: str | None) -> str:
+            return (listed or "").replace(str(listed_form), str(smaller))
 
-        if self._values.change(_list_key(tag), settled, clock.now() + LIFETIME):
-            self._give_back(noted._replace(reserved=noted.reserved - size))
+        if self._values.change(_list_key(tag), with_smaller, clock.now() + LIFETIME):
+            self._give_back(listed_form._replace(reserved=listed_form.reserved - size))
         return True
 
-    def _give_back(self, noted: _Noted) -> None:
-        if noted.reserved:
-            instant = instant_of(noted.handle) or 0.0
-            self._room.give_back(noted.reserved, noted.network, instant)
+    def _give_back(self, listed_form: _ListedForm) -> None:
+        if listed_form.reserved:
+            instant = instant_of(listed_form.handle) or 0.0
+            self._room.give_back(listed_form.reserved, listed_form.network, instant)
 
     def check(self, handle: str) -> None:
         """Raise FormLost or FormSent unless a form is kept under this handle."""
@@ -294,16 +299,16 @@ class KeptForms:
 
     def drop(self, handle: str, tag: str) -> None:
         """Delete a form of the visitor with this tag, and end its reservation."""
-        self._delete(self._unlist(handle, tag) or _Noted(handle))
+        self._delete(self._unlist(handle, tag) or _ListedForm(handle))
 
-    def _unlist(self, handle: str, tag: str) -> _Noted | None:
-        removed: list[_Noted] = []
+    def _unlist(self, handle: str, tag: str) -> _ListedForm | None:
+        removed: list[_ListedForm] = []
 
         def without(listed: str | None) -> str | None:
-            forms = _Noted.listed(listed)
+            forms = _ListedForm.listed(listed)
             removed[:] = [form for form in forms if form.handle == handle]
-            rest = [str(form) for form in forms if form.handle != handle]
-            return " ".join(rest) if removed else None
+            remaining = [str(form) for form in forms if form.handle != handle]
+            return " ".join(remaining) if removed else None
 
         until = clock.now() + LIFETIME
         if not self._values.change(_list_key(tag), without, until) or not removed:
@@ -311,19 +316,19 @@ class KeptForms:
         self._give_back(removed[0])
         return removed[0]
 
-    def _delete(self, noted: _Noted) -> None:
-        self._values.take(_key(noted.handle))
-        for number in range(1, noted.reserved // PIECE + 1):
-            self._values.take(_piece_key(noted.handle, number))
+    def _delete(self, listed_form: _ListedForm) -> None:
+        self._values.take(_key(listed_form.handle))
+        for number in range(1, listed_form.reserved // PIECE + 1):
+            self._values.take(_piece_key(listed_form.handle, number))
 
 
 class _Body(io.RawIOBase):
-    """Body of a large form, read by pieces; calls ``finish`` after the last one."""
+    """The body of a large form, read in pieces; calls ``finish`` after the last one."""
 
     def __init__(
         self, form: KeptForm, piece: Callable[[int], bytes], finish: Callable[[], None]
     ) -> None:
-        self._rest = memoryview(form.body)
+        self._buffer = memoryview(form.body)
         self._numbers = iter(range(1, form.pieces + 1))
         self._last = form.pieces
         self._piece = piece
@@ -335,11 +340,11 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill ``buffer``; return the number of bytes, 0 at the end."""
-        if not self._rest:
-            self._rest = memoryview(self._next())
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
+        if not self._buffer:
+            self._buffer = memoryview(self._next())
+        count = min(len(buffer), len(self._buffer))
+        buffer[:count] = self._buffer[:count]
+        self._buffer = self._buffer[count:]
         return count
 
     def _next(self) -> bytes:
@@ -351,7 +356,7 @@ class _Body(io.RawIOBase):
             try:
                 self._finish()
             except StoreUnavailable as error:
-                # The rest expires.
+                # It expires in the store.
                 _log.warning(
                     "POST replay: cannot delete a kept form that was sent: %s", error
                 )

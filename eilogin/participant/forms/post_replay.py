@@ -1,13 +1,13 @@
 """Keep a form whose session has expired, and send it again after one click.
 
-A redirect to the hub would lose a POST. eilogin keeps the form (``kept_forms``) if a
-page of this site sent it and the visitor is known. After the login, a button at
-``/eilogin/again`` sends the form's handle to its address, where eilogin checks login
-and level and restores the body. So address bar, relative links and application see the
-same as before. Nothing is sent without the click.
+A redirect to the hub would lose a POST. So eilogin keeps the form (``kept_forms``) if
+a page of this site sent it and eilogin knows its visitor. After the login, a button at
+``/eilogin/again`` sends the handle of the form to the address of the form. There
+eilogin checks login and level, and restores the body. So address bar, relative links
+and application get the same as before. Without the click, nothing is sent.
 
-If the application's token against forgery ended with the application's session, the
-application rejects the form.
+If the application's token against forged forms has ended with the application's
+session, the application rejects the form.
 """
 
 import logging
@@ -62,13 +62,13 @@ _log = logging.getLogger("eilogin")
 
 #: Cookies with the secrets of forms.
 _COOKIES = "eilogin-kept-"
-#: Names the visitor of the last session after its record is gone.
-_WHOSE = Cookie("eilogin-whose")
+#: Names the visitor of the last session, also after its record has expired.
+_OWNER = Cookie("eilogin-whose")
 
-#: The only field of such a request.
+#: The only field of a request that sends a form again.
 _FIELD = "eilogin-again"
 _URLENCODED = "application/x-www-form-urlencoded"
-#: The types of a form (HTML standard, "form submission attributes").
+#: The content types of a form (HTML standard, "form submission attributes").
 _KINDS = (_URLENCODED, "multipart/form-data", "text/plain")
 _AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
 _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
@@ -90,8 +90,8 @@ def handle_in(visit: Visit) -> str | None:
 class PostReplay:
     """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    If sessions are bound to a client network, another one counts as anonymous, or its
-    forms could displace the visitor's.
+    If sessions are bound to a client network, a request from another network counts as
+    anonymous. Otherwise its forms could displace those of the visitor.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class PostReplay:
         self._client_network = client_network
 
     def owner_cookie(self, visit: Visit, login: Login, token: str) -> Headers:
-        """Return the header that later names the visitor of a session."""
+        """Return the header of the cookie that names the visitor of a session later."""
         if not self._limit:
             return []
         longest = visit.sessions.max_session
@@ -110,7 +110,7 @@ class PostReplay:
         network = self._client_network.required(visit)
         until = clock.now() + age
         note = self._forms(visit).note_for(login.who, token, until, network)
-        return [_WHOSE.set(note, max_age=int(age))]
+        return [_OWNER.set(note, max_age=int(age))]
 
     def _forms(self, visit: Visit) -> KeptForms:
         return KeptForms(visit.values, _own(visit), self._limit)
@@ -124,8 +124,9 @@ class PostReplay:
     ) -> Response:
         """Return the answer to a form that was sent to a page that needs ``level``.
 
-        ``otherwise`` answers a script, and a form that is not kept; its body stays
-        unread. ``handle``: a kept form that was to be sent again; it stays kept.
+        ``otherwise``: the answer to a script, or to a form that eilogin does not keep,
+        and whose body stays unread. ``handle``: a kept form that the visitor has sent
+        again; it stays kept.
         """
         if not visit.is_navigation:
             return otherwise
@@ -133,7 +134,7 @@ class PostReplay:
             answer = (
                 self._keep(visit, level)
                 if handle is None
-                else self._keep_on(visit, level, handle)
+                else self._keep_again(visit, level, handle)
             )
         except MessageTooLarge as error:
             return self._too_large(visit, level, error)
@@ -144,12 +145,12 @@ class PostReplay:
             return otherwise
         return answer or otherwise
 
-    def _keep_on(self, visit: Visit, level: str, handle: str) -> Response:
+    def _keep_again(self, visit: Visit, level: str, handle: str) -> Response:
         self._forms(visit).check(handle)
-        return self._ask(visit, level, handle)
+        return self._ask_to_log_in(visit, level, handle)
 
     def _keep(self, visit: Visit, level: str) -> Response | None:
-        if not (self._limit and _is_of_this_site(visit) and _is_usual(visit)):
+        if not (self._limit and _is_of_this_site(visit) and _is_plain_form(visit)):
             return None
         tag = self._tag_of_owner(visit)
         if tag is None:
@@ -174,25 +175,27 @@ class PostReplay:
         handle, secret = kept
         audit.event("form.kept", level=level)
         cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
-        return self._ask(visit, level, handle, [cookie, *_oldest(visit)])
+        return self._ask_to_log_in(
+            visit, level, handle, [cookie, *_expire_oldest(visit)]
+        )
 
     def _tag_of_owner(self, visit: Visit) -> str | None:
         """Return the tag of the visitor whose session this browser has or had last.
 
-        From the session record, idle or not; else from the note of the login, valid
-        only with the session cookie.
+        It comes from the record of the session, even if that is idle; otherwise from
+        the note of the login, which is valid only with the session cookie.
         """
         login = visit.session or visit.session_beyond_idle()
         if login is not None:
-            here = self._client_network.of_this_network(visit, login)
-            return None if here is None else self._forms(visit).tag_of(here.who)
-        token, note = visit.token, _WHOSE.read(visit.cookie_header)
+            login = self._client_network.of_this_network(visit, login)
+            return None if login is None else self._forms(visit).tag_of(login.who)
+        token, note = visit.token, _OWNER.read(visit.cookie_header)
         if token is None or note is None:
             return None
         network = self._client_network.required(visit)
         return self._forms(visit).tag_in(note, token, network)
 
-    def _ask(
+    def _ask_to_log_in(
         self,
         visit: Visit,
         level: str,
@@ -247,7 +250,7 @@ class PostReplay:
         )
 
     def send(self, visit: Visit, handle: str) -> Response | None:
-        """Replace a request by the form of its handle; return None, or an answer."""
+        """Turn a request with a handle into its form; return None, or an error page."""
         own, login = _own(visit), _login(visit)
         require_own_form(visit, own.public_url)
         target = whole_target(visit, own.public_url)
@@ -260,7 +263,7 @@ class PostReplay:
         audit.event(
             "form.sent", pseudonym=own.pseudonym(login.who.name_id), level=login.level
         )
-        _put_in(visit, form, body)
+        _restore_form(visit, form, body)
         return None
 
     def _refusal(self, visit: Visit, error: Refused, handle: str) -> Response:
@@ -274,7 +277,7 @@ class PostReplay:
         return self._pages.refuse(visit, error, event="form", again=first_page)
 
 
-def _put_in(visit: Visit, form: KeptForm, body: BinaryIO) -> None:
+def _restore_form(visit: Visit, form: KeptForm, body: BinaryIO) -> None:
     changes: dict[str, Any] = {
         "wsgi.input": body,
         "CONTENT_LENGTH": str(form.size),
@@ -296,7 +299,7 @@ def _is_of_this_site(visit: Visit) -> bool:
     return bool(origin == origin_of(_own(visit).public_url))
 
 
-def _is_usual(visit: Visit) -> bool:
+def _is_plain_form(visit: Visit) -> bool:
     return _kind_of(visit) in _KINDS and "HTTP_CONTENT_ENCODING" not in visit.environ
 
 
@@ -315,12 +318,15 @@ def _cookie(handle: str) -> Cookie:
     return Cookie(_COOKIES + handle)
 
 
-def _oldest(visit: Visit) -> Headers:
-    """Expire the oldest cookies, but no form: anybody can name another's cookie."""
-    held = [
+def _expire_oldest(visit: Visit) -> Headers:
+    """Expire the oldest cookies, but not their forms.
+
+    A request can name the cookie of another visitor's form.
+    """
+    suffixes = [
         name.removeprefix(_COOKIES) for name in names(visit.cookie_header, _COOKIES)
     ]
-    handles = sorted(filter(is_handle, held))
+    handles = sorted(filter(is_handle, suffixes))
     too_many = max(0, len(handles) - MOST_FORMS + 1)
     for handle in handles[: min(too_many, MOST_EXPIRED)]:
         yield _cookie(handle).expire()

@@ -1,11 +1,11 @@
 """Resolve an artifact to a Response at the hub (SAML bindings 3.6).
 
-Anybody can invent an artifact, but resolving costs a signature, a call, and a thread.
-So eilogin resolves few for a login, only for the browser with its cookie, and only so
-many at once for each hub, which may hang.
+Anybody can invent an artifact, but to resolve it costs a signature, a call and a
+thread. So eilogin resolves artifacts only for the browser with the cookie of the login,
+and few for each login. It limits the simultaneous calls to a hub, which may hang.
 
-A double click brings an artifact twice, and the hub answers once. Only the rejected
-request waits for the other one.
+After a double click, the same artifact comes twice, but the hub resolves it once. The
+request that the hub rejects waits for the other one.
 """
 
 import time
@@ -35,30 +35,32 @@ from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.slots import Full, Slots
 from eilogin.web.visit import Visit
 
-#: For one login: a double click, and one more.
+#: Most artifacts for one login: two of a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Unanswered calls for one login: a visitor can reload the page without end.
+#: Most unanswered calls for one login, because a visitor can reload without end.
 MOST_UNANSWERED = 7
-#: Artifacts at hubs, and requests that wait, over all sites.
+#: Calls to hubs, and requests that wait for one, of all sites in this process.
 _AT_HUBS = Slots()
-#: A fault of the sender (SOAP 1.1, 4.4.1): in the artifact, or our keys.
-_OURS = "Client"
-#: Call time-outs for which an artifact counts as being at the hub.
+#: The SOAP fault of a sender (SOAP 1.1, 4.4.1): our artifact or key is wrong.
+_SENDER_FAULT = "Client"
+#: Time-outs of a call for which an artifact counts as being at the hub.
 _CALLS = 2
-#: Checks of a waiting request, and seconds between them.
-_LOOKS, _PAUSE = 10, 0.05
+#: Checks by a waiting request, and seconds between them.
+_CHECKS, _PAUSE = 10, 0.05
 #: Seconds of waiting for a slot, before a page that retries.
 _PATIENCE = 0.5
-#: Failed artifacts after which a network shares slots, seconds for which they count,
-#: and networks remembered.
-_FRUITLESS, _LATELY, _REMEMBERED = 3, 60.0, 10_000
-_OF_THOSE = "of whom nothing came"
+#: Failed artifacts of a network after which it shares its slots with such networks,
+#: seconds for which they count, and networks remembered.
+_MOST_FAILED, _FAILED_FOR, _REMEMBERED = 3, 60.0, 10_000
+#: The holder of the slots that these networks share.
+_FAILING_NETWORKS = "of whom nothing came"
 
 
 class _FailedArtifacts:
     """Client networks with failed artifacts.
 
-    An attacker can use many networks and retry at once; a visitor's page waits.
+    An attacker can use many networks, and retry at once. A visitor's page waits before
+    it retries.
     """
 
     def __init__(self) -> None:
@@ -68,14 +70,16 @@ class _FailedArtifacts:
         if len(self._by_network) >= _REMEMBERED:
             self._by_network.clear()
         network = wider(network_here(visit))
-        before = self._by_network.get(network, ())
-        self._by_network[network] = (*before, clock.now())[-_FRUITLESS:]
+        earlier = self._by_network.get(network, ())
+        self._by_network[network] = (*earlier, clock.now())[-_MOST_FAILED:]
 
     def holder(self, visit: Visit) -> str:
         network = network_here(visit)
         instants = self._by_network.get(wider(network), ())
-        is_one = len(instants) == _FRUITLESS and clock.now() - instants[0] < _LATELY
-        return _OF_THOSE if is_one else network
+        has_failed = (
+            len(instants) == _MOST_FAILED and clock.now() - instants[0] < _FAILED_FOR
+        )
+        return _FAILING_NETWORKS if has_failed else network
 
 
 class ArtifactResolver:
@@ -83,7 +87,7 @@ class ArtifactResolver:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._fruitless = _FailedArtifacts()
+        self._failed = _FailedArtifacts()
 
     def response(
         self,
@@ -92,55 +96,57 @@ class ArtifactResolver:
         artifact: str,
         index: int,
     ) -> etree._Element | None:
-        """Return the Response of an artifact, in the tree that it came in.
+        """Return the Response of an artifact, within its ArtifactResponse.
 
         None if another request of the browser has it. Raise LoginLost after too many
-        artifacts, PeerBusy, and errors of ``open_artifact_response`` and the back
-        channel.
+        artifacts, PeerBusy, and the errors of ``open_artifact_response`` and of the
+        back channel.
         """
         slots = _ArtifactSlots(visit, pending)
         try:
-            slots.begin()
-            with self._place(visit, pending.hub):
+            slots.take()
+            with self._slot(visit, pending.hub):
                 return _resolved(artifact, index, visit.trust, pending.hub)
         except PeerBusy:
             # eilogin sent no ArtifactResolve.
-            slots.undo()
+            slots.release()
             raise
         except Unavailable as error:
             if isinstance(error, PeerUnavailable) and not error.has_answered:
                 # The artifact may still be good.
-                slots.be_unanswered()
+                slots.mark_unanswered()
             else:
-                # The hub got the artifact, whatever it answered.
-                slots.fail()
+                # The hub got the artifact, so it will not resolve it again.
+                slots.mark_failed()
             raise
         except Refused as error:
-            slots.fail()
-            self._fruitless.note(visit)
-            is_gone = isinstance(error, LoginFailed | LoginLost | MessageExpired)
-            if is_gone and self._is_taken(visit, pending, slots):
+            slots.mark_failed()
+            self._failed.note(visit)
+            may_be_resolved = isinstance(
+                error, LoginFailed | LoginLost | MessageExpired
+            )
+            if may_be_resolved and self._has_other_request(visit, pending, slots):
                 return None
             raise
 
-    def _is_taken(
+    def _has_other_request(
         self, visit: Visit, pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
         """Return whether another request has the Response, or gets it in a moment."""
         if not slots.is_other_at_hub():
             return bool(pending_logins.again(visit, pending).spent_by)
         # A waiting request occupies a thread too.
-        with self._place(visit, pending.hub):
+        with self._slot(visit, pending.hub):
             return _wait_for_other(visit, pending, slots)
 
     @contextmanager
-    def _place(self, visit: Visit, hub: str) -> Iterator[None]:
+    def _slot(self, visit: Visit, hub: str) -> Iterator[None]:
         """Hold a slot for a call to a hub, or raise PeerBusy.
 
-        Networks with failed artifacts do not wait, or they would occupy the threads.
+        Networks with failed artifacts do not wait, or they could occupy all threads.
         """
-        holder = self._fruitless.holder(visit)
-        patience = 0.0 if holder == _OF_THOSE else _PATIENCE
+        holder = self._failed.holder(visit)
+        patience = 0.0 if holder == _FAILING_NETWORKS else _PATIENCE
         try:
             with _AT_HUBS.hold(hub, self._most, holder, patience=patience):
                 yield
@@ -154,7 +160,7 @@ class ArtifactResolver:
 
 
 class _ArtifactSlots:
-    """The artifacts of one login, in slots with the instant of the call, or ""."""
+    """The slots of a login, each with the instant of a call, or "" if it failed."""
 
     def __init__(self, visit: Visit, pending: PendingLogin) -> None:
         self._values = visit.values
@@ -164,40 +170,40 @@ class _ArtifactSlots:
         ]
         self._until = pending_logins.until(pending)
         self._longest = _CALLS * visit.trust.back_channel.timeout
-        self._mine = ""
+        self._own_key = ""
         self._since = f"{clock.now()}"
 
-    def begin(self) -> None:
+    def take(self) -> None:
         for key in self._keys:
             if self._values.add(key, self._since, self._until, durable=False):
-                self._mine = key
+                self._own_key = key
                 return
         raise LoginLost(
             f"the browser brought {MOST_ARTIFACTS} artifacts for this login, and "
             "none led to a login; the pending login ends"
         )
 
-    def undo(self) -> None:
-        if self._mine:
-            self._values.take(self._mine)
+    def release(self) -> None:
+        if self._own_key:
+            self._values.take(self._own_key)
 
-    def be_unanswered(self) -> None:
+    def mark_unanswered(self) -> None:
         until = self._until
         if any(
             self._values.add(key, self._since, until, durable=False)
             for key in self._unanswered
         ):
-            self.undo()
+            self.release()
         else:
-            self.fail()
+            self.mark_failed()
 
-    def fail(self) -> None:
-        if self._mine:
+    def mark_failed(self) -> None:
+        if self._own_key:
             until = self._until
-            self._values.swap(self._mine, self._since, "", until, durable=False)
+            self._values.swap(self._own_key, self._since, "", until, durable=False)
 
     def is_other_at_hub(self) -> bool:
-        instants = (self._values.get(key) for key in self._keys if key != self._mine)
+        instants = (self._values.get(key) for key in self._keys if key != self._own_key)
         now = clock.now()
         return any(
             abs(now - float(since)) < self._longest for since in instants if since
@@ -205,11 +211,11 @@ class _ArtifactSlots:
 
 
 def _wait_for_other(visit: Visit, pending: PendingLogin, slots: _ArtifactSlots) -> bool:
-    for _ in range(_LOOKS):
-        is_there = slots.is_other_at_hub()
+    for _ in range(_CHECKS):
+        is_at_hub = slots.is_other_at_hub()
         if pending_logins.again(visit, pending).spent_by:
             return True
-        if not is_there:
+        if not is_at_hub:
             return False
         time.sleep(_PAUSE)
     return False
@@ -241,7 +247,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
         issuer=hub,
         in_response_to=request.id,
         now=clock.now(),
-        # Shibboleth signs none if the channel authenticates it; DigiD signs all.
+        # Shibboleth does not sign it if TLS authenticates the hub; DigiD always does.
         must_be_signed=(
             trust.own.profile.signs_artifact_responses
             or not endpoint.location.startswith("https:")
@@ -249,11 +255,11 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     )
 
 
-def _answer_of_hub(trust: Trust, location: str, question: bytes) -> bytes:
+def _answer_of_hub(trust: Trust, location: str, resolve: bytes) -> bytes:
     try:
-        return trust.back_channel.post(location, question)
+        return trust.back_channel.post(location, resolve)
     except PeerUnavailable as error:
-        if error.fault != _OURS:
+        if error.fault != _SENDER_FAULT:
             raise
         raise LoginFailed(
             f"the hub rejects the artifact, or does not know this site: {error}", ()

@@ -53,7 +53,7 @@ from eilogin.web.visit import Visit
 class AssertionConsumer:
     """Answers at ``/eilogin/acs``; every login needs the attributes ``required``."""
 
-    def __init__(  # noqa: PLR0913 - the rooms of a visit, each by its name
+    def __init__(  # noqa: PLR0913 - one part for each step
         self,
         pages: Pages,
         *,
@@ -89,7 +89,7 @@ class AssertionConsumer:
                 raise
             ended = end_here(visit, error.code, self._inner_hub)
             answer = self._error_pages.answer_of_digid(visit, error, ended=bool(ended))
-            # A second delivery would end the visitor's next session.
+            # Otherwise a second delivery would end the visitor's next session.
             handle = _handle_in(visit)
             pending_logins.close(visit, handle)
             answer.headerlist.extend([*ended, pending_logins.drop(handle)])
@@ -104,12 +104,12 @@ class AssertionConsumer:
 
     def _lost(self, visit: Visit, error: LoginLost) -> Response:
         if visit.method == "POST" and error.handle:
-            # Lax cookies come only with a GET.
+            # A POST of another site lacks the Lax cookies, so come back with a GET.
             return redirect_as_lost(visit.trust, error.handle)
         login = self._client_network.of_this_network(visit, visit.session)
-        way = login_restart.begin(visit, error, login)
-        if way is not None:
-            return way
+        restart = login_restart.begin(visit, error, login)
+        if restart is not None:
+            return restart
         if login is None or isinstance(error, CookiesRefused):
             raise error
         return self._failed_logins.forgotten(visit, error)
@@ -126,8 +126,8 @@ class AssertionConsumer:
             return self._failed_logins.silently(visit, answer.pending)
         return answer_repeated_response(visit, answer.pending)
 
-    def _since_logged_out(self, visit: Visit, pending: PendingLogin) -> Response:
-        """Refuse a browser that has logged out since it asked the hub."""
+    def _refuse_after_logout(self, visit: Visit, pending: PendingLogin) -> Response:
+        """Refuse a browser that has logged out since its AuthnRequest."""
         if pending.is_passive:
             return self._failed_logins.silently(visit, pending)
         error = LoginEnded(
@@ -143,7 +143,7 @@ class AssertionConsumer:
         assertion: messages.Assertion,
     ) -> Response:
         if not pending.is_forced and logout_hint.has_left(visit):
-            return self._since_logged_out(visit, pending)
+            return self._refuse_after_logout(visit, pending)
         assertion = of_own_scope(visit.trust, assertion)
         try:
             attribute_access.require_attributes(visit, assertion, self._required)
@@ -157,7 +157,7 @@ class AssertionConsumer:
             return self._failed_logins.refused(visit, pending, error)
 
     def _needs_consent(self, visit: Visit, answer: ReceivedResponse) -> bool:
-        """Return whether a Response is unsolicited, or perhaps unwanted by now."""
+        """Return whether a Response is unsolicited, or would replace another login."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
             or self._session_creator.would_replace(visit, answer.pending)
@@ -171,12 +171,13 @@ class AssertionConsumer:
     ) -> Response:
         """Ask the visitor to agree to an unsolicited or late login.
 
-        Another site may have brought it, so that they work under somebody else's name.
+        Another site may have sent it, so that the visitor works under a name that is
+        not theirs.
         """
         if answer.pending.is_passive:
             return redirect_to_target(visit, without_mark(visit, answer.pending.target))
         if not answer.key:
-            # It came by artifact: keep it at an address that can be reloaded.
+            # It came by artifact: redirect to an address that can be reloaded.
             return keep(visit, answer.pending.handle, assertion)
         trust, language = visit.trust, language_of(visit)
         return self._pages.page(

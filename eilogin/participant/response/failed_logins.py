@@ -55,25 +55,25 @@ class _BackLink(NamedTuple):
 class FailedLogins:
     """Answers the browser after a Response without a login, or after a lost login.
 
-    ``silence``: seconds without a passive AuthnRequest. ``words``: DigiD's texts after
-    a cancelled login. ``is_exact``: ``comparison = exact``.
+    ``passive_login_pause``: seconds between passive logins. ``cancel_texts``: DigiD's
+    texts after a cancelled login, by language. ``is_exact``: ``comparison = exact``.
     """
 
-    def __init__(  # noqa: PLR0913 - what a visitor may meet
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         pages: Pages,
         rules: PathRules,
         *,
-        silence: float,
-        words: Mapping[str, str],
+        passive_login_pause: float,
+        cancel_texts: Mapping[str, str],
         inner_hub: InnerHub,
         is_exact: bool = False,
     ) -> None:
         self._pages = pages
         self._rules = rules
         self._is_exact = is_exact
-        self._silence = silence
-        self._words = words
+        self._passive_login_pause = passive_login_pause
+        self._cancel_texts = cancel_texts
         self._inner_hub = inner_hub
 
     def answer(
@@ -95,13 +95,13 @@ class FailedLogins:
             return self.silently(visit, pending, ended)
         trust = visit.trust
         is_late = messages.TOO_LATE in failure.status_codes
-        anew_way = login_restart.begin_in_time(visit, pending) if is_late else None
-        if anew_way is not None:
-            return anew_way
+        restart = login_restart.begin_in_time(visit, pending) if is_late else None
+        if restart is not None:
+            return restart
         if trust.own.hub_inside is not None:
             code = failure.status_codes[-1]
             ended = self._ended(visit, failure)
-            return _to_hub_inside(visit, pending, code, ended)
+            return _redirect_to_inner_hub(visit, pending, code, ended)
         if is_late or messages.AUTHN_FAILED not in failure.status_codes:
             codes = failure.status_codes
             raise LoginFailed(_log_text(trust, pending, failure), codes, _helps(codes))
@@ -109,7 +109,7 @@ class FailedLogins:
             ended = self._ended(visit, failure)
             return cancelled_login.redirect_back(
                 visit,
-                self._page_that_can_say_it(visit, pending.began or pending.target),
+                self._page_with_notice(visit, pending.began or pending.target),
                 [*ended, pending_logins.drop(pending.handle)],
                 ended=bool(ended),
             )
@@ -117,7 +117,7 @@ class FailedLogins:
 
     def _cancelled(self, visit: Visit, pending: PendingLogin) -> Response:
         target, level, back = pending.target, pending.level, pending.began
-        # Keep the hub if the visitor would have to choose one.
+        # Otherwise the visitor would have to choose the hub again.
         is_needed = hub_choice.is_needed(visit.trust)
         hub = pending.hub if is_needed else ""
         return self._pages.page(
@@ -132,7 +132,7 @@ class FailedLogins:
         )
 
     def led_back(self, visit: Visit) -> Response | None:
-        """Return the page of a cancelled login if the page itself cannot report it."""
+        """Return the page of a cancelled login, unless this page reports it."""
         if not cancelled_login.take_mark(visit):
             return None
         if not cancelled_login.is_due(visit):
@@ -154,7 +154,7 @@ class FailedLogins:
             choose_url=hub_choice.address(visit, target, level),
             **self._way_back(visit, hub_choice.known_hub(visit))._asdict(),
             ended=cancelled_login.has_ended(visit),
-            words=self._words[language_of(visit)],
+            words=self._cancel_texts[language_of(visit)],
         )
 
     def too_low(
@@ -163,12 +163,12 @@ class FailedLogins:
         pending: PendingLogin,
         error: LevelTooLow | ProofTooOld,
     ) -> Response:
-        """Redirect to a hub in this process; without one, do as :meth:`lacking`."""
+        """Redirect to the inner hub; without one, do as :meth:`lacking`."""
         if visit.trust.own.hub_inside is None:
             return self.lacking(visit, pending, error)
         note_refusal(error, "login", visit)
         ended = self._ended(visit, error)
-        return _to_hub_inside(visit, pending, messages.NO_AUTHN_CONTEXT, ended)
+        return _redirect_to_inner_hub(visit, pending, messages.NO_AUTHN_CONTEXT, ended)
 
     def lacking(self, visit: Visit, pending: PendingLogin, error: Refused) -> Response:
         """Redirect an anonymous visitor after a passive login, or raise ``error``."""
@@ -192,7 +192,7 @@ class FailedLogins:
         """Redirect without a new session, and delay the next passive login."""
         target = without_mark(visit, pending.target)
         return redirect_to_target(
-            visit, target, [*headers, remember_passive_login(self._silence)]
+            visit, target, [*headers, remember_passive_login(self._passive_login_pause)]
         )
 
     def _ended_elsewhere(
@@ -200,9 +200,10 @@ class FailedLogins:
     ) -> list[tuple[str, str]]:
         """End the session here if the hub no longer knows it at a keep-alive.
 
-        The visitor may have logged out elsewhere, without a LogoutRequest to this site.
-        Return headers; none if they were only idle or have logged in since, or if
-        eilogin requested more.
+        The visitor may have logged out elsewhere, and no LogoutRequest came to this
+        site. Return the headers for the browser. The session stays, without headers, if
+        the visitor was only idle, has logged in since, or if eilogin requested more
+        than a session at the hub.
         """
         login = visit.session
         if (
@@ -219,7 +220,7 @@ class FailedLogins:
         return end_here(visit, short(messages.NO_PASSIVE), self._inner_hub)
 
     def forgotten(self, visit: Visit, error: LoginLost) -> Response:
-        """Answer a lost login of a visitor who logged in at another tab."""
+        """Return the page of a lost login for a visitor who has a session by now."""
         own = visit.trust.own
         return self._pages.page(
             visit,
@@ -231,7 +232,7 @@ class FailedLogins:
             website_url=root(own.public_url),
         )
 
-    def _page_that_can_say_it(self, visit: Visit, target: str) -> str:
+    def _page_with_notice(self, visit: Visit, target: str) -> str:
         rule = self._rule_at(target)
         if rule is None or rule.need == OFF:
             return root(visit.trust.own.public_url)
@@ -242,10 +243,10 @@ class FailedLogins:
         return cancelled_login.is_due(visit) and self._rules.rule_of(visit).need != OFF
 
     def _way_back(self, visit: Visit, hub: str, *pages: str) -> _BackLink:
-        """Return the first place that the visitor can see without this login.
+        """Return a link to a page that the visitor can see without this login.
 
-        One of ``pages``, a page of this site, or that of ``hub`` (entityID) for
-        visitors.
+        It is the first such page of ``pages``, a page of this site, or the page of
+        ``hub`` (entityID) for visitors.
         """
         trust = visit.trust
         page = self._first_open(visit, pages)
@@ -272,7 +273,7 @@ class FailedLogins:
         own = visit.trust.own
         is_anonymous = visit.session is None
         for page in filter(None, pages):
-            # A kept form needs a login, whatever its path needs.
+            # The page of a kept form needs a login, though its path needs none.
             is_ours = is_own_address(own, page.partition("?")[0])
             rule = None if is_ours and is_anonymous else self._rule_at(page)
             if self._is_open(visit, rule):
@@ -301,7 +302,7 @@ def _link_of(own: Own) -> str:
     return own.link.removeprefix(origin) if own.link.startswith(f"{origin}/") else ""
 
 
-def _to_hub_inside(
+def _redirect_to_inner_hub(
     visit: Visit,
     pending: PendingLogin,
     code: str,
@@ -313,7 +314,7 @@ def _to_hub_inside(
 
 
 #: The likely cause, by the last part of a status code (SAML core 3.2.2.2).
-_LIKELY = {
+_LIKELY_CAUSE = {
     "NoAuthnContext": "the hub cannot log visitors in at that level, or the visitor "
     "did not reach it; see comparison and level_classes",
     "NoPassive": "the hub would have had to ask the visitor, which IsPassive "
@@ -333,7 +334,8 @@ _LIKELY = {
     "Requester": "the hub says that the fault is in our AuthnRequest",
     "Responder": "the hub says that the fault is on its side",
 }
-#: Advice. To wait does not help if the hub does not serve this site or visitor.
+#: The advice of the error page. Elsewhere it is to wait, which does not help if the
+#: hub does not serve this site or visitor.
 _HELPS: Mapping[str, Help] = {
     "NoAuthnContext": "level",
     **dict.fromkeys(
@@ -356,16 +358,17 @@ _SHOWN = 80
 
 
 def _helps(codes: Sequence[str]) -> Help:
-    words = [short(code) for code in reversed(codes)]
-    return next((_HELPS[word] for word in words if word in _HELPS), "")
+    names = [short(code) for code in reversed(codes)]
+    return next((_HELPS[name] for name in names if name in _HELPS), "")
 
 
 def _log_text(trust: Trust, pending: PendingLogin, failure: LoginFailed) -> str:
-    words = [short(code)[:_SHOWN] for code in failure.status_codes]
-    likely = next((_LIKELY[word] for word in reversed(words) if word in _LIKELY), "")
-    reason = f" ({likely})" if likely else ""
+    names = [short(code)[:_SHOWN] for code in failure.status_codes]
+    causes = (_LIKELY_CAUSE[name] for name in reversed(names) if name in _LIKELY_CAUSE)
+    cause = next(causes, "")
+    reason = f" ({cause})" if cause else ""
     return (
-        f"{pending.hub!r} answered {'/'.join(words)!a}{reason}; expected a login "
+        f"{pending.hub!r} answered {'/'.join(names)!a}{reason}; expected a login "
         f"at level {pending.level} and the status Success: "
         f"{trust.whom_to_ask(pending.hub)}"
     )

@@ -34,12 +34,12 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import root, this_page
 from eilogin.web.visit import Visit
 
-#: For a Response without a proof that the hub sent it, to this site.
-_NOT_TAKEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
+#: Errors of a Response that is not proven to be from the hub, for this site.
+_UNPROVEN = (MalformedMessage, MessageUnexpected, UnknownPeer, UntrustedSignature)
 
 
 class LoginErrorPages:
-    """Makes these pages; ``failed`` are DigiD's texts by language."""
+    """Makes these pages; ``failed``: DigiD's texts of a failed login by language."""
 
     def __init__(self, pages: Pages, failed: Mapping[str, str]) -> None:
         self._pages = pages
@@ -47,18 +47,18 @@ class LoginErrorPages:
 
     def answer(self, visit: Visit, error: Exception) -> Response:
         """Return the page of any error; JSON for a script."""
-        if isinstance(error, _NOT_TAKEN) and _is_answer_of_digid(visit):
+        if isinstance(error, _UNPROVEN) and _is_answer_of_digid(visit):
             return self.answer_of_digid(visit, error)
-        again = _again(visit, error)
+        retry_url = _retry_url(visit, error)
         answer = self._pages.refuse(
             visit,
             error,
             event="login",
-            again=again,
-            ways_back=ways_back(visit, again),
+            again=retry_url,
+            ways_back=ways_back(visit, retry_url),
             needed=error.names if isinstance(error, AttributeMissing) else (),
             helps=error.helps if isinstance(error, LoginFailed) else "",
-            logout_url=_way_out(visit, error),
+            logout_url=_logout_url(visit, error),
         )
         if isinstance(error, LoginLoops):
             answer.headerlist.append(login_loops.forget())
@@ -68,23 +68,25 @@ class LoginErrorPages:
         self, visit: Visit, error: Exception, *, ended: bool = False
     ) -> Response:
         """Return the page that DigiD prescribes if its Response signs nobody in."""
-        is_another = isinstance(error, SubjectChanged)
+        is_other_visitor = isinstance(error, SubjectChanged)
         return self._pages.refuse(
             visit,
             error,
             event="login",
-            again=_again(visit, error),
-            template="subject_changed.html" if is_another else "digid_failed.html",
+            again=_retry_url(visit, error),
+            template="subject_changed.html"
+            if is_other_visitor
+            else "digid_failed.html",
             words=said_in(self._failed, language_of(visit)),
             ended=ended,
             back_url=public_page(visit),
         )
 
 
-def ways_back(visit: Visit, again: str | None) -> Sequence[tuple[str, str]]:
-    """Return a link to the first page if an error page has none."""
+def ways_back(visit: Visit, retry_url: str | None) -> Sequence[tuple[str, str]]:
+    """Return the link to the first page for an error page without another link."""
     trust = visit.trust_or_none
-    if again is not None or trust is None:
+    if retry_url is not None or trust is None:
         return ()
     return [(root(trust.own.public_url), "")]
 
@@ -94,15 +96,15 @@ def _is_answer_of_digid(visit: Visit) -> bool:
     return visit.address_or_none == "acs" and profile.failed_login_ends_session
 
 
-def _again(visit: Visit, error: Exception) -> str | None:
-    if isinstance(error, ProofTooOld) or _is_in_vain(error):
+def _retry_url(visit: Visit, error: Exception) -> str | None:
+    if isinstance(error, ProofTooOld) or _is_retry_useless(error):
         return root(visit.trust.own.public_url)
     if visit.address_or_none == "acs" and not isinstance(error, SubjectMissing):
         # Without a fresh proof the hub would confirm the same visitor again.
         force = isinstance(error, AttributeMissing | SubjectChanged)
         # Another hub may send more attributes.
-        other = isinstance(error, AttributeMissing)
-        choose = other and hub_choice.is_needed(visit.trust)
+        lacks_attributes = isinstance(error, AttributeMissing)
+        choose = lacks_attributes and hub_choice.is_needed(visit.trust)
         return first_page_login_address(visit, LEVELS[0], force=force, choose=choose)
     if isinstance(error, PathRefused | NotFound | SubjectMissing):
         return root(visit.trust.own.public_url)
@@ -111,13 +113,13 @@ def _again(visit: Visit, error: Exception) -> str | None:
     return None
 
 
-def _is_in_vain(error: Exception) -> bool:
+def _is_retry_useless(error: Exception) -> bool:
     if isinstance(error, LoginLoops):
         return error.cause not in (login_loops.NOT_KEPT, login_loops.TWICE)
     return isinstance(error, LoginFailed) and error.helps == "organisation"
 
 
-def _way_out(visit: Visit, error: Exception) -> str:
+def _logout_url(visit: Visit, error: Exception) -> str:
     """Return a logout address, after which the hub asks for a proof, or ""."""
     if not isinstance(error, ProofTooOld) or visit.session_or_none is None:
         return ""

@@ -1,8 +1,9 @@
 """Start a lost login again, once, without a page in between.
 
 The visitor took too long, or the Response came to another browser. They cannot know
-what to do, and the hub may still know them. The new handle marks the second login, also
-without cookies. If that is lost too, the visitor sees the error.
+what to do, and the hub may still know them. So eilogin starts a second login, whose
+handle says so, also in a browser without cookies. If that login is lost too, the
+visitor sees the error.
 """
 
 from webob import Response
@@ -21,10 +22,10 @@ from eilogin.web.visit import Visit
 
 
 def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | None:
-    """Redirect to a new login in the place of one that is lost.
+    """Redirect to a new login in place of a lost one.
 
-    Redirect to its page if the visitor has a ``login`` by now. None if that is unknown,
-    or the login cannot start again.
+    If the visitor has a ``login`` by now, redirect to the page of the lost login. None
+    if that page is unknown, or the login cannot start again.
     """
     handle = error.handle
     restarts = visit.trust.own.profile.restarts_late_logins
@@ -35,17 +36,17 @@ def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | Non
         if pending is None:
             return None
         return redirect_to_target(visit, pending.target, [pending_logins.drop(handle)])
-    # After a logout, the address of an old Response signs nobody in again.
+    # A claimed login had its Response: after a logout, a reload must not start a login.
     if _was_second(handle, pending) or pending_logins.is_claimed(visit, handle):
         return None
     note_refusal(error, "login", visit)
-    return _way(visit, handle, pending)
+    return _restart(visit, handle, pending)
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
-    """Return whether a second login is lost, not by a time-out."""
-    was_away = pending is not None and pending_logins.is_over(handle)
-    return is_second(handle) and not was_away
+    """Return whether a second login is lost for another reason than a time-out."""
+    has_expired = pending is not None and pending_logins.is_over(handle)
+    return is_second(handle) and not has_expired
 
 
 def begin_in_time(visit: Visit, pending: PendingLogin) -> Response | None:
@@ -53,10 +54,10 @@ def begin_in_time(visit: Visit, pending: PendingLogin) -> Response | None:
     restarts = visit.trust.own.profile.restarts_late_logins
     if is_second(pending.handle) or not restarts:
         return None
-    return _way(visit, pending.handle, pending)
+    return _restart(visit, pending.handle, pending)
 
 
-def _way(visit: Visit, handle: str, pending: PendingLogin | None) -> Response:
+def _restart(visit: Visit, handle: str, pending: PendingLogin | None) -> Response:
     trust = visit.trust
     if pending is None:
         address = login_address(visit, root(trust.own.public_url), LEVELS[0])

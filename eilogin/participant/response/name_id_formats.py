@@ -1,8 +1,8 @@
 """Check whether a NameID has the requested format.
 
-One value in two formats can mean two people. So another format than ``name_id_format``
-signs nobody in, unless ``name_id_mismatch = warn``; then REMOTE_USER differs from that
-of the right format (``for_application``).
+One value in two formats can mean two people. So eilogin rejects another format than
+``name_id_format``. With ``name_id_mismatch = warn`` it accepts the NameID, but
+REMOTE_USER then differs from that of the right format (``for_application``).
 """
 
 import logging
@@ -33,7 +33,7 @@ _LONGEST = 100
 
 
 class NameIDFormatCheck:
-    """Checks the formats of the NameIDs of hubs; ``mismatch`` is the option."""
+    """Checks NameIDs of hubs; ``mismatch`` is the option ``name_id_mismatch``."""
 
     def __init__(self, mismatch: Mismatch) -> None:
         self._refuses = mismatch == "refuse"
@@ -45,8 +45,9 @@ class NameIDFormatCheck:
     def check(self, trust: Trust, who: Subject) -> None:
         """Compare the format of a visitor's NameID with the requested one.
 
-        Warn, once an hour for each hub, if it is missing, another one, or changed where
-        any is allowed. Raise SubjectMissing for another one.
+        Log a warning, once an hour for each hub, if the format is missing, differs, or
+        has changed while any is allowed. Raise SubjectMissing if it differs and the
+        option does not allow that.
         """
         if not who.has_name_id:
             return
@@ -56,17 +57,17 @@ class NameIDFormatCheck:
             self._warn(
                 who,
                 f"{who.issuer!r} sent a NameID without a format; expected "
-                f"{_shown(asked_format(trust))!r} (name_id_format). If that is "
+                f"{_format_text(asked_format(trust))!r} (name_id_format). If that is "
                 "right, set name_id_format = unspecified",
             )
         elif is_of_other_format(trust, who):
-            self._other(trust, who)
+            self._refuse_or_warn(trust, who)
 
-    def _other(self, trust: Trust, who: Subject) -> None:
+    def _refuse_or_warn(self, trust: Trust, who: Subject) -> None:
         hub = who.issuer
         fault = (
-            f"{hub!r} sent a NameID in the format {_shown(who.format)!r}; "
-            f"expected {_shown(asked_format(trust))!r} (name_id_format)"
+            f"{hub!r} sent a NameID in the format {_format_text(who.format)!r}; "
+            f"expected {_format_text(asked_format(trust))!r} (name_id_format)"
         )
         if self._refuses:
             raise SubjectMissing(
@@ -79,28 +80,28 @@ class NameIDFormatCheck:
 
     def _note_change(self, who: Subject) -> None:
         with self._lock:
-            before = self._last_format.get(who.issuer, who.format)
+            earlier = self._last_format.get(who.issuer, who.format)
             self._last_format[who.issuer] = who.format
-        if before != who.format:
+        if earlier != who.format:
             self._warn(
                 who,
                 f"{who.issuer!r} sent a NameID in the format "
-                f"{_shown(who.format)!r}, and earlier ones in {_shown(before)!r}: "
-                "one visitor may become two users. Set name_id_format to the "
-                "right format",
+                f"{_format_text(who.format)!r}, and earlier ones in "
+                f"{_format_text(earlier)!r}: one visitor may become two users. "
+                "Set name_id_format to the right format",
             )
 
     def _warn(self, who: Subject, text: str) -> None:
         now = clock.now()
         with self._lock:
-            # A later instant dates from before the clock was set back.
+            # The difference is negative after the clock was set back.
             if 0 <= now - self._warned.get(who.issuer, -_QUIET) < _QUIET:
                 return
             self._warned[who.issuer] = now
         _log.warning("%s", text)
 
 
-def _shown(name_id_format: str) -> str:
+def _format_text(name_id_format: str) -> str:
     if name_id_format == EMAIL:
         return "email"
     return printable(short(name_id_format)[:_LONGEST])

@@ -1,12 +1,12 @@
 """Responses of a hub that wait until the browser fetches them with a GET.
 
 A POST from the hub's site lacks the Lax cookies that identify the login. So eilogin
-keeps the verified assertion, always signed by the hub. A failed login may be unsigned,
-so the browser carries it, sealed.
+keeps the verified assertion, which the hub has always signed. The Response of a failed
+login may be unsigned, so the browser carries its status, sealed.
 
-The key of a Response is in an address, and so in logs, but of no use to another
-browser. It needs the login's cookie, or, if unsolicited, a cookie that eilogin sets in
-the browser that brings it.
+The key of a Response is in an address, and so in logs. Another browser cannot use it,
+because the GET needs the cookie of the login too. For an unsolicited Response, eilogin
+sets such a cookie in the browser that brings it.
 """
 
 import hashlib
@@ -42,7 +42,8 @@ _UNUSABLE = "unusable"
 _LOST = "lost"
 # The form of consent.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
-#: Status codes (SAML core 3.2.2.2 has two, our hub a third), and their characters.
+#: Most status codes (SAML core 3.2.2.2 has two, our hub a third), and most characters
+#: of one.
 _MOST_CODES = 3
 _LONGEST_CODE = 200
 #: Cookies of unsolicited Responses, each with the first digits of its key.
@@ -60,7 +61,7 @@ class ReceivedResponse:
     pending: PendingLogin
     assertion: messages.Assertion | None = None
     failure: LoginFailed | None = None
-    #: eilogin rejected the Response to a passive login; the log has the reason.
+    #: Whether eilogin rejected the Response to a passive login; the log has the reason.
     is_unusable: bool = False
     #: Its key in the store, or "".
     key: str = ""
@@ -84,16 +85,21 @@ def keep(
     assertion: messages.Assertion,
     target: str = "",
 ) -> Response:
-    """Keep an assertion for the browser; ``target`` follows an unsolicited Response."""
+    """Keep an assertion, and redirect the browser to it.
+
+    ``target``: the page after an unsolicited Response.
+    """
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS
     visit.values.add(f"answer:{key}", text, until, durable=False)
     trust = visit.trust
-    response = _come(trust, _ANSWER, key)
+    response = _redirect_to_acs(trust, _ANSWER, key)
     if target:
         # A second delivery sets the same cookie.
-        proof = _brought_here(key).set(_proofs(trust).tag(key), max_age=int(WAITS))
+        proof = _brought_here(key).set(
+            _proof_sealer(trust).tag(key), max_age=int(WAITS)
+        )
         response.headerlist.append(proof)
     return response
 
@@ -102,24 +108,24 @@ def redirect_with_failure(
     trust: Trust, hub: str, handle: str, failure: LoginFailed
 ) -> Response:
     """Have the browser carry the status codes of a failed login, for a while."""
-    # Perhaps unsigned: keep it no longer than a Response of the hub needs.
+    # It is perhaps unsigned, so it is limited in size and time, and not stored.
     codes = [code[:_LONGEST_CODE] for code in failure.status_codes[:_MOST_CODES]]
     fields = [hub, handle, codes, clock.now() + WAITS]
     text = as_text(_sealer(trust).seal(json.dumps(fields).encode()))
-    return _come(trust, _FAILURE, text)
+    return _redirect_to_acs(trust, _FAILURE, text)
 
 
 def redirect_without_answer(trust: Trust, handle: str) -> Response:
     """Have the browser continue without the Response to a passive login."""
-    return _come(trust, _UNUSABLE, handle)
+    return _redirect_to_acs(trust, _UNUSABLE, handle)
 
 
 def redirect_as_lost(trust: Trust, handle: str) -> Response:
     """Have the browser bring its cookies of a lost login."""
-    return _come(trust, _LOST, handle)
+    return _redirect_to_acs(trust, _LOST, handle)
 
 
-def _come(trust: Trust, parameter: str, value: str) -> Response:
+def _redirect_to_acs(trust: Trust, parameter: str, value: str) -> Response:
     """Redirect the browser to the ACS, so that it sends its cookies."""
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
@@ -148,24 +154,26 @@ def agreed(visit: Visit, body: bytes) -> ReceivedResponse:
 
 
 def _answer(visit: Visit, key: str) -> ReceivedResponse:
-    waiting = _waiting(visit, key)
-    issuer, handle = waiting.assertion.issuer, waiting.handle
-    if waiting.target:
+    pending_response = _stored_response(visit, key)
+    issuer, handle = pending_response.assertion.issuer, pending_response.handle
+    if pending_response.target:
         _require_brought_here(visit, key)
-        pending = pending_logins.unsolicited(visit, waiting.target, issuer, handle)
+        pending = pending_logins.unsolicited(
+            visit, pending_response.target, issuer, handle
+        )
     else:
         pending = pending_logins.of_browser(visit, handle)
     if pending.spent_by:
         return ReceivedResponse(pending)
-    _require_asked(pending, issuer)
-    require_in_time(waiting.assertion, clock.now())
-    return ReceivedResponse(pending, waiting.assertion, key=key)
+    _require_requested_hub(pending, issuer)
+    require_in_time(pending_response.assertion, clock.now())
+    return ReceivedResponse(pending, pending_response.assertion, key=key)
 
 
 def _require_brought_here(visit: Visit, key: str) -> None:
     """Refuse an unsolicited Response that another browser brought."""
     proof = _brought_here(key).read(visit.cookie_header) or ""
-    if not _proofs(visit.trust).is_tag_of(proof, key):
+    if not _proof_sealer(visit.trust).is_tag_of(proof, key):
         raise LoginLost("another browser brought this Response")
 
 
@@ -173,7 +181,7 @@ def _brought_here(key: str) -> Cookie:
     return Cookie(f"{_COOKIES}{key[:_COOKIE_DIGITS]}")
 
 
-def _waiting(visit: Visit, key: str) -> _PendingResponse:
+def _stored_response(visit: Visit, key: str) -> _PendingResponse:
     text = visit.values.get(f"answer:{key}")
     if text is None:
         raise LoginLost("eilogin keeps no Response under this name, or none any more")
@@ -198,7 +206,7 @@ def _failure(visit: Visit, text: str) -> ReceivedResponse:
     pending = pending_logins.of_browser(visit, handle)
     if pending.spent_by:
         return ReceivedResponse(pending)
-    _require_asked(pending, hub)
+    _require_requested_hub(pending, hub)
     reason = "the hub answered that it did not log the visitor in"
     return ReceivedResponse(pending, failure=LoginFailed(reason, codes))
 
@@ -227,7 +235,7 @@ _READERS = {
 }
 
 
-def _require_asked(pending: PendingLogin, hub: str) -> None:
+def _require_requested_hub(pending: PendingLogin, hub: str) -> None:
     """Refuse a Response of another hub than the AuthnRequest went to."""
     if hub != pending.hub:
         raise UnknownPeer(
@@ -236,7 +244,7 @@ def _require_asked(pending: PendingLogin, hub: str) -> None:
         )
 
 
-def _proofs(trust: Trust) -> Sealer:
+def _proof_sealer(trust: Trust) -> Sealer:
     return Sealer(trust.own.sealing_secrets, f"answer at {trust.own.entity_id}")
 
 

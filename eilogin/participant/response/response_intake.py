@@ -2,8 +2,8 @@
 
 It comes by POST, or as an artifact (``artifact_resolution``). A verified POST waits for
 the browser (``pending_responses``). Our own checks (``response_checks``) and
-python3-saml must both accept it. If they disagree, eilogin refuses it; a developer has
-to find the cause.
+python3-saml must both accept it. If they disagree, eilogin rejects the Response, and a
+developer has to find the cause.
 """
 
 import hmac
@@ -68,17 +68,17 @@ class ResponseReader:
         encrypted: Collection[str] = (),
         artifacts_at_once: int = USUAL,
     ) -> None:
-        self._is_asked_twice = second_opinion
+        self._needs_second_opinion = second_opinion
         self._takes_unsolicited = unsolicited
         self._wants_signed = response_signed
         self._wants_encrypted = encrypted
         self._resolver = ArtifactResolver(artifacts_at_once)
-        self._second: dict[str, toolkit.SecondOpinion] = {}
+        self._opinions: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, visit: Visit) -> ReceivedResponse | Response:
         """Return the Response in a request, or a redirect with which to fetch it.
 
-        Raise a kind of EiloginError, which at most uses up an artifact.
+        Raise a kind of EiloginError. After an error, only the artifact is used up.
         """
         visit.allow_only("GET", "POST")
         if visit.method == "POST":
@@ -95,7 +95,7 @@ class ResponseReader:
         query = visit.query_string
         artifact, handle = bindings.read_artifact_query(query)
         answer = self._by_artifact(visit, artifact, handle)
-        return _at_lasting_address(visit.trust, answer)
+        return _at_reloadable_address(visit.trust, answer)
 
     # --- by artifact (SAML bindings 3.6) --------------------------------------------
 
@@ -110,7 +110,7 @@ class ResponseReader:
         except (Refused, Unavailable) as error:
             if not pending.is_passive:
                 raise
-            # A public page does not depend on it.
+            # A public page does not depend on the hub.
             note_refusal(error, "login", visit)
             return ReceivedResponse(pending, is_unusable=True)
 
@@ -132,7 +132,7 @@ class ResponseReader:
                 assertion = accept(response, expected)
             except LoginFailed as failure:
                 return ReceivedResponse(pending, failure=failure)
-            self._ask_again(trust, response, expected)
+            self._verify_again(trust, response, expected)
         return ReceivedResponse(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
@@ -142,9 +142,9 @@ class ResponseReader:
         body = read_form_body(visit, bindings.LONGEST_FORM)
         if pending_responses.is_consent(body):
             return self._agreed(visit, body)
-        brought = bindings.read_artifact_form(body)
-        if brought is not None:
-            return _to_query(visit, *brought)
+        artifact_form = bindings.read_artifact_form(body)
+        if artifact_form is not None:
+            return _to_query(visit, *artifact_form)
         received = bindings.read_post(body)
         if received.kind != "SAMLResponse":
             raise MalformedMessage(
@@ -180,7 +180,7 @@ class ResponseReader:
             assertion = accept(response, expected)
         except LoginFailed as failure:
             return pending_responses.redirect_with_failure(trust, hub, handle, failure)
-        self._ask_again(trust, response, expected, received.octets)
+        self._verify_again(trust, response, expected, received.octets)
         return pending_responses.keep(visit, handle, assertion)
 
     # --- unsolicited Responses (SAML profiles 4.1.5) --------------------------------
@@ -202,11 +202,11 @@ class ResponseReader:
         assertion = accept(response, expected)
         name = name_of(assertion)
         visit.sessions.require_unused(name)
-        self._ask_again(trust, response, expected, received.octets)
+        self._verify_again(trust, response, expected, received.octets)
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = page_to_go_to(trust.own, path)
-        # The same for each delivery, so it waits and is claimed once.
+        # Each delivery gets the same handle, so eilogin keeps and claims it once.
         handle = handle_of(name, assertion.issued)
         return pending_responses.keep(visit, handle, assertion, target)
 
@@ -234,15 +234,15 @@ class ResponseReader:
             passed_on=trust.own.hub_inside is not None,
         )
 
-    def _ask_again(
+    def _verify_again(
         self,
         trust: Trust,
         response: etree._Element,
         expected: Expected,
         octets: bytes = b"",
     ) -> None:
-        """Have python3-saml verify a Response too, as ``octets`` or a new document."""
-        if not self._is_asked_twice:
+        """Have python3-saml verify a Response too; ``octets``: its document, or ""."""
+        if not self._needs_second_opinion:
             return
         if not toolkit.can_judge(response):
             _log.info(
@@ -257,9 +257,9 @@ class ResponseReader:
     def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
         """Return the verifier of a hub, a new one after its certificates change."""
         certificates = trust.hub(hub).signing_certificates
-        opinion = self._second.get(hub)
+        opinion = self._opinions.get(hub)
         if opinion is None or opinion.hub_certificates != certificates:
-            opinion = self._second[hub] = toolkit.SecondOpinion(
+            opinion = self._opinions[hub] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=hub,
@@ -273,8 +273,8 @@ class ResponseReader:
 def use_once(visit: Visit, assertion: messages.Assertion) -> None:
     """Raise MessageReplayed if an assertion was used before.
 
-    Remember it until it has expired and no kept Response can wait, even if the clock is
-    set back.
+    Remember it until it has expired and no kept Response can wait any more, even if the
+    clock is set back a little.
     """
     until = (
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
@@ -295,12 +295,12 @@ def _to_query(visit: Visit, artifact: str, handle: str) -> Response:
     return see_other(bindings.artifact_url(acs, artifact, handle))
 
 
-def _at_lasting_address(
+def _at_reloadable_address(
     trust: Trust, answer: ReceivedResponse
 ) -> ReceivedResponse | Response:
     """Redirect a login that failed to an address that the visitor can reload.
 
-    A hub answers an artifact once. A site behind DigiD has a page for each failure.
+    A hub resolves an artifact only once. With DigiD, each failure has its own page.
     """
     pending, failure = answer.pending, answer.failure
     if trust.own.profile.failed_login_ends_session:
@@ -319,9 +319,9 @@ def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
     candidates = (
         hub_id for hub_id in trust.hub_ids if bindings.source_id(hub_id) == source_id
     )
-    other = next(map(repr, candidates), "another hub")
+    source = next(map(repr, candidates), "another hub")
     raise UnknownPeer(
-        f"the AuthnRequest went to {hub!r}, but the artifact is from {other}: "
+        f"the AuthnRequest went to {hub!r}, but the artifact is from {source}: "
         f"expected the SourceID {bindings.source_id(hub).hex()}, the SHA-1 of "
         f"that entityID; found {source_id.hex()}"
     )

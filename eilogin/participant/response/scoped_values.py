@@ -1,11 +1,13 @@
 """Drop attribute values whose scope belongs to another hub (``anna@stad.nl``).
 
-Otherwise each hub could claim a visitor of another one. The metadata lists a hub's
-scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0). A hub without scopes may
-use any that no other hub lists. If no hub lists one, eilogin checks nothing.
+Otherwise each hub could claim to have signed in a visitor of another hub. The metadata
+lists a hub's scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0). A hub
+without scopes may use any that no other hub lists. If no hub lists one, eilogin checks
+nothing.
 
-Scopes are domain names, compared in ASCII (``xn--``) and without regard to case: no
-other spelling passes. A hub with only regular expressions has no scope.
+Scopes are domain names. eilogin compares them in ASCII (``xn--``) without regard to
+case, and drops every other spelling. A hub with only regular expressions may use no
+scope.
 """
 
 import logging
@@ -49,25 +51,27 @@ def of_own_scope(trust: Trust, assertion: Assertion) -> Assertion:
     }
     if not scoped:
         return assertion
-    own, foreign = _scopes(trust, assertion.issuer)
-    if own is None and not foreign:
+    own_scopes, foreign_scopes = _scopes(trust, assertion.issuer)
+    if own_scopes is None and not foreign_scopes:
         return assertion
     attributes = dict(assertion.attributes)
     for name, values in scoped.items():
-        kept = [value for value in values if _is_in(value, own, foreign)]
-        if kept:
-            attributes[name] = kept
+        accepted = [
+            value for value in values if _is_in(value, own_scopes, foreign_scopes)
+        ]
+        if accepted:
+            attributes[name] = accepted
         else:
             del attributes[name]
-        if len(kept) < len(values):
+        if len(accepted) < len(values):
             _log.warning(
                 "attributes: %d value(s) of %s from %r have a foreign scope; "
                 "eilogin drops them. Expected %s (shibmd:Scope in "
                 "metadata); %s",
-                len(values) - len(kept),
+                len(values) - len(accepted),
                 name,
                 assertion.issuer,
-                _expected(own),
+                _expected(own_scopes),
                 trust.whom_to_ask(assertion.issuer),
             )
     return replace(assertion, attributes=attributes)

@@ -36,8 +36,10 @@ from eilogin.web.visit import Visit
 class SessionCreator:
     """Signs visitors in at one participant.
 
-    ``subject``: sources of the name. ``mismatch``: option for a NameID in another
-    format. ``sectors``: DigiD's numbers. ``quiet``: seconds between passive logins.
+    * ``subject``: the sources of the visitor's name.
+    * ``mismatch``: the option ``name_id_mismatch``.
+    * ``sectors``: the kinds of numbers of DigiD.
+    * ``quiet``: seconds between passive logins.
     """
 
     def __init__(  # noqa: PLR0913 - options, each by its name
@@ -58,10 +60,11 @@ class SessionCreator:
         self._quiet = quiet
 
     def would_replace(self, visit: Visit, pending: PendingLogin) -> bool:
-        """Return whether a Response ends a login that another hub confirmed meanwhile.
+        """Return whether a Response would end a login that another hub has confirmed.
 
-        The visitor does not mean to replace that. A hub can delay its Response, and so
-        choose when they become somebody else.
+        That login began after the AuthnRequest, so the visitor does not mean to replace
+        it. A hub can delay its Response, and so choose when the visitor becomes
+        somebody else.
         """
         current = self._client_network.of_this_network(visit, visit.session)
         return (
@@ -80,10 +83,10 @@ class SessionCreator:
     ) -> Response:
         """Create the session of an assertion, and redirect to the page.
 
-        ``assertion`` was verified and answers this browser's ``pending``. Raise
+        ``assertion`` is verified, and answers this browser's ``pending``. Raise
         LevelTooLow, ProofTooOld, SubjectMissing, MessageReplayed, LoginEnded or
-        StoreUnavailable; with DigiD, SectorRefused or SubjectChanged. An error signs
-        nobody in.
+        StoreUnavailable; with DigiD, also SectorRefused or SubjectChanged. After an
+        error, nobody is signed in.
         """
         sessions, own = visit.sessions, visit.trust.own
         new = self._new_login(visit, pending, assertion)
@@ -92,7 +95,7 @@ class SessionCreator:
         new = replace(
             new,
             left=_left_behind(current, new),
-            # An idle session keeps its start, because a hub may send no end.
+            # An idle session keeps its start, which limits it if the hub sends no end.
             started=new.started if idle is None else idle.started,
         )
         if own.profile.failed_login_ends_session:
@@ -100,22 +103,22 @@ class SessionCreator:
         if not pending_logins.claim(visit, pending):
             return answer_repeated_response(visit, pending_logins.again(visit, pending))
         use_once(visit, assertion)
-        instant = _proven(own, pending, assertion)
-        made = create_in_place(
+        proven_at = _proof_instant(own, pending, assertion)
+        created = create_in_place(
             sessions,
-            _merged(pending, instant, new, current),
-            alone=_merged(pending, instant, new, None),
+            _merged(pending, proven_at, new, current),
+            alone=_merged(pending, proven_at, new, None),
             issued=assertion.issued,
-            current=current or _going_on(idle, new),
+            current=current or _resumed(idle, new),
         )
-        if made is None:
+        if created is None:
             return redirect_to_target(visit, pending.target)
-        token, login = made
+        token, login = created
         pending_logins.spend(visit, pending, sessions.key_of(token))
         if pending.is_forced and own.hub_inside is not None:
             authentication_proofs.note(visit, token, pending.target)
         audit.event(
-            _what_happened(current, login),
+            _audit_event(current, login),
             pseudonym=own.pseudonym(login.who.name_id),
             session=own.pseudonym(token),
             peer=assertion.issuer,
@@ -181,20 +184,20 @@ class SessionCreator:
     ) -> tuple[str, str]:
         """Return the cookie that allows or delays the next passive login.
 
-        If an anonymous visitor's session cookie does not come back, the page would ask
-        for ever.
+        Without a delay, the page would start passive logins for ever in a browser that
+        does not return the new session cookie.
         """
         if pending.is_passive and current is None:
             return remember_passive_login(self._quiet)
         return forget_passive_login()
 
 
-def _going_on(idle: Login | None, new: Login) -> Login | None:
-    """Return the idle session that goes on as the new one, or None.
+def _resumed(idle: Login | None, new: Login) -> Login | None:
+    """Return the idle session that the new login resumes, or None.
 
-    The visitor gets back content of the application under that session's cookie, such
-    as the token in a kept form. Content of a higher level is not for a lower one, and
-    earlier proofs do not count.
+    The application's content for that session stays valid, such as the token in a kept
+    form. A login at a lower level does not resume a session of a higher one. Earlier
+    proofs do not count.
     """
     return idle if idle is not None and reaches(new.level, idle.level) else None
 
@@ -210,14 +213,14 @@ def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
 def answer_repeated_response(visit: Visit, pending: PendingLogin) -> Response:
     """Redirect to the page if a browser brings a Response for the second time.
 
-    If a double click lost its cookie, the page asks the hub. After a logout, raise
-    LoginLost.
+    If the session cookie was lost in a double click, the page starts a new login. After
+    a logout, raise LoginLost.
     """
     if visit.session is not None:
         return redirect_to_target(visit, pending.target)
     session_key = pending.spent_by
-    is_under_way = session_key == pending_logins.CLAIMED
-    if not is_under_way and visit.sessions.store.read(session_key) is None:
+    is_claimed = session_key == pending_logins.CLAIMED
+    if not is_claimed and visit.sessions.store.read(session_key) is None:
         raise LoginLost("this Response was used before, and its session has ended")
     return redirect_to_target(
         visit, pending.target, [login_loops.note(visit, pending.target)]
@@ -285,14 +288,20 @@ def _login_of(
     )
 
 
-def _proven(own: Own, pending: PendingLogin, assertion: messages.Assertion) -> float:
+def _proof_instant(
+    own: Own, pending: PendingLogin, assertion: messages.Assertion
+) -> float:
     """Return when the visitor proved who they are, 0 if unknown.
 
-    DigiD calls each Response a new proof, but asks the visitor only on demand and at
-    higher levels (DigiD 1.5).
+    DigiD calls each Response a new proof, but it asks the visitor for one only if
+    ForceAuthn demands it, and at higher levels (DigiD 1.5).
     """
-    is_asked = pending.is_forced or reaches(pending.level, digid_profile.NEVER_SHARED)
-    return assertion.authn_instant if is_asked or own.profile.tells_proof_age else 0.0
+    is_new_proof = pending.is_forced or reaches(
+        pending.level, digid_profile.NEVER_SHARED
+    )
+    return (
+        assertion.authn_instant if is_new_proof or own.profile.tells_proof_age else 0.0
+    )
 
 
 def _merged(
@@ -301,18 +310,18 @@ def _merged(
     new: Login,
     current: Login | None,
 ) -> Login:
-    before = current if current is not None and current.who == new.who else None
+    same_visitor = current if current is not None and current.who == new.who else None
     proven = path_limits.proven_at(
         instant,
         new.level,
         asked=pending.asked if pending.is_forced else None,
-        before=before,
+        before=same_visitor,
     )
     login = replace(new, proven=proven)
-    return login if before is None else before.confirmed_by(login)
+    return login if same_visitor is None else same_visitor.confirmed_by(login)
 
 
-def _what_happened(before: Login | None, now: Login) -> str:
+def _audit_event(before: Login | None, now: Login) -> str:
     if before is None or before.who != now.who:
         return "login"
     return "keep-alive" if before.level == now.level else "step-up"

@@ -49,7 +49,7 @@ from eilogin.sessions import Login
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_rendering import Pages
-from eilogin.web.pipeline.composition import parts_inside
+from eilogin.web.pipeline.inner_parts import parts_inside
 from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.site_urls import root, this_page
 from eilogin.web.visit import Visit

@@ -81,7 +81,7 @@ from eilogin.web.cache_headers import for_visitor
 from eilogin.web.limits.client_network import ClientNetworkCheck
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline.composition import require_inside
+from eilogin.web.pipeline.inner_parts import require_inside
 from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.visit import Visit
 

@@ -75,7 +75,7 @@ from eilogin.web.pages.page_frame import icon_answer, is_icon_asked
 from eilogin.web.pages.page_languages import choose
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.security_headers import with_hsts
-from eilogin.web.pipeline.composition import MOUNT_CURE, require_inside
+from eilogin.web.pipeline.inner_parts import MOUNT_CURE, require_inside
 from eilogin.web.pipeline.pipeline_objects import PipelineObjects
 from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.public_origin import PublicOrigin

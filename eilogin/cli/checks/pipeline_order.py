@@ -21,7 +21,7 @@ from eilogin.filters.login_options import LoginOptions
 from eilogin.filters.session_options import SessionOptions
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL
-from eilogin.web.pipeline.composition import MOUNT_CURE, lacks
+from eilogin.web.pipeline.inner_parts import MOUNT_CURE, lacks
 from eilogin.web.pipeline.pipeline_parts import (
     MAIN,
     PipelinePart,
@@ -319,7 +319,7 @@ def guard_notes(stack: Stack) -> list[Note]:
 def _missing_filters(stack: Stack) -> Mapping[str, Part]:
     """Return the missing filters of a participant, with the part that needs them.
 
-    That part refuses to start without them (:mod:`eilogin.web.pipeline.composition`).
+    That part refuses to start without them (:mod:`eilogin.web.pipeline.inner_parts`).
     """
     parts_by_name = {part.entry_point: part for part in stack.parts}
     provided_names = {

@@ -4,7 +4,7 @@ From the top down:
 
 ``pipeline_objects``
     The typed objects that a loaded pipeline hands on to a command.
-``composition``
+``inner_parts``
     Check which parts of eilogin a filter wraps, and which of them it needs.
 ``pipeline_parts``
     The filters and applications of eilogin, and their order in a pipeline.

@@ -7,7 +7,7 @@ visitor, a hub its background work. No request passes through.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from eilogin.web.pipeline.composition import placed_inside
+from eilogin.web.pipeline.inner_parts import placed_inside
 
 _T = TypeVar("_T")
 

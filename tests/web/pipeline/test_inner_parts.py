@@ -16,7 +16,7 @@ from eilogin.filters.identity import IdentityFilter
 from eilogin.filters.identity_options import IdentityOptions
 from eilogin.hub.hub_app import Hub
 from eilogin.portal.portal_app import Portal
-from eilogin.web.pipeline.composition import missing_inside, parts_inside
+from eilogin.web.pipeline.inner_parts import missing_inside, parts_inside
 from eilogin.web.pipeline.pipeline_parts import PipelinePart
 
 

@@ -33,7 +33,7 @@ from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.hub.participants.name_ids import FORMATS, NameIDs
-from eilogin.hub.signin.citizens import Citizens
+from eilogin.hub.signin.citizen_accounts import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.hub.signin.upstream_signin import UpstreamSignIn, subject_here
 from eilogin.hub.sso.activity_intake import ActivityReportIntake

@@ -35,7 +35,7 @@ from eilogin.hub.participants.attribute_release import (
 from eilogin.hub.participants.logout_bindings import LogoutBindingLines
 from eilogin.hub.participants.name_ids import NameAttributes
 from eilogin.hub.participants.response_protection import EncryptLines, SignLines
-from eilogin.hub.signin.citizens import ATTRIBUTES, Citizens
+from eilogin.hub.signin.citizen_accounts import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 

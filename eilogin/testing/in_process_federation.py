@@ -27,7 +27,12 @@ from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
 from eilogin.hub.hub_app import Hub
 from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.hub_worker import HubJobs
-from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import (
+    DEMO_PASSWORDS,
+    Citizen,
+    demo_citizens,
+    to_json,
+)
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair

@@ -27,7 +27,7 @@ from lxml import etree
 from parties import Party
 from webob import Request
 
-from eilogin.hub.signin.citizens import demo_citizens
+from eilogin.hub.signin.citizen_accounts import demo_citizens
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.testing import Federation
 

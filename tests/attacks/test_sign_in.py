@@ -18,7 +18,7 @@ import pytest
 from cpu_time import no_collection
 from webob import Request
 
-from eilogin.hub.signin.citizens import Citizens, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import Citizens, demo_citizens, to_json
 from eilogin.web.browser.sealing import Sealer
 
 HUB = "https://inloggen.test"

@@ -13,7 +13,12 @@ from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation import Own
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.federation.local.profiles import DIGID_PROFILE
-from eilogin.hub.signin.citizens import Citizen, Citizens, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import (
+    Citizen,
+    Citizens,
+    demo_citizens,
+    to_json,
+)
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 

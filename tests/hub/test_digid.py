@@ -13,7 +13,7 @@ from eilogin.hub.digid import relay_state
 from eilogin.hub.digid.reauthentication import IDLE
 from eilogin.hub.hub_options import HubOptions
 from eilogin.hub.logout.logout_propagation import Propagation
-from eilogin.hub.signin.citizens import demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import demo_citizens, to_json
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.metadata import Endpoint

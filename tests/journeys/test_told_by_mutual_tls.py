@@ -11,7 +11,7 @@ from tls_servers import certificate, serving
 
 from eilogin.cli import main
 from eilogin.compose.hosts import Hosts
-from eilogin.hub.signin.citizens import demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import demo_citizens, to_json
 from eilogin.saml.signing_keys import new_key_pair
 from eilogin.testing import Browser
 from tests.journeys.test_digid_mutual_tls import APPLICATION

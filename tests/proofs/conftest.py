@@ -35,7 +35,7 @@ from eilogin import clock
 from eilogin.config import read
 from eilogin.filters.appsession import AppSessionFilter
 from eilogin.filters.appsession_options import AppSessionOptions
-from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import Citizen, demo_citizens, to_json
 from eilogin.testing import Browser, Federation
 
 HERE = Path(__file__).parent

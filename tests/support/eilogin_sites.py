@@ -21,7 +21,7 @@ from real_parts import free_ports
 from eilogin.cli.inifiles.ini_members import is_member, own_of_part, parts_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.hub.hub_options import HubOptions
-from eilogin.hub.signin.citizens import Citizen, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import Citizen, demo_citizens, to_json
 from eilogin.saml import safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity
 from eilogin.saml.signing_keys import SigningKey

@@ -15,7 +15,7 @@ from eilogin.cli.terminal.command_files import rewrite
 from eilogin.cli.terminal.prompts import one_line
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
-from eilogin.hub.signin.citizens import (
+from eilogin.hub.signin.citizen_accounts import (
     PASSWORD_LENGTHS,
     Citizen,
     Citizens,

@@ -2,8 +2,8 @@
 
 The Response is in ``sso``. The modules:
 
-``citizens``
-    The citizens of the hub, read from a JSON file.
+``citizen_accounts``
+    The citizens who can sign in at the hub, and the check of password and code.
 ``code_step_up``
     A step-up by the code alone, after an earlier sign-in with the password.
 ``credential_check``

@@ -7,7 +7,7 @@ proof.
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.sso_domains import proven_for
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
-from eilogin.hub.signin.citizens import Citizen, Citizens
+from eilogin.hub.signin.citizen_accounts import Citizen, Citizens
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.web.visit import Visit

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from eilogin import clock
-from eilogin.hub.signin.citizens import Citizen, Citizens
+from eilogin.hub.signin.citizen_accounts import Citizen, Citizens
 from eilogin.hub.signin.signin_attempts import SignInAttempts
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web.visit import Visit

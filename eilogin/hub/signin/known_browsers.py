@@ -13,7 +13,7 @@ import secrets
 from typing import NamedTuple
 
 from eilogin import clock
-from eilogin.hub.signin.citizens import Citizen
+from eilogin.hub.signin.citizen_accounts import Citizen
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.visit import Visit

@@ -11,7 +11,7 @@ from eilogin.errors import CookiesRefused
 from eilogin.hub.participants.name_ids import citizen_here
 from eilogin.hub.participants.sso_domains import of_proof
 from eilogin.hub.signin import rehearsal
-from eilogin.hub.signin.citizens import Citizen, Citizens, plain
+from eilogin.hub.signin.citizen_accounts import Citizen, Citizens, plain
 from eilogin.hub.signin.credential_check import (
     OFFERED,
     PASSWORD,

@@ -19,7 +19,7 @@ attempts than all others. An attempt at a code is one at a password too.
 import hashlib
 
 from eilogin import clock
-from eilogin.hub.signin.citizens import Citizen, plain
+from eilogin.hub.signin.citizen_accounts import Citizen, plain
 from eilogin.hub.signin.known_browsers import known_browser
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.visit import Visit

@@ -9,7 +9,7 @@ from eilogin.federation import Trust
 from eilogin.hub.participants.sso_domains import is_apart, shared_with
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest, behind
 from eilogin.hub.signin import rehearsal
-from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizen, Citizens
+from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.signin.code_step_up import known_citizen
 from eilogin.hub.signin.credential_check import PASSWORD, used_code
 from eilogin.saml.assurance_levels import reaches

@@ -15,7 +15,7 @@ import segno
 from click.testing import CliRunner
 
 from eilogin.cli import main
-from eilogin.hub.signin.citizens import Citizens
+from eilogin.hub.signin.citizen_accounts import Citizens
 
 PASSWORD, BSN = "een lang wachtwoord", "900000016"
 ANNA = ("--username", "anna", "--name", "Anna de Vries")

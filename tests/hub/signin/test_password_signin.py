@@ -9,7 +9,7 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin.errors import LoginEnded, StoreUnavailable
-from eilogin.hub.signin.citizens import Citizens
+from eilogin.hub.signin.citizen_accounts import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.visit import Visit

@@ -20,7 +20,7 @@ from unmeasured import unmeasured
 from eilogin import clock
 from eilogin.config import read
 from eilogin.federation.local.local_options import OwnOptions, own_of
-from eilogin.hub.signin.citizens import Citizen, to_json
+from eilogin.hub.signin.citizen_accounts import Citizen, to_json
 from eilogin.saml.metadata import write_federation
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
 from promise import witness

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from webob import Response
 
 from eilogin.errors import Refused
-from eilogin.hub.signin.citizens import DEMO_NAMES, DEMO_PASSWORDS
+from eilogin.hub.signin.citizen_accounts import DEMO_NAMES, DEMO_PASSWORDS
 from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.requests import read_form, require_own_form

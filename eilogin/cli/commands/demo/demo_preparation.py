@@ -25,7 +25,7 @@ from eilogin.cli.inifiles.ini_members import own_of_part
 from eilogin.cli.inifiles.ini_sections import Changes
 from eilogin.cli.terminal.command_files import new_secret, write_key_pair
 from eilogin.federation.state.state_folder import forget_all
-from eilogin.hub.signin.citizens import DEMO_PASSWORDS, demo_citizens, to_json
+from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.registry import OPTIONS, Folder, make_folder, operator_key, sign_all
 from eilogin.saml.metadata import EntityDescriptor
 

@@ -19,7 +19,7 @@ from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
 from eilogin.cli.terminal.prompts import one_line, require_yes
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
-from eilogin.hub.signin.citizens import to_json
+from eilogin.hub.signin.citizen_accounts import to_json
 
 _FILE = "hub.ini"
 #: The port for servers, if they have another address than visitors.

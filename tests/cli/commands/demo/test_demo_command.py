@@ -14,7 +14,7 @@ from eilogin.cli.commands.demo.demo_preparation import Demo
 from eilogin.cli.commands.running.serve_command import _application
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.federation.state.state_folder import SiteFolder
-from eilogin.hub.signin.citizens import DEMO_PASSWORDS, Citizens
+from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, Citizens
 from eilogin.saml.metadata import read_federation
 from eilogin.saml.signing_keys import certificate_key, load_certificate
 

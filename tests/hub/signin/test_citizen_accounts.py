@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin import citizens as room
-from eilogin.hub.signin.citizens import (
+from eilogin.hub.signin.citizen_accounts import (
     DEMO_PASSWORDS,
     Citizen,
     Citizens,

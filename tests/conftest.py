@@ -24,7 +24,7 @@ from parties import HubParty, Party, new_party_key
 from webob import Request
 
 from eilogin.federation.refresh import refresh_schedule
-from eilogin.hub import hub_worker
+from eilogin.hub import hub_jobs
 from eilogin.participant.expiry import activity_reports
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.web.pages import refusal_records
@@ -102,7 +102,7 @@ def _nobody_is_at_work_here():
     It waits for ever here: stores of tests go, and clocks are moved.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub_worker, "EVERY", 1e6)
+        patch.setattr(hub_jobs, "EVERY", 1e6)
         # Tests send activity reports by Federation.report_activity.
         patch.setattr(activity_reports, "start", lambda _: None)
         yield

@@ -9,12 +9,12 @@ is in ``web``, ``sessions`` or ``saml``. The modules:
     The WSGI app: its addresses, and the parts that answer there.
 ``hub_home``
     The home page: where the visitor is signed in, and the logout button.
+``hub_jobs``
+    Background work: retry logouts, end sessions at their limit, serve operators.
 ``hub_options``
     The options of the hub.
 ``hub_threads``
     The background threads of a process that runs a hub.
-``hub_worker``
-    Background work: retry logouts, end sessions at their limit, serve operators.
 ``participant_certificates``
     Warn before the certificates of participants expire.
 ``pending_authn_requests``

@@ -25,9 +25,9 @@ from eilogin.hub.digid.digid_logout import DigidSingleLogout
 from eilogin.hub.digid.digid_sso import digid_single_sign_on
 from eilogin.hub.digid.reauthentication import presence_by_timers
 from eilogin.hub.hub_home import HubHome, Presence, presence_by_session
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.hub.hub_threads import HubThreads
-from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.single_logout import SingleLogout
 from eilogin.hub.participants.attribute_release import AttributeRelease

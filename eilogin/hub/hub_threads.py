@@ -5,8 +5,8 @@ import os
 import threading
 from collections.abc import Callable
 
-from eilogin.hub import hub_worker
-from eilogin.hub.hub_worker import HubJobs, noted_failure
+from eilogin.hub import hub_jobs
+from eilogin.hub.hub_jobs import HubJobs, noted_failure
 from eilogin.stores import logout_reserve
 
 _log = logging.getLogger("eilogin")
@@ -54,7 +54,7 @@ class HubThreads:
 
     def _run(self, round_of: Callable[[HubJobs], None]) -> None:
         pause = threading.Event()
-        while not pause.wait(hub_worker.EVERY):
+        while not pause.wait(hub_jobs.EVERY):
             if self._hub is not None:
                 with logout_reserve.for_logout():
                     round_of(self._hub)
@@ -63,7 +63,7 @@ class HubThreads:
 def end_expired_sessions(hub: HubJobs) -> None:
     """End sessions at their limit; log errors."""
     with noted_failure("ending sessions at their limit failed"):
-        hub.end_who_is_over()
+        hub.end_expired_sessions()
 
 
 def check_members(hub: HubJobs) -> None:

@@ -25,8 +25,8 @@ from eilogin.filters.session_options import SessionOptions
 from eilogin.filters.trust import TrustFilter
 from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
 from eilogin.hub.hub_app import Hub
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_options import HubOptions
-from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.signin.citizen_accounts import (
     DEMO_PASSWORDS,
     Citizen,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.web.pipeline.pipeline_objects import object_in
 
 #: Seconds after which a participant is told by the logout retry queue.

@@ -10,8 +10,8 @@ import pytest
 
 from eilogin import clock as instants
 from eilogin import metrics
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import check_members
-from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.participant_certificates import ParticipantCertificates
 from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import SigningKey, new_key_pair

@@ -13,7 +13,7 @@ from webob import Request
 
 from eilogin import clock as instants
 from eilogin.errors import PeerUnavailable, StoreUnavailable
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.session_endings import SessionEndings
 from eilogin.participant.logout.logout_hooks import LogoutHooks

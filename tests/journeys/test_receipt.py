@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.web.pipeline.pipeline_objects import object_in
 
 UWV = "https://uwv.test/mijn"

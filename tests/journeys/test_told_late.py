@@ -7,7 +7,7 @@ import pytest
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.web.pipeline.pipeline_objects import object_in
 

@@ -1,7 +1,7 @@
 """Single logout at the hub: end sessions, notify participants, show the receipt.
 
 Elsewhere belong a participant's logout (``participant.logout``), the worker
-(``hub_worker``), and DigiD's logout (``digid``).
+(``hub_jobs``), and DigiD's logout (``digid``).
 
 By module:
 

@@ -22,7 +22,7 @@ from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import print_faults, reporting_errors
 from eilogin.federation import Own
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.sessions import Sessions
 from eilogin.stores.store_interface import is_durable

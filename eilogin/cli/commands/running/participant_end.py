@@ -12,7 +12,7 @@ import click
 from eilogin.cli.terminal.prompts import require_yes
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout.retry_queue.participant_removal import ParticipantRemoval
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word

@@ -23,7 +23,7 @@ from eilogin.cli.commands.running.participant_end import end_at_participant
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.filters.login_options import LoginOptions
-from eilogin.hub.hub_worker import EndedSessions
+from eilogin.hub.hub_jobs import EndedSessions
 
 #: Exit codes besides those of click: a peer has not confirmed; nobody is signed in.
 UNCONFIRMED, NOBODY = 3, 4

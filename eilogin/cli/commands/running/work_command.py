@@ -29,8 +29,8 @@ from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import HubThreads
-from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.retry_queue.hub_logout_queue import AGAIN, BROWSER, NOW, PARTLY
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.stores.store_interface import is_durable

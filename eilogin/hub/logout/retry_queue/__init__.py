@@ -1,7 +1,7 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
 Elsewhere belong the messages (``logout_propagation``) and the worker that retries
-(``hub_worker``). By module:
+(``hub_jobs``). By module:
 
 ``departed_participants``
     Participants that have left the federation, and still need LogoutRequests.

@@ -1,7 +1,7 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
 The hub stores each message before a session ends, so it survives the death of the
-process. Any process retries (``hub_worker``): soon at first, then after as long as it
+process. Any process retries (``hub_jobs``): soon at first, then after as long as it
 has taken already, at most a minute, until the session would have expired.
 
 *Held* recipients wait for the visitor's next logout, which reports the result:

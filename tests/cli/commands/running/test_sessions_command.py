@@ -9,7 +9,7 @@ from eilogin.cli.commands.running import loaded_members
 from eilogin.cli.commands.running.loaded_members import members_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import ConfigurationError, StoreUnavailable
-from eilogin.hub.hub_worker import EndedSessions, HubJobs
+from eilogin.hub.hub_jobs import EndedSessions, HubJobs
 from eilogin.sessions import Login, Participant, Subject
 
 HUB = "http://inloggen.localhost:6543/metadata"

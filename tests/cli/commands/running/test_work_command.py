@@ -20,7 +20,7 @@ from eilogin.cli.commands.running.loaded_members import hubs_of
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import StoreUnavailable
 from eilogin.federation.refresh.refresh_schedule import Watch
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values

@@ -13,9 +13,9 @@ from webob import Request, Response
 from eilogin import clock as instants
 from eilogin import metrics
 from eilogin.errors import StoreUnavailable
-from eilogin.hub import hub_threads, hub_worker
+from eilogin.hub import hub_jobs, hub_threads
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logouts
-from eilogin.hub.hub_worker import HubJobs
 from eilogin.hub.logout.browser import browser_logout
 from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
@@ -191,7 +191,7 @@ class TestTellingAgain:
     def test_goes_to_a_participant_so_often_in_a_round(
         self, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_worker, "_MOST_MESSAGES", 2)
+        monkeypatch.setattr(hub_jobs, "_MOST_MESSAGES", 2)
         there = [
             Recipient(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(5)
         ]
@@ -206,7 +206,7 @@ class TestTellingAgain:
     def test_reaches_who_is_well_however_much_waits_for_a_dead_one(
         self, federation, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_worker, "_MOST_MESSAGES", 3)
+        monkeypatch.setattr(hub_jobs, "_MOST_MESSAGES", 3)
         dead = [
             Recipient(STAD, Subject(HUB, STAD, f"d{n}"), ("_1",)) for n in range(20)
         ]
@@ -405,7 +405,7 @@ class TestTheThread:
     def rounds(self, monkeypatch):
         """Have it work at once and often; set when it has."""
         done = threading.Event()
-        monkeypatch.setattr(hub_worker, "EVERY", 0.01)
+        monkeypatch.setattr(hub_jobs, "EVERY", 0.01)
         monkeypatch.setattr(hub_threads, "retry_logouts", lambda hub: done.set())
         return done
 
@@ -459,7 +459,7 @@ class TestTheThread:
     )
     @pytest.mark.parametrize(
         "verb_and_round",
-        [("tell_again", retry_logouts), ("end_who_is_over", end_expired_sessions)],
+        [("tell_again", retry_logouts), ("end_expired_sessions", end_expired_sessions)],
     )
     def test_outlives_what_goes_wrong(
         self, hub, monkeypatch, caplog, verb_and_round, error_and_level

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from eilogin.errors import UnknownPeer
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout.retry_queue import participant_removal
 from eilogin.saml import bindings, messages
 from eilogin.web.pipeline.pipeline_objects import object_in

@@ -230,10 +230,10 @@ class HubJobs:
         """Do all due work; return how many were delivered. Raises StoreUnavailable."""
         with logout_reserve.for_logout():
             self.end_at_departed()
-            self.end_who_is_over()
+            self.end_expired_sessions()
             return self.tell_again()
 
-    def end_who_is_over(self) -> None:
+    def end_expired_sessions(self) -> None:
         """End sessions shortly before their limit; notify participants once.
 
         Their limit is the same (SessionNotOnOrAfter), so a retry would come too late.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eilogin.hub.hub_worker import HubJobs
+from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.logout import logout_propagation
 from eilogin.saml.messages import EMAIL
 from eilogin.sessions import Participant, Subject
@@ -147,6 +147,6 @@ class TestTheLimit:
         monkeypatch.setattr(
             logout_propagation, "wait", lambda tasks, timeout: waited.append(timeout)
         )
-        hub.end_who_is_over()
+        hub.end_expired_sessions()
         assert len(waited) == 1
         assert waited[0] < MINUTE

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eilogin.errors import ConfigurationError
-from eilogin.hub.signin import citizens as room
+from eilogin.hub.signin import citizen_accounts as room
 from eilogin.hub.signin.citizen_accounts import (
     DEMO_PASSWORDS,
     Citizen,

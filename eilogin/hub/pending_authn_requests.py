@@ -18,6 +18,7 @@ from eilogin import clock
 from eilogin.errors import (
     Busy,
     CookiesRefused,
+    EiloginError,
     InNameOf,
     LoginLost,
     UnknownPeer,
@@ -214,8 +215,11 @@ def behind(visit: Visit, target: str) -> PendingAuthnRequest | None:
 
 def named_in(visit: Visit, query: Mapping[str, str]) -> PendingAuthnRequest:
     """Return the pending login of a query; raise as :func:`find` for its issuer."""
-    with InNameOf(_member_in(visit, query)):
+    try:
         return find(visit, query.get(PARAMETER, ""))
+    except EiloginError:
+        with InNameOf(_member_in(visit, query)):
+            raise
 
 
 def _member_in(visit: Visit, query: Mapping[str, str]) -> str:

@@ -20,6 +20,8 @@ The Response is in ``sso``. The modules:
     Limits of the attempts at passwords and codes.
 ``signin_page``
     Show the sign-in page.
+``signin_request``
+    A sign-in with the AuthnRequest that it is for.
 ``upstream_signin``
     Sign-in at another hub, as its participant.
 """

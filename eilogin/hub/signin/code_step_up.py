@@ -8,6 +8,7 @@ from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.sso_domains import proven_for
 from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin.citizen_accounts import Citizen, Citizens
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.web.visit import Visit
@@ -18,8 +19,7 @@ _PASSWORD, _WITH_CODE = LEVELS[0], LEVELS[1]
 def known_citizen(
     visit: Visit,
     citizens: Citizens,
-    pending: PendingAuthnRequest | None,
-    domain: str,
+    request: SignInRequest,
     level: str,
 ) -> Citizen | None:
     """Find the citizen to ask for the code alone, or None."""
@@ -28,6 +28,7 @@ def known_citizen(
         return None
     if not visit.trust.own.profile.asks_for_code_alone:
         return None
+    pending, domain = request.pending, request.domain
     if pending is not None and _wants_whole_proof(pending):
         return None
     if domain == NO_SSO or reaches(login.level, level):

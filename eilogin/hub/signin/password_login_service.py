@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from eilogin.hub.pending_authn_requests import handle_in
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.saml.assurance_levels import reaches
 from eilogin.sessions import Login
 from eilogin.web import authentication_proofs
@@ -28,10 +29,12 @@ class PasswordLoginService:
     #: The sign-in page logs out another person.
     first: Response | None = None
 
-    def __init__(self, sign_in: "PasswordSignIn", visit: Visit, target: str) -> None:
+    def __init__(
+        self, sign_in: "PasswordSignIn", visit: Visit, request: SignInRequest
+    ) -> None:
         self._sign_in = sign_in
         self._visit = visit
-        self._target = target
+        self._request = request
 
     @property
     def login(self) -> Login | None:
@@ -48,12 +51,12 @@ class PasswordLoginService:
         if passive:
             return None
         return self._sign_in.page.show(
-            self._visit, self._target, level, username=self._username(login)
+            self._visit, self._request, level, username=self._username(login)
         )
 
     def take_proof(self) -> bool:
         """Whether the visitor just signed in for this request; once."""
-        page = page_of(self._visit, self._target)
+        page = page_of(self._visit, self._request.target)
         return authentication_proofs.take(self._visit, self.login, page)
 
     def _username(self, login: Login | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 
 from webob import Response
@@ -12,6 +13,7 @@ from eilogin.hub.participants.name_ids import citizen_here
 from eilogin.hub.participants.sso_domains import of_proof
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.signin.citizen_accounts import Citizen, Citizens, plain
+from eilogin.hub.signin.code_step_up import known_citizen
 from eilogin.hub.signin.credential_check import (
     OFFERED,
     PASSWORD,
@@ -22,9 +24,8 @@ from eilogin.hub.signin.password_login_service import PasswordLoginService, page
 from eilogin.hub.signin.signin_page import (
     OTHER,
     SignInPage,
-    known_behind,
-    pending_request_behind,
 )
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, create_in_place
 from eilogin.web import authentication_proofs
@@ -92,9 +93,9 @@ class PasswordSignIn:
         self._end_unseen = end_unseen
         self._is_demo = is_demo
 
-    def service(self, visit: Visit, target: str) -> PasswordLoginService:
-        """Return the LoginService that leads on to ``target``."""
-        return PasswordLoginService(self, visit, target)
+    def service(self, visit: Visit, request: SignInRequest) -> PasswordLoginService:
+        """Return the LoginService of a request."""
+        return PasswordLoginService(self, visit, request)
 
     def respond(self, visit: Visit) -> Response:
         """Answer ``/login``: show the page, or read the form."""
@@ -102,26 +103,27 @@ class PasswordSignIn:
         own = visit.trust.own
         query = read_query(visit)
         target = safe_next(query.get("next"), root(own.public_url))
-        level = self._level_for(visit, target, query.get("level", PASSWORD))
+        request = SignInRequest.behind(visit, target)
+        level = self._level_for(request, query.get("level", PASSWORD))
         is_other = query.get(OTHER) == "yes"
         if visit.method != "POST":
-            return self.page.show(visit, target, level, is_other=is_other)
+            return self.page.show(visit, request, level, is_other=is_other)
         require_own_form(visit, own.public_url)
         form = read_form(visit)
         if self._is_demo and _DEMO_CITIZEN in form:
-            return self._filled(visit, target, level, form, is_other=is_other)
-        return self._sent(visit, target, level, form, is_other=is_other)
+            return self._filled(visit, request, level, form, is_other=is_other)
+        return self._sent(visit, request, level, form, is_other=is_other)
 
     def _sent(
         self,
         visit: Visit,
-        target: str,
+        request: SignInRequest,
         level: str,
         form: Mapping[str, str],
         *,
         is_other: bool,
     ) -> Response:
-        own = visit.trust.own
+        own, target = visit.trust.own, request.target
         choice = self._choice(visit, form)
         if choice in rehearsal.WITHOUT_LOGIN:
             return see_other(at(own.public_url, rehearsal.added(target, choice)))
@@ -135,18 +137,18 @@ class PasswordSignIn:
             return self._pages.refuse(visit, error, event="login", again=again)
         known = None
         if _ALONE in form and "username" not in form:
-            known = known_behind(visit, self._citizens, target, level)
+            known = known_citizen(visit, self._citizens, request, level)
             if known is None:
                 # The session is over: show the whole form.
-                return self.page.show(visit, target, level, is_other=is_other)
+                return self.page.show(visit, request, level, is_other=is_other)
             form = {**form, "username": known.username}
         with self._room_for(visit, form.get("username", "")):
-            return self._filled_in(visit, form, level, target, choice, known)
+            return self._filled_in(visit, form, level, request, choice, known)
 
     def _filled(
         self,
         visit: Visit,
-        target: str,
+        request: SignInRequest,
         level: str,
         form: Mapping[str, str],
         *,
@@ -154,7 +156,7 @@ class PasswordSignIn:
     ) -> Response:
         return self.page.show(
             visit,
-            target,
+            request,
             level,
             username=form[_DEMO_CITIZEN],
             chosen=rehearsal.chosen(form) if self._rehearses else "",
@@ -173,7 +175,7 @@ class PasswordSignIn:
         visit: Visit,
         form: Mapping[str, str],
         level: str,
-        target: str,
+        request: SignInRequest,
         choice: str,
         known: Citizen | None,
     ) -> Response:
@@ -187,7 +189,7 @@ class PasswordSignIn:
             _note_refused(level, proof.problem)
             return self.page.show(
                 visit,
-                target,
+                request,
                 level,
                 username=username,
                 problem=proof.said,
@@ -196,8 +198,9 @@ class PasswordSignIn:
                 is_other=known is None,
             )
         if choice:
-            target = rehearsal.added(target, choice)
-        return self._sign_in(visit, proof.citizen, level, target, began, session)
+            target = rehearsal.added(request.target, choice)
+            request = replace(request, target=target)
+        return self._sign_in(visit, proof.citizen, level, request, began, session)
 
     def _choice(self, visit: Visit, form: Mapping[str, str]) -> str:
         if not self._rehearses:
@@ -208,9 +211,9 @@ class PasswordSignIn:
             rehearsal.take(visit.values, login)
         return rehearsal.chosen(form)
 
-    def _level_for(self, visit: Visit, target: str, requested: str) -> str:
+    def _level_for(self, request: SignInRequest, requested: str) -> str:
         """Return the level of the AuthnRequest, not of the form."""
-        pending, _ = pending_request_behind(visit, target)
+        pending = request.pending
         level = requested if pending is None else pending.level
         return level if level in self.offered else PASSWORD
 
@@ -219,7 +222,7 @@ class PasswordSignIn:
         visit: Visit,
         citizen: Citizen,
         level: str,
-        target: str,
+        request: SignInRequest,
         now: float,
         session: Login | None,
     ) -> Response:
@@ -227,12 +230,11 @@ class PasswordSignIn:
 
         Then the new one ends no later, and a logout meanwhile ends both.
         """
-        own = visit.trust.own
+        own, target = visit.trust.own, request.target
         subject = citizen_here(own.entity_id, citizen.id)
         other, page = visit.session_to_end(), None
         if other is not None and other.who != subject:
             page = self._make_way(visit, other, target)
-        _, domain = pending_request_behind(visit, target)
         proof = Login(
             who=subject,
             level=level,
@@ -240,7 +242,7 @@ class PasswordSignIn:
             ends=now + visit.sessions.max_session if session is None else session.ends,
             confirmed=now,
             proven={level: now},
-            domains=of_proof(domain, {level: now}),
+            domains=of_proof(request.domain, {level: now}),
             attributes=citizen.attributes,
             address=network(visit) if own.profile.records_network else "",
         )

@@ -7,11 +7,12 @@ from webob import Response
 
 from eilogin.federation import Trust
 from eilogin.hub.participants.sso_domains import is_apart, shared_with
-from eilogin.hub.pending_authn_requests import PendingAuthnRequest, behind
+from eilogin.hub.pending_authn_requests import PendingAuthnRequest
 from eilogin.hub.signin import rehearsal
 from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, Citizen, Citizens
 from eilogin.hub.signin.code_step_up import known_citizen
 from eilogin.hub.signin.credential_check import PASSWORD, used_code
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.saml.assurance_levels import reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN
@@ -42,7 +43,7 @@ class SignInPage:
     def show(  # noqa: PLR0913 - the parts of one page
         self,
         visit: Visit,
-        target: str,
+        request: SignInRequest,
         level: str,
         *,
         username: str = "",
@@ -52,19 +53,21 @@ class SignInPage:
         is_other: bool = False,
         is_filled: bool = False,
     ) -> Response:
-        """Make the sign-in page, which leads on to ``target``.
+        """Make the sign-in page, which leads on to the target of a request.
 
         ``is_other`` asks for the whole proof. ``chosen`` is a tester's choice; None for
         the stored one. ``is_filled`` fills in a demo citizen.
         """
         trust = visit.trust
-        pending, domain = pending_request_behind(visit, target)
-        query = urlencode({"next": target, "level": level})
+        pending = request.pending
+        query = urlencode({"next": request.target, "level": level})
         action = f"{trust.own.url('login')}?{query}"
-        known = None if is_other else known_behind(visit, self._citizens, target, level)
+        known = None
+        if not is_other:
+            known = known_citizen(visit, self._citizens, request, level)
         wants_code = level != PASSWORD
         codes = self._shown_codes(visit) if wants_code else {}
-        about = _about_request(visit, pending, domain, level)
+        about = _about_request(visit, pending, request.domain, level)
         return self._pages.page(
             visit,
             "sign_in.html",
@@ -120,25 +123,6 @@ def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
     The next sign-in page says so; a link does not.
     """
     return _WAY_MADE.set(pending.handle)
-
-
-def pending_request_behind(
-    visit: Visit, target: str
-) -> tuple[PendingAuthnRequest | None, str]:
-    """Return the AuthnRequest in an address, and its SSO domain, or UnknownPeer."""
-    pending = behind(visit, target)
-    if pending is None:
-        return None, USUAL_DOMAIN
-    entity, _ = visit.trust.participant(pending.issuer)
-    return pending, entity.sso_domain
-
-
-def known_behind(
-    visit: Visit, citizens: Citizens, target: str, level: str
-) -> Citizen | None:
-    """Find the citizen of an address to ask for the code alone."""
-    pending, domain = pending_request_behind(visit, target)
-    return known_citizen(visit, citizens, pending, domain, level)
 
 
 def _about_request(

@@ -36,7 +36,7 @@ from eilogin.hub.signin.password_signin import (
     EndUnseen,
     LogOutOther,
 )
-from eilogin.hub.signin.signin_page import pending_request_behind
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.sessions import Login, Subject, create_in_place
 from eilogin.web import environ as env
@@ -102,10 +102,15 @@ class UpstreamSignIn:
         self._make_way = make_way
         self._end_unseen = end_unseen
 
-    def service(self, visit: Visit, target: str) -> "UpstreamLoginService":
-        """Return the LoginService of a request; ``target`` is its address."""
+    def service(self, visit: Visit, request: SignInRequest) -> "UpstreamLoginService":
+        """Return the LoginService of a request."""
+        return self._service(visit, request.target, request)
+
+    def _service(
+        self, visit: Visit, target: str, request: SignInRequest | None = None
+    ) -> "UpstreamLoginService":
         return UpstreamLoginService(
-            visit, self._names, self._make_way, self._end_unseen, target
+            visit, self._names, self._make_way, self._end_unseen, target, request
         )
 
     def id_of(self, username: str) -> str:
@@ -123,7 +128,7 @@ class UpstreamSignIn:
         if env.REFUSED in query:
             return see_other(own.url("home"))
         target = safe_next(query.get("next"), root(own.public_url))
-        service = self.service(visit, target)
+        service = self._service(visit, target)
         page = None if service.login else service.require(LEVELS[0])
         answer = service.first or page or see_other(at(own.public_url, target))
         answer.headerlist.extend(service.headers)
@@ -131,21 +136,26 @@ class UpstreamSignIn:
 
 
 class UpstreamLoginService:
-    """The LoginService with the session above; ``first`` is a page to show first."""
+    """The LoginService with the session above; ``first`` is a page to show first.
 
-    def __init__(
+    If ``request`` is None, it looks the AuthnRequest in ``target`` up when it needs it.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
         visit: Visit,
         names: NameIDs,
         make_way: LogOutOther,
         end_unseen: EndUnseen,
         target: str,
+        request: SignInRequest | None,
     ) -> None:
         self._visit = visit
         self._names = names
         self._make_way = make_way
         self._end_unseen = end_unseen
         self._target = target
+        self._request = request
         self._above = login_above(visit)
         self._is_out = False
         self._is_proven = False
@@ -221,12 +231,13 @@ class UpstreamLoginService:
             proof.session_index,
         ):
             earlier = None
-        pending, domain = pending_request_behind(self._visit, self._target)
+        request = self._request or SignInRequest.behind(self._visit, self._target)
+        pending = request.pending
         if pending is None or not self._is_proven:
             return None if earlier is None else earlier.domains
         since = pending.received
         proven = {level: at for level, at in proof.proven.items() if at >= since}
-        newer = replace(proof, proven=proven, domains=of_proof(domain, proven))
+        newer = replace(proof, proven=proven, domains=of_proof(request.domain, proven))
         return (newer if earlier is None else earlier.confirmed_by(newer)).domains
 
     def _create(self, above: Login, proof: Login) -> Login | None:

@@ -33,6 +33,7 @@ from eilogin.hub.signin.password_signin import (
     PasswordSignIn,
 )
 from eilogin.hub.signin.signin_page import way_made_for
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.hub.signin.upstream_signin import (
     UpstreamLoginService,
     UpstreamSignIn,
@@ -157,7 +158,10 @@ class SingleSignOn:
         if obstacle is not None:
             return self._refuse(visit, request, *obstacle)
         url = urlsplit(address_of(visit, pending))
-        service = self._sign_in.service(visit, f"{url.path}?{url.query}")
+        target = f"{url.path}?{url.query}"
+        service = self._sign_in.service(
+            visit, SignInRequest(target, pending, request.domain)
+        )
         answer = service.first or self._answer(visit, request, service)
         answer.headerlist.extend(service.headers)
         return answer

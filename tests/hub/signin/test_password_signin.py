@@ -11,6 +11,7 @@ from eilogin import clock as instants
 from eilogin.errors import LoginEnded, StoreUnavailable
 from eilogin.hub.signin.citizen_accounts import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
+from eilogin.hub.signin.signin_request import SignInRequest
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.visit import Visit
 
@@ -554,9 +555,8 @@ class TestTheCall:
                 sign_in = PasswordSignIn(
                     Citizens([]), Pages("eilogin.hub"), None, None, None, is_demo=False
                 )
-                found.append(
-                    sign_in.service(Visit(environ), "/").require(*arguments, **more)
-                )
+                service = sign_in.service(Visit(environ), SignInRequest("/"))
+                found.append(service.require(*arguments, **more))
                 return real(environ, start_response)
 
             outermost.app = probe

@@ -1464,7 +1464,7 @@ class TestALogout:
         """She has confirmed it, and is not asked once more."""
         logs_out(stad, anna.citizen)
         with monkeypatch.context() as patch:
-            patch.setattr(Slots, "one", full)
+            patch.setattr(Slots, "hold", full)
             anna.browser.press("Ga verder")
             assert anna.browser.page.status_int == 503
             assert anna.browser.page.headers["Refresh"] == "3"

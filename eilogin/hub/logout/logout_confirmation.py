@@ -64,10 +64,10 @@ class PendingLogoutRequest(NamedTuple):
     @classmethod
     def kept(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
         """Return the stored request; MessageUnexpected in another browser."""
-        asked = cls._read(kept_text(visit, CONFIRM, handle))
-        if not is_of_here(visit, asked.back, handle):
+        request = cls._read(kept_text(visit, CONFIRM, handle))
+        if not is_of_here(visit, request.back, handle):
             raise other_browser()
-        return asked
+        return request
 
     @classmethod
     def waiting(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
@@ -89,7 +89,7 @@ class PendingLogoutRequest(NamedTuple):
 def keep_here(
     visit: Visit, what: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
-    """Store a state for this browser; return our address, and the cookie's header."""
+    """Store a text for this browser; return its address, and the cookie's header."""
     brought = _ITS_OWN.read(visit.cookie_header)
     own = brought or secrets.token_urlsafe(16)
     headers = [] if brought else [_ITS_OWN.set(own)]
@@ -117,13 +117,13 @@ def tag(visit: Visit, what: str, name: str) -> str:
 def keep_text(visit: Visit, what: str, handle: str, text: str) -> str:
     """Store a text under a handle; return the address that contains it."""
     until = clock.now() + ASKED_FOR
-    visit.values.add(_kept(what, handle), text, until, durable=False)
+    visit.values.add(_stored_key(what, handle), text, until, durable=False)
     return address(visit.trust, what, handle)
 
 
 def kept_text(visit: Visit, what: str, handle: str) -> str:
     """Return the stored text, or raise MessageUnexpected."""
-    text = visit.values.get(_kept(what, handle))
+    text = visit.values.get(_stored_key(what, handle))
     if text is None:
         raise MessageUnexpected("this logout is over")
     return text
@@ -136,18 +136,18 @@ def _handle_of(back: ReplyTo, own: str) -> str:
 
 def answer_to(visit: Visit, handle: str) -> str:
     """Return the visitor's first answer to a stored logout, or ""."""
-    return visit.values.get(_answered(handle)) or ""
+    return visit.values.get(_answer_key(handle)) or ""
 
 
 def note_answer(visit: Visit, handle: str, answer: str) -> None:
     """Store the visitor's answer, unless there is one."""
     until = clock.now() + ASKED_FOR
-    visit.values.add(_answered(handle), answer, until, durable=False)
+    visit.values.add(_answer_key(handle), answer, until, durable=False)
 
 
-def _kept(what: str, handle: str) -> str:
+def _stored_key(what: str, handle: str) -> str:
     return f"{what}-logout:{handle}"
 
 
-def _answered(handle: str) -> str:
+def _answer_key(handle: str) -> str:
     return f"answered-logout:{handle}"

@@ -64,7 +64,7 @@ class LogoutOutcome(NamedTuple):
         with readable_record():
             # Another version writes fewer parts or more.
             parts = dict(zip(_STORED, json.loads(text), strict=False))
-            missed = [Recipient.from_json(told) for told in parts.pop("missed")]
+            missed = [Recipient.from_json(stored) for stored in parts.pop("missed")]
             return cls(missed=missed, **parts)
 
     @property

@@ -80,9 +80,9 @@ class Citizens:
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_random_hash()]
-        #: For unknown usernames, with as much work as a citizen has.
+        #: Placeholders for unknown usernames: to check one takes as much work.
         self._nobodies = [_nobody(_parameters_of(hashed)) for hashed in hashes]
-        # Unpredictable, and the same in every process.
+        # The key that selects a placeholder: secret, the same in every process.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
     def __repr__(self) -> str:
@@ -121,28 +121,34 @@ class Citizens:
         return next((c.username for c in self if c.id == citizen_id), "")
 
     def called(self, username: str) -> Citizen:
-        """Return a citizen, or the username's constant placeholder with ``id`` ""."""
+        """Return the citizen with a username, or a placeholder whose ``id`` is "".
+
+        A username always gets the same placeholder.
+        """
         name = plain(username)
         digest = hmac.digest(self._chooses, name.encode(), "sha256")
         nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
         return self._by_username.get(name, nobody)
 
     def verify(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen, or None after as long; the caller limits attempts."""
+        """Return the citizen if the password is right, or None.
+
+        Both take equally long. The caller limits the attempts.
+        """
         citizen = self.called(username)
         try:
             _HASHER.verify(citizen.password, password[:_PASSWORD_LENGTH])
         except argon2.exceptions.VerifyMismatchError:
             return None
         # Refuse the placeholder even with the right password.
-        is_hers = citizen.id and len(password) <= _PASSWORD_LENGTH
-        return citizen if is_hers else None
+        is_right = citizen.id and len(password) <= _PASSWORD_LENGTH
+        return citizen if is_right else None
 
     def verify_code(self, citizen: Citizen | None, code: str) -> bool:
         """Whether a one-time code is the present one, or the one before or after.
 
-        Ignores spaces. The caller accepts each code once (RFC 6238 5.2). Takes as long
-        without a citizen or a secret.
+        Spaces do not count. The caller must accept each code only once (RFC 6238 5.2).
+        Without a citizen or a secret, the check takes equally long.
         """
         digits = "".join(code.split())
         if not re.fullmatch(r"[0-9]{6}", digits):
@@ -190,7 +196,7 @@ def _parameters_of(hashed: str) -> tuple[int, int, int]:
 
 @cache
 def _nobody(parameters: tuple[int, int, int]) -> Citizen:
-    """Make a placeholder with as much work."""
+    """Make a placeholder: the check of its password takes as much work."""
     hasher = argon2.PasswordHasher(*parameters)
     return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
 

@@ -1,7 +1,7 @@
 """A step-up by the code alone, for a visitor who has proven the password before.
 
-The hub still asks for the password after a ForceAuthn, or in an SSO domain without that
-proof.
+For a request with ForceAuthn, or in an SSO domain without that proof, the hub asks for
+the password too.
 """
 
 from eilogin.hub.participants import requested_levels

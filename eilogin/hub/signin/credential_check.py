@@ -25,9 +25,9 @@ class CheckedCredentials(NamedTuple):
     citizen: Citizen | None = None
     #: For the audit log: ``wrong``, ``too-often`` or ``blocked``.
     problem: str = ""
-    #: For the page: only what was tried from here.
-    said: str = ""
-    #: For any username, existing or not.
+    #: For the page: the same, but only from attempts in this browser or network.
+    shown_problem: str = ""
+    #: Whether few attempts are left, for existing and unknown usernames alike.
     few_left: bool = False
 
 
@@ -52,11 +52,11 @@ class CredentialCheck:
         username = form.get("username", "")
         attempts = SignInAttempts(visit, username, self._citizens.called(username))
         if not attempts.may_try_here():
-            return CheckedCredentials(problem="blocked", said="blocked")
+            return CheckedCredentials(problem="blocked", shown_problem="blocked")
         may_try = attempts.may_try_password()
-        if not may_try and attempts.is_in_her_own_browser:
+        if not may_try and attempts.is_in_known_browser:
             # This browser learns only of its own attempts.
-            return CheckedCredentials(problem="too-often", said="too-often")
+            return CheckedCredentials(problem="too-often", shown_problem="too-often")
         found = known or self._verified(username, form.get("password", ""))
         citizen = found if may_try else None
         if level != PASSWORD and not self._takes_code(visit, attempts, citizen, form):
@@ -66,14 +66,14 @@ class CredentialCheck:
             problem = "wrong" if may_try else "too-often"
             return CheckedCredentials(
                 problem=problem,
-                said="too-often" if attempts.has_none_left else problem,
+                shown_problem="too-often" if attempts.has_none_left else problem,
                 few_left=attempts.has_few_left,
             )
         attempts.forget(citizen.id, with_code=level != PASSWORD)
         return CheckedCredentials(citizen)
 
     def _verified(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen, or None; every failure takes as long."""
+        """Return the citizen, or None; every failure takes equally long."""
         with self._hashing:
             return self._citizens.verify(username, password)
 
@@ -86,8 +86,8 @@ class CredentialCheck:
     ) -> bool:
         """Whether the code is right and new (RFC 6238 5.2).
 
-        The same steps without a citizen, so the time reveals nothing about the
-        password.
+        Without a citizen it takes the same steps, so that the time reveals nothing
+        about the password.
         """
         code = form.get("code", "")
         may_try = attempts.may_try_code(citizen.id if citizen else "")

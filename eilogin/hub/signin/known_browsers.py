@@ -1,10 +1,11 @@
 """The cookie of a browser in which a citizen has signed in before.
 
-It has a sealed entry for each of the last few citizens, for 180 days, and while the
-password stays the same. After a sign-in with a code, so must its secret: a person with
-only the password gets no attempts at codes.
+The cookie has a sealed entry for each of the last few citizens. An entry is valid for
+180 days, as long as the password stays the same. After a sign-in with a code, the TOTP
+secret must stay the same too: a person with only the password gets no attempts at
+codes.
 
-It signs nobody in. It separates a citizen's own attempts from an attacker's
+The cookie signs nobody in. It separates a citizen's own attempts from an attacker's
 (``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 """
 
@@ -61,8 +62,10 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
     number = known.number or secrets.token_urlsafe(16)
     # Whole seconds: all entries are of one length.
     text = f"{int(clock.now() + _LASTS)} {number}"
-    hers = sealer.seal(text.encode(), *_bound_to(citizen, with_code=known.with_code))
-    value = ".".join([as_text(hers), *other_entries[: _MOST_CITIZENS - 1]])
+    own_entry = sealer.seal(
+        text.encode(), *_bound_to(citizen, with_code=known.with_code)
+    )
+    value = ".".join([as_text(own_entry), *other_entries[: _MOST_CITIZENS - 1]])
     return _COOKIE.set(value, max_age=_LASTS)
 
 
@@ -91,6 +94,6 @@ def _sealer(visit: Visit) -> Sealer:
 
 
 def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
-    """Return what must not change after the sign-in."""
+    """Return the values that must not change after the sign-in."""
     texts = (citizen.id, citizen.password)
     return (*texts, citizen.totp_secret) if with_code else texts

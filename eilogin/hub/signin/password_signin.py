@@ -63,9 +63,10 @@ EndUnseen = Callable[[Visit, Login], None]
 class PasswordSignIn:
     """Signs citizens in at the levels of ``offered``.
 
-    ``make_way`` logs out another citizen of this browser; ``room`` reserves its slot
-    before a code is used. ``end_unseen`` ends excess sessions. ``is_demo`` shows
-    passwords. With ``rehearses``, a tester chooses the Response.
+    ``make_way`` logs out another citizen of this browser, and ``room`` reserves a slot
+    for that before a code is used. ``end_unseen`` ends excess sessions. With
+    ``is_demo``, the page shows passwords. With ``rehearses``, a tester chooses the
+    Response.
     """
 
     #: Whether the sign-in is at another site.
@@ -131,7 +132,7 @@ class PasswordSignIn:
             separator = "&" if "?" in target else "?"
             return see_other(at(own.public_url, f"{target}{separator}cancel=1"))
         if not takes_cookies(visit):
-            # Before a code is used, or a session lost.
+            # Refuse it now, before a code is used or a session is lost.
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(visit, own.public_url)
             return self._pages.refuse(visit, error, event="login", again=again)
@@ -179,8 +180,11 @@ class PasswordSignIn:
         choice: str,
         known: Citizen | None,
     ) -> Response:
-        """Go on, or show the page again; ``known`` needs the code alone."""
-        # A logout during the check wins.
+        """Check the form; sign the citizen in, or show the page again.
+
+        A ``known`` citizen gives the code alone.
+        """
+        # A logout during the check is later, so the new session does not start.
         began = clock.now()
         session = None if known is None else visit.session_or_none
         proof = self._credentials.check(visit, form, level, known)
@@ -192,7 +196,7 @@ class PasswordSignIn:
                 request,
                 level,
                 username=username,
-                problem=proof.said,
+                problem=proof.shown_problem,
                 few_left=proof.few_left,
                 chosen=choice,
                 is_other=known is None,
@@ -226,9 +230,10 @@ class PasswordSignIn:
         now: float,
         session: Login | None,
     ) -> Response:
-        """Make the session; ``session`` proved the password, if this form did not.
+        """Create the session, and return the next page or redirect.
 
-        Then the new one ends no later, and a logout meanwhile ends both.
+        If the form had only a code, ``session`` has proven the password. Then the new
+        session ends no later than that one, and a logout in the meantime ends both.
         """
         own, target = visit.trust.own, request.target
         subject = citizen_here(own.entity_id, citizen.id)

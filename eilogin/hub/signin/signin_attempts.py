@@ -10,10 +10,11 @@ parallel attempts gain nothing.
 The page shows a separate count, which no sign-in resets. Otherwise a neighbour in the
 network could see that a username exists.
 
-A known browser (``known_browsers``) has attempts of its own, at codes only if a code
-was given there. So an attacker locks no citizen out there. With the password, an
-attacker can make many browsers known. So all of a citizen's together have no more
-attempts than all others. An attempt at a code is one at a password too.
+A known browser (``known_browsers``) has a count of its own, so that an attacker
+elsewhere does not lock the citizen out there. It has one for codes only if the citizen
+gave a code there. An attacker with the password can make many browsers known. So all
+known browsers of a citizen share a limit, as high as that of all other browsers. An
+attempt at a code is also one at a password.
 """
 
 import hashlib
@@ -40,7 +41,10 @@ _ROUNDS = 100
 
 
 class SignInAttempts:
-    """The attempts left for a username here; ``citizen`` may be the placeholder."""
+    """The attempts left for a username in this browser and network.
+
+    ``citizen`` may be a placeholder.
+    """
 
     def __init__(self, visit: Visit, username: str, citizen: Citizen) -> None:
         self._values = visit.values
@@ -64,13 +68,13 @@ class SignInAttempts:
         self.has_none_left = False
 
     @property
-    def is_in_her_own_browser(self) -> bool:
+    def is_in_known_browser(self) -> bool:
         """Whether the citizen has signed in in this browser before."""
         return bool(self._browser)
 
     def may_try_here(self) -> bool:
         """Count an attempt from here at any username; False if none is left."""
-        if self.is_in_her_own_browser:
+        if self.is_in_known_browser:
             return True
         return all(self._take(name, most) for name, most in self._networks)
 

@@ -17,8 +17,9 @@ The filters of a participant stand before those of this hub::
     passed_on_to = https://burgerzaken.example.nl/eilogin/metadata
 
 DigiD allows to pass a login on only to the applications of its own connection (DigiD
-5.3): ``passed_on_to``. A session is no higher and lasts no longer than above. A logout
-here goes up; one from above ends all sessions here.
+5.3): ``passed_on_to``. A session here has no higher level, and ends no later, than the
+one above. A logout here continues at the hub above. A logout from above ends all
+sessions here.
 """
 
 from collections.abc import Iterable
@@ -58,7 +59,7 @@ def login_above(visit: Visit) -> env.LoginService:
 
 
 def logout_above(visit: Visit) -> env.LogoutService:
-    """Return its LogoutService likewise."""
+    """Return the LogoutService of that filter, or raise PipelineOrder."""
     login_above(visit)
     service: env.LogoutService = visit.environ[env.LOGOUT]
     return service
@@ -80,7 +81,7 @@ def go_on(
 
 
 def subject_here(visit: Visit, subject: Subject, names: NameIDs) -> Subject:
-    """Return the subject here for one above."""
+    """Return the subject of this hub for a subject of the hub above."""
     hub = visit.trust.own.entity_id
     return citizen_here(hub, names.of_subject_above(subject))
 
@@ -224,7 +225,7 @@ class UpstreamLoginService:
         return replace(proof, domains=self._domains(proof))
 
     def _domains(self, proof: Login) -> ByDomain:
-        """Return the proofs' domains: usual, or of the participant that asked."""
+        """Return the SSO domains of the proofs: usual, or the requester's."""
         earlier = self._visit.session_beyond_idle()
         if earlier is not None and (earlier.who, earlier.session_index) != (
             proof.who,

@@ -1,8 +1,8 @@
 """Encrypt and authenticate a value that a browser or store keeps, and open it again.
 
 Only this party can make and read a sealed text, and notices any change. A text *bound
-to* words opens only with them, so it is useless in another place. A *tag* replaces a
-name without revealing it, as in a pseudonym.
+to* other texts opens only with them, so it is useless in another place. A *tag*
+replaces a name without revealing it, as in a pseudonym.
 
 To replace a secret: the newest one seals, and all open. Each text and tag begins with
 the name of its secret, which reveals nothing of it.

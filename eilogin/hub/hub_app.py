@@ -113,7 +113,7 @@ class Hub(PipelinePart):
         )
         self._numbers = Numbers(options.metrics_token)
         self._worker = HubThreads() if options.work else None
-        self._known: HubJobs | None = None
+        self._latest_jobs: HubJobs | None = None
         self._pending = PendingLogouts(self._carry_out, _end_that_one)
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
@@ -231,16 +231,16 @@ class Hub(PipelinePart):
         is_told = not isinstance(error, NotFound)
         if is_soap and is_told and visit.method == "POST":
             return soap_fault(error, note_refusal(error, event, visit))
-        kept = pending_logouts.begun(visit, error) if address == "logout" else []
+        headers = pending_logouts.begun(visit, error) if address == "logout" else []
         answer = self.pages.refuse(
             visit,
             error,
             event=event,
             again=_again(visit, error),
-            ways_back=list(_ways_back(visit, error)),
-            is_pending=bool(kept),
+            ways_back=list(_return_links(visit, error)),
+            is_pending=bool(headers),
         )
-        answer.headerlist.extend(kept)
+        answer.headerlist.extend(headers)
         return answer
 
     def _respond(self, visit: Visit) -> Response:
@@ -258,9 +258,9 @@ class Hub(PipelinePart):
             self._options, own.public_url, own.profile
         ):
             raise ConfigurationError(f"{name}: {expected}")
-        first = self._in_place_of_other(visit, address)
-        if first is not None:
-            return first
+        page = self._in_place_of_other(visit, address)
+        if page is not None:
+            return page
         return self._answer_at(visit, address)
 
     def _answer_at(self, visit: Visit, address: str) -> Response:
@@ -295,8 +295,8 @@ class Hub(PipelinePart):
         own = visit.trust.own
         is_page = address in _PAGES and visit.method == "GET"
         page = this_page(visit, own.public_url) if is_page else root(own.public_url)
-        first = self._logout.completion.mind(visit, login, page)
-        return first if is_page else None
+        notice = self._logout.completion.mind(visit, login, page)
+        return notice if is_page else None
 
     def _ended_above(self, visit: Visit) -> Response:
         with logout_reserve.for_logout():
@@ -323,8 +323,8 @@ class Hub(PipelinePart):
         return [self._jobs(trust, sessions)] if trust and sessions else ()
 
     def _jobs(self, trust: Trust, sessions: Sessions) -> HubJobs:
-        if self._known is None:
-            self._known = HubJobs(
+        if self._latest_jobs is None:
+            self._latest_jobs = HubJobs(
                 trust,
                 sessions,
                 self._logout.endings,
@@ -332,9 +332,9 @@ class Hub(PipelinePart):
                 self._names,
                 self._id_of,
             )
-        elif self._known.trust.federation is not trust.federation:
-            self._known.follow(trust)
-        return self._known
+        elif self._latest_jobs.trust.federation is not trust.federation:
+            self._latest_jobs.follow(trust)
+        return self._latest_jobs
 
     def _health(self, visit: Visit) -> Response:
         # HAProxy uses OPTIONS by default.
@@ -383,7 +383,7 @@ def _again(visit: Visit, error: Exception) -> str | None:
     return this_page(visit, visit.trust.own.public_url)
 
 
-def _ways_back(visit: Visit, error: Exception) -> Iterator[tuple[str, str]]:
+def _return_links(visit: Visit, error: Exception) -> Iterator[tuple[str, str]]:
     """Yield links (address, name) to the service of the visitor and our home page."""
     trust = visit.trust_or_none
     if trust is None or not isinstance(error, Refused | Unavailable):

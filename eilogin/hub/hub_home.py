@@ -65,12 +65,12 @@ class HubHome:
                 is_everywhere=out,
             )
         sessions, language = visit.sessions, language_of(visit)
-        known, unsure = self._presence(visit, login)
+        certain, unsure = self._presence(visit, login)
         return self._pages.page(
             visit,
             "home.html",
             login=login,
-            services=services_of(trust, known, language),
+            services=services_of(trust, certain, language),
             unsure=services_of(trust, unsure, language),
             idle=sessions.idle / 3600 if sessions.is_idle(login) else 0.0,
             idle_hours=sessions.idle / 3600,
@@ -95,6 +95,6 @@ def presence_by_session(
     visit: Visit, login: Login
 ) -> tuple[Sequence[Participant], Sequence[Participant]]:
     """Return where the hub's session needs no question now, and the others."""
-    told = where_in(visit, login)
-    known = [one for one in told if is_answered(visit, login, one.entity_id)]
-    return known, [one for one in told if one not in known]
+    signed_in = where_in(visit, login)
+    certain = [p for p in signed_in if is_answered(visit, login, p.entity_id)]
+    return certain, [p for p in signed_in if p not in certain]

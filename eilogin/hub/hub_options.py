@@ -257,7 +257,7 @@ class HubOptions(Options, name="hub"):
     @property
     def entities(self) -> Mapping[str, Sequence[str]]:
         """The entityIDs that each option names, without ``*`` and categories."""
-        named: Mapping[str, Iterable[str]] = {
+        entities_by_option: Mapping[str, Iterable[str]] = {
             "passed_on_to": self.passed_on_to,
             "nameless": self.nameless,
             "logout_binding": filter(is_entity, self.logout_binding),
@@ -267,7 +267,7 @@ class HubOptions(Options, name="hub"):
             "sectors": filter(is_entity, self.sectors),
             "inactive": self.inactive,
         }
-        return {name: tuple(entities) for name, entities in named.items()}
+        return {name: tuple(entities) for name, entities in entities_by_option.items()}
 
     def faults(self) -> Iterator[Fault]:
         """See the base class."""
@@ -287,7 +287,7 @@ class HubOptions(Options, name="hub"):
         """See the base class."""
         yield from super().notes()
         if self.sign_in == "own":
-            yield from _of_no_citizen(self.release)
+            yield from _unusable_attributes(self.release)
         for name in self.nameless:
             text = (
                 f"{name!r} gets no NameID, so for its sessions single logout is "
@@ -296,16 +296,16 @@ class HubOptions(Options, name="hub"):
             yield OptionNote("nameless", text, LOGOUT_IMPOSSIBLE, Topic.LOGOUT)
         if self.citizens is not None:
             yield from open_files("citizens", [self.citizens], Topic.KEY_FILE)
-        named = self.named_files("name_id_key")
-        yield from open_files("name_id_key", named, Topic.SECRET_FILE)
+        files = self.named_files("name_id_key")
+        yield from open_files("name_id_key", files, Topic.SECRET_FILE)
 
 
-def _of_no_citizen(release: Mapping[str, Sequence[str]]) -> Iterator[OptionNote]:
+def _unusable_attributes(release: Mapping[str, Sequence[str]]) -> Iterator[OptionNote]:
     """Note attributes to release that no citizen of ours can have."""
-    known = (*ATTRIBUTES, *WORDS)
+    usable = (*ATTRIBUTES, *WORDS)
     for name in dict.fromkeys(n for names in release.values() for n in names):
-        if name not in known:
-            hint = did_you_mean(name, known)
+        if name not in usable:
+            hint = did_you_mean(name, usable)
             text = f"{name!r} is no attribute of the hub's citizens{hint}"
             yield OptionNote("release", text)
 

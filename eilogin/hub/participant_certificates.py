@@ -23,7 +23,7 @@ class ParticipantCertificates:
 
     def __init__(self, trust: Callable[[], Trust]) -> None:
         self._trust = trust
-        self._found: tuple[Expiry, ...] = ()
+        self._expiring: tuple[Expiry, ...] = ()
         self._federation: Membership | None = None
         self._due = 0.0
         self._alarms: Alarms | None = None
@@ -33,21 +33,21 @@ class ParticipantCertificates:
         """Return expired and expiring certificates; ``pause`` is in seconds."""
         trust = self._trust()
         if not self._lock.acquire(blocking=self._federation is None):
-            return self._found
+            return self._expiring
         try:
             if trust.federation is not self._federation or clock.now() >= self._due:
-                self._found = tuple(_soon(trust, pause))
+                self._expiring = tuple(_soon(trust, pause))
                 self._federation = trust.federation
                 self._due = clock.now() + _DAY
-            return self._found
+            return self._expiring
         finally:
             self._lock.release()
 
     def see(self) -> None:
         """Log new warnings."""
         if self._alarms is None:
-            who = self._trust().own.entity_id
-            self._alarms = Alarms(who, lambda: self.soon(_PAUSE))
+            entity_id = self._trust().own.entity_id
+            self._alarms = Alarms(entity_id, lambda: self.soon(_PAUSE))
         elif self._trust().federation is not self._federation:
             self._alarms.look_again()
         self._alarms.see()

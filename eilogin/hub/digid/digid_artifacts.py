@@ -52,17 +52,17 @@ def resolve_digid_artifact(visit: Visit) -> Response:
         note_refusal(error, "login", visit)
         return soap_answer(artifact_response(trust, "", _DENIED), key)
     store = visit.sessions.store
-    kept = store.take(artifact_key(request.artifact, issuer))
-    if kept is None:
+    stored = store.take(artifact_key(request.artifact, issuer))
+    if stored is None:
         note_unknown_artifact(issuer)
         return soap_answer(artifact_response(trust, request.id, _DENIED), key)
-    until, text, choice = json.loads(kept)
+    until, text, choice = json.loads(stored)
     rehearsal.hold_back(choice)
     if choice == rehearsal.UNKNOWN:
         return soap_answer(artifact_response(trust, request.id, _DENIED), key)
     is_over = clock.now() >= until or choice == rehearsal.EXPIRED
-    carried = None if is_over else safe_xml.parse(text.encode())
+    response = None if is_over else safe_xml.parse(text.encode())
     answer = soap_answer(
-        artifact_response(trust, request.id, messages.Status(), carried), key
+        artifact_response(trust, request.id, messages.Status(), response), key
     )
     return rehearsal.broken(answer) if choice == rehearsal.BROKEN else answer

@@ -98,7 +98,7 @@ class DigidSingleLogout(SingleLogout):
         is_posted = visit.method == "POST"
         if visit.query_string.startswith(f"{_LEAVING}="):
             handle = read_query(visit).get(_LEAVING, "")
-            back = _kept(visit, handle)
+            back = _stored_requester(visit, handle)
             if is_posted:
                 return self._confirmed(visit, back, handle)
             if answer_to(visit, handle):
@@ -106,10 +106,10 @@ class DigidSingleLogout(SingleLogout):
                 return self._end(visit, back, visit.session_to_end())
             return self._leave(visit, back)
         with refusals_as_not_found():
-            page = self._of_ours(visit)
+            page = self._own_page(visit)
             if page is not None:
                 return page
-            back = _read(visit)
+            back = _read_request(visit)
         if is_posted:
             url, headers = _keep(visit, back)
             return see_other(url, headers)
@@ -131,11 +131,11 @@ class DigidSingleLogout(SingleLogout):
     ) -> Response:
         """End the session, or list the services; ``headers`` store the RelayState."""
         login = visit.session_to_end()
-        if login is None or visit.values.get(_done(back)) is not None:
+        if login is None or visit.values.get(_result_key(back)) is not None:
             return self._end(visit, back, login)
-        told = visit.sessions.participants(login)
-        services = DigidPresence(visit, login).services(told)
-        if len({one.entity_id for one in services}) > 1:
+        participants = visit.sessions.participants(login)
+        services = DigidPresence(visit, login).services(participants)
+        if len({participant.entity_id for participant in services}) > 1:
             page = self._confirm_page(visit, back, login, services)
             page.headerlist.extend(headers)
             return page
@@ -171,7 +171,9 @@ class DigidSingleLogout(SingleLogout):
             is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
             return json.dumps((_DONE if is_told else _PARTLY).codes)
 
-        codes = json.loads(self.endings.slots.once(visit, _done(back), until, execute))
+        codes = json.loads(
+            self.endings.slots.once(visit, _result_key(back), until, execute)
+        )
         answer = self._responses.send(visit, back, messages.Status(tuple(codes)))
         if choice and answer.location:
             trust = visit.trust
@@ -193,14 +195,15 @@ class DigidSingleLogout(SingleLogout):
 
     def _ended(self, visit: Visit, back: ReplyTo, login: Login) -> bool:
         """End all sessions; return whether all but the requester's own confirmed."""
-        here = visit.sessions.participants(login)
+        own_participants = visit.sessions.participants(login)
         ending = self.endings.end(
             visit,
             [login],
-            spare=lambda told: [
-                one
-                for one in told
-                if one.entity_id != back.entity_id or one not in here
+            spare=lambda participants: [
+                participant
+                for participant in participants
+                if participant.entity_id != back.entity_id
+                or participant not in own_participants
             ],
         )
         # A faster logout knows the missed participants.
@@ -211,7 +214,7 @@ class DigidSingleLogout(SingleLogout):
         visit: Visit,
         back: ReplyTo,
         login: Login,
-        told: Sequence[Participant],
+        participants: Sequence[Participant],
     ) -> Response:
         trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(back.entity_id)
@@ -229,7 +232,11 @@ class DigidSingleLogout(SingleLogout):
             # The visitor has logged out there already.
             services=services_of(
                 trust,
-                [one for one in told if one.entity_id != back.entity_id],
+                [
+                    participant
+                    for participant in participants
+                    if participant.entity_id != back.entity_id
+                ],
                 language,
             ),
             website_url=website or trust.own.url("home"),
@@ -238,7 +245,7 @@ class DigidSingleLogout(SingleLogout):
         )
 
 
-def _read(visit: Visit) -> ReplyTo:
+def _read_request(visit: Visit) -> ReplyTo:
     trust = visit.trust
     inbound = receive(visit, valid_participant(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
@@ -260,7 +267,7 @@ def _keep(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:
     return keep_here(visit, _LEAVING, back, json.dumps(back))
 
 
-def _kept(visit: Visit, handle: str) -> ReplyTo:
+def _stored_requester(visit: Visit, handle: str) -> ReplyTo:
     """Return the requester; MessageUnexpected in another browser with a session."""
     text = kept_text(visit, _LEAVING, handle)
     with readable_record():
@@ -272,5 +279,5 @@ def _kept(visit: Visit, handle: str) -> ReplyTo:
     return back
 
 
-def _done(back: ReplyTo) -> str:
+def _result_key(back: ReplyTo) -> str:
     return f"logout-request:{back.entity_id}\0{back.request_id}"

@@ -29,13 +29,13 @@ class DigidResponseWriter(ResponseWriter):
         super().__init__()
 
     def login(
-        self, trust: Trust, peer: Peer[ServiceProvider], told: AssertedLogin
+        self, trust: Trust, peer: Peer[ServiceProvider], contents: AssertedLogin
     ) -> etree._Element:
         """Write the Response of a successful login."""
-        pending = told.pending
-        said = _assertion(trust, told)
+        pending = contents.pending
+        unsigned = _assertion(trust, contents)
         assertion = messages.write_assertion(
-            rehearsal.changed_assertion(pending, said, trust.classes)
+            rehearsal.changed_assertion(pending, unsigned, trust.classes)
         )
         if peer.role.want_assertions_signed:
             xml_signatures.sign(assertion, trust.key_for(peer))
@@ -62,14 +62,14 @@ def _response(
     return replace(response_to(trust, pending, status), destination="")
 
 
-def _assertion(trust: Trust, told: AssertedLogin) -> messages.Assertion:
+def _assertion(trust: Trust, contents: AssertedLogin) -> messages.Assertion:
     return replace(
-        assertion_of(trust, told),
-        name_id=messages.NameID(told.participant.subject.name_id),
-        not_before=told.now - RESPONSE_LIFETIME,
+        assertion_of(trust, contents),
+        name_id=messages.NameID(contents.participant.subject.name_id),
+        not_before=contents.now - RESPONSE_LIFETIME,
         # DigiD reports neither the sign-in nor the end of the session.
-        authn_instant=told.now,
+        authn_instant=contents.now,
         session_ends=None,
         attributes={},
-        address=told.address,
+        address=contents.address,
     )

@@ -57,9 +57,9 @@ class DigidPresence:
     def services(self, participants: Iterable[Participant]) -> list[Participant]:
         """Return the participants where the citizen is signed in, and since when."""
         return [
-            replace(told, since=since)
-            for told in participants
-            if (since := self._since(told.entity_id)) is not None
+            replace(participant, since=since)
+            for participant in participants
+            if (since := self._since(participant.entity_id)) is not None
         ]
 
     def enter(self, entity_id: str) -> None:
@@ -67,8 +67,8 @@ class DigidPresence:
         now, run = clock.now(), self._run
         if now - run.last > IDLE + GRACE:
             run = run._replace(began=now)
-        kept = self._values.get(self._name(_RUN))
-        self._keep(_RUN, kept, json.dumps(run._replace(last=now)))
+        stored = self._values.get(self._name(_RUN))
+        self._keep(_RUN, stored, json.dumps(run._replace(last=now)))
         if not self.has(entity_id):
             self.leave(entity_id)
             self._keep(entity_id, None, json.dumps(now))
@@ -78,8 +78,8 @@ class DigidPresence:
         self._values.take(self._name(entity_id))
 
     def _since(self, entity_id: str) -> float | None:
-        kept = self._values.get(self._name(entity_id))
-        since = None if kept is None else float(kept)
+        stored = self._values.get(self._name(entity_id))
+        since = None if stored is None else float(stored)
         return None if since is None or since < self._run.began else since
 
     def _is_away(self, entity_id: str) -> bool:
@@ -88,16 +88,16 @@ class DigidPresence:
 
     @property
     def _run(self) -> _Run:
-        kept = self._values.get(self._name(_RUN))
-        return _Run(*json.loads(kept)) if kept else _Run(0.0, 0.0)
+        stored = self._values.get(self._name(_RUN))
+        return _Run(*json.loads(stored)) if stored else _Run(0.0, 0.0)
 
-    def _keep(self, entity_id: str, old: str | None, new: str) -> None:
+    def _keep(self, entity_id: str, stored: str | None, text: str) -> None:
         name, until = self._name(entity_id), self._login.ends
-        if old is None:
-            self._values.add(name, new, until, durable=False)
+        if stored is None:
+            self._values.add(name, text, until, durable=False)
         else:
             # If this fails, a faster request has written the same.
-            self._values.swap(name, old, new, until, durable=False)
+            self._values.swap(name, stored, text, until, durable=False)
 
     def _name(self, entity_id: str) -> str:
         return f"presence:{self._login.family}\0{entity_id}"
@@ -109,6 +109,6 @@ def presence_by_timers(
     """Return where the citizen needs no new sign-in now, and the others."""
     presence = DigidPresence(visit, login)
     # A participant that got a Response without login ended its session.
-    told = presence.services(visit.sessions.participants(login))
-    known = [one for one in told if not presence.must_prove(one.entity_id)]
-    return known, [one for one in told if one not in known]
+    signed_in = presence.services(visit.sessions.participants(login))
+    certain = [p for p in signed_in if not presence.must_prove(p.entity_id)]
+    return certain, [p for p in signed_in if p not in certain]

@@ -40,11 +40,11 @@ def kept(visit: Visit) -> str:
     text = _COOKIE.read(visit.cookie_header) or ""
     try:
         octets = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
-        found = octets.decode()
+        relay_state = octets.decode()
     except (binascii.Error, UnicodeError):
         return ""
-    is_one = len(octets) <= LONGEST_RELAY_STATE and not CONTROL.search(found)
-    return found if is_one else ""
+    is_valid = len(octets) <= LONGEST_RELAY_STATE and not CONTROL.search(relay_state)
+    return relay_state if is_valid else ""
 
 
 def forget() -> tuple[str, str]:

@@ -23,14 +23,14 @@ def name_for(
 
     The federation's limit on attributes covers it too.
     """
-    wanted = value_for(sectors, entity.entity_id) or ()
-    found = (
+    its_sectors = value_for(sectors, entity.entity_id) or ()
+    numbers = (
         SectorName(sector, values[0])
-        for sector in wanted
+        for sector in its_sectors
         if (values := attributes.get(NUMBERS[sector]))
         and (entity.released is None or NUMBERS[sector] in entity.released)
     )
-    return next(found, None)
+    return next(numbers, None)
 
 
 def _read_codes(words: Sequence[str]) -> tuple[str, ...] | None:

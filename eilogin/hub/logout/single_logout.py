@@ -124,7 +124,7 @@ class SingleLogout:
     def respond(self, visit: Visit) -> Response:
         """Answer a LogoutRequest or LogoutResponse (SAML profiles 4.4.3.1)."""
         visit.allow_only("GET", "POST")
-        page = self._of_ours(visit)
+        page = self._own_page(visit)
         if page is not None:
             return page
         inbound = self._receive(visit)
@@ -132,7 +132,7 @@ class SingleLogout:
             return inbound
         request = _read_request(visit, inbound.element)
         named = requested_by(visit, request, inbound.issuer, "slo")
-        asked = PendingLogoutRequest(
+        pending = PendingLogoutRequest(
             named,
             ReplyTo(inbound.issuer, request.id, inbound.relay_state),
             request.is_asynchronous,
@@ -143,16 +143,16 @@ class SingleLogout:
         if self._asks_first or (is_posted and is_of_here):
             # A form of another site sends no cookies; after this redirect the browser
             # does, and its history does not keep the message.
-            return see_other(*asked.keep(visit))
+            return see_other(*pending.keep(visit))
         try:
             return self._execute(
-                visit, asked, is_posted=is_posted, requester=inbound.peer
+                visit, pending, is_posted=is_posted, requester=inbound.peer
             )
         except Busy:
             if not is_posted:
                 raise
             # Its page reloads itself, which a form cannot.
-            return see_other(asked.keep_turn(visit))
+            return see_other(pending.keep_turn(visit))
 
     def _receive(self, visit: Visit) -> Inbound[ServiceProvider] | Response:
         """Return a valid LogoutRequest, or the answer to another message."""
@@ -163,12 +163,12 @@ class SingleLogout:
             inbound = verify(received, trust.participant, trust.weak)
             if kind == bindings.RESPONSE:
                 is_led = self._from_above.has_asked(visit, inbound)
-                told = self._from_above if is_led else self._in_browser
-                return told.answered(visit, inbound)
+                notifier = self._from_above if is_led else self._in_browser
+                return notifier.answered(visit, inbound)
         except Refused as error:
             # A requester learns why its LogoutRequest is rejected.
-            is_asked = kind == bindings.REQUEST
-            way_on = None if is_asked else self._in_browser.refused(visit, error)
+            is_request = kind == bindings.REQUEST
+            way_on = None if is_request else self._in_browser.refused(visit, error)
             if way_on is None:
                 raise
             return way_on
@@ -180,19 +180,19 @@ class SingleLogout:
     def _execute(
         self,
         visit: Visit,
-        asked: PendingLogoutRequest,
+        pending: PendingLogoutRequest,
         *,
         is_posted: bool = False,
         requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
         outcome = self.endings.execute(
             visit,
-            asked.named,
+            pending.named,
             # It may come again while the visitor may answer a page.
             known_for=ASKED_FOR if self._asks_first or self._of_browser else KNOWN_FOR,
         )
         # An asynchronous logout wants no answer (asynchronous logout 2.3).
-        back = None if asked.is_asynchronous else asked.back
+        back = None if pending.is_asynchronous else pending.back
         if self._is_below and outcome.is_known:
             return self.completion.go_up(visit, outcome, back)
         is_shown = outcome.missed and is_of_browser(visit, outcome)
@@ -203,21 +203,23 @@ class SingleLogout:
 
     # --- ask the visitor first ------------------------------------------------------
 
-    def _ask_first(self, visit: Visit, asked: PendingLogoutRequest) -> Response | None:
+    def _ask_first(
+        self, visit: Visit, pending: PendingLogoutRequest
+    ) -> Response | None:
         """Ask in the visitor's own browser, if other participants are left."""
         login = visit.session_to_end()
-        found = self.endings.found(visit, asked.named)
-        if login is None or login.name not in {one.name for one in found}:
+        sessions = self.endings.found(visit, pending.named)
+        if login is None or login.name not in {session.name for session in sessions}:
             return None
-        issuer = asked.back.entity_id
-        note_left(visit, login, issuer, asked.received)
-        others = where_in(visit, login)
-        if not others:
+        issuer = pending.back.entity_id
+        note_left(visit, login, issuer, pending.received)
+        other_participants = where_in(visit, login)
+        if not other_participants:
             return None
         trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(issuer)
         endpoint = self._responses.endpoint(role)
-        action, of_browser = asked.keep(visit)
+        action, of_browser = pending.keep(visit)
         return self._pages.page(
             visit,
             "confirm_everywhere.html",
@@ -226,16 +228,16 @@ class SingleLogout:
             form_action=[endpoint.for_answers] if endpoint else [],
             action=action,
             name=trust.federation.name_of(issuer, language),
-            services=services_of(trust, others, language),
+            services=services_of(trust, other_participants, language),
         )
 
     def _confirm(self, visit: Visit, handle: str) -> Response:
-        asked = PendingLogoutRequest.kept(visit, handle)
+        pending = PendingLogoutRequest.kept(visit, handle)
         answer = answer_to(visit, handle)
         if visit.method != "POST":
             # A GET is no consent: a page can be opened again.
-            asked, is_open = asked.as_it_came(), self._asks_first and not answer
-            page = self._ask_first(visit, asked) if is_open else None
+            pending, is_open = pending.as_it_came(), self._asks_first and not answer
+            page = self._ask_first(visit, pending) if is_open else None
             if page is not None:
                 return page
         elif not answer:
@@ -243,18 +245,18 @@ class SingleLogout:
             answer = _ONLY_HERE if _ONLY_HERE in read_form(visit) else CONFIRM
             note_answer(visit, handle, answer)
         if answer != _ONLY_HERE:
-            return self._execute(visit, asked)
+            return self._execute(visit, pending)
         # The visitor logged out at that service only.
-        audit.event("logout.received", peer=asked.back.entity_id, reason="only-there")
-        if asked.is_asynchronous:
+        audit.event("logout.received", peer=pending.back.entity_id, reason="only-there")
+        if pending.is_asynchronous:
             return see_other(visit.trust.own.url("home"))
-        return self._responses.send(visit, asked.back, _CHOSEN)
+        return self._responses.send(visit, pending.back, _CHOSEN)
 
-    def _of_ours(self, visit: Visit) -> Response | None:
-        what, _, _ = visit.query_string.partition("=")
-        if what not in self._shows:
+    def _own_page(self, visit: Visit) -> Response | None:
+        name, _, _ = visit.query_string.partition("=")
+        if name not in self._shows:
             return None
-        return self._shows[what](visit, read_query(visit).get(what, ""))
+        return self._shows[name](visit, read_query(visit).get(name, ""))
 
     # --- /slo/soap: from server to server -------------------------------------------
 

@@ -132,26 +132,26 @@ def _about_request(
     level: str,
 ) -> dict[str, Any]:
     trust, sessions = visit.trust, visit.sessions
-    said = {
+    variables = {
         "shared_with": _shared_with(trust, pending, domain),
         "session_hours": sessions.max_session / 3600,
         "idle_hours": sessions.idle / 3600,
     }
     if pending is None:
         none = {"name": None, "service_logo": "", "why": "", "ended_by_idle": 0}
-        return said | none | {"form_action": []}
+        return variables | none | {"form_action": []}
     language = language_of(visit)
-    return said | {
+    return variables | {
         # The form's redirects lead on to the participant.
         "form_action": [pending.acs_url],
         "name": trust.federation.name_of(pending.issuer, language),
         "service_logo": trust.federation.logo_of(pending.issuer, language) or "",
-        "why": _why(visit, pending, domain, level),
+        "why": _reason(visit, pending, domain, level),
         "ended_by_idle": pending.idle_limit / 3600,
     }
 
 
-def _why(visit: Visit, pending: PendingAuthnRequest, domain: str, level: str) -> str:
+def _reason(visit: Visit, pending: PendingAuthnRequest, domain: str, level: str) -> str:
     """Return why the visitor signs in, as a word; "" if anonymous."""
     login = visit.session_or_none
     if login is None:

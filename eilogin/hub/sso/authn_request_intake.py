@@ -110,17 +110,17 @@ def accept_authn_request(
     with InNameOf(inbound.issuer):
         denied = _denied(request, trust, inbound.binding, now, rules.check)
     entity, role = inbound.peer
-    ours = answer_bindings(trust.own)
-    known = _over(role, ours)
-    if not known.assertion_consumers:
-        raise _not_answerable(trust, role, ours, inbound.issuer)
+    own_bindings = answer_bindings(trust.own)
+    supported = _with_bindings(role, own_bindings)
+    if not supported.assertion_consumers:
+        raise _not_answerable(trust, role, own_bindings, inbound.issuer)
     request = rules.read(request)
     if not rules.reports_unsupported_bindings:
-        role = known
+        role = supported
     with InNameOf(inbound.issuer):
-        consumer, is_as_asked = _consumer(role, known, request, inbound.issuer)
-    would_do = requested_levels.sufficient(request, trust.classes)
-    levels = requested_levels.at_least(would_do, entity.required_level)
+        consumer, is_as_asked = _consumer(role, supported, request, inbound.issuer)
+    sufficient = requested_levels.sufficient(request, trust.classes)
+    levels = requested_levels.at_least(sufficient, entity.required_level)
     pending = PendingAuthnRequest(
         request_id=request.id,
         issuer=inbound.issuer,
@@ -138,34 +138,36 @@ def accept_authn_request(
         service_index=request.consumer_service_index,
         idle_limit=request.idle_limit,
     )
-    asked = ParticipantRequest(pending, inbound.peer)
+    participant_request = ParticipantRequest(pending, inbound.peer)
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
         # Perhaps an old page, reloaded; the participant can begin again.
         tells = is_old and trust.own.profile.restarts_late_logins
         return ReceivedAuthnRequest(
-            asked, (*DENIED, *[messages.TOO_LATE] * tells), denied
+            participant_request, (*DENIED, *[messages.TOO_LATE] * tells), denied
         )
     if not is_as_asked:
-        return ReceivedAuthnRequest(asked, _NO_SUCH_BINDING)
-    if would_do and not levels:
-        return ReceivedAuthnRequest(asked, NO_LEVEL, _not_at_those(would_do, entity))
+        return ReceivedAuthnRequest(participant_request, _NO_SUCH_BINDING)
+    if sufficient and not levels:
+        return ReceivedAuthnRequest(
+            participant_request, NO_LEVEL, _levels_too_low(sufficient, entity)
+        )
     if not pending.level and rules.missing_level_is_fault:
         return ReceivedAuthnRequest(
-            asked, NO_LEVEL, _not_by_those(request, levels, offered)
+            participant_request, NO_LEVEL, _levels_missing(request, levels, offered)
         )
-    return ReceivedAuthnRequest(asked, *_refusal(request, names, rules))
+    return ReceivedAuthnRequest(participant_request, *_refusal(request, names, rules))
 
 
-def _not_at_those(would_do: Sequence[str], entity: EntityDescriptor) -> NotServed:
+def _levels_too_low(sufficient: Sequence[str], entity: EntityDescriptor) -> NotServed:
     return NotServed(
-        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(would_do)},"
+        f"{entity.entity_id!r} gets no login: it asks for {' or '.join(sufficient)},"
         f" but the federation's metadata requires '{entity.required_level}' of it"
         " (required-level). It must ask for that level"
     )
 
 
-def _not_by_those(
+def _levels_missing(
     request: messages.AuthnRequest, levels: Sequence[str], offered: Collection[str]
 ) -> NotServed:
     gets_none = f"{request.issuer!r} gets no login (NoAuthnContext): it asks for"
@@ -179,15 +181,15 @@ def _not_by_those(
             f"{gets_none} AuthnContextDeclRef, but this hub has only classes. It"
             " must ask for AuthnContextClassRef"
         )
-    asked = some(list(map(shown, request.level_classes)), _MOST_NAMED)
+    requested = some(list(map(shown, request.level_classes)), _MOST_NAMED)
     return NotServed(
-        f"{gets_none} {asked} ({request.comparison}), but this hub has no level for"
+        f"{gets_none} {requested} ({request.comparison}), but this hub has no level for"
         " that. Add the class to the line of its level in level_classes, or have"
         " the participant ask for another class"
     )
 
 
-def _not_by_that_name(request: messages.AuthnRequest, names: NameIDs) -> NotServed:
+def _name_id_missing(request: messages.AuthnRequest, names: NameIDs) -> NotServed:
     gets_none = f"{request.issuer!r} gets no login (InvalidNameIDPolicy): it asks for"
     if request.sp_name_qualifier:
         return NotServed(
@@ -203,9 +205,9 @@ def _not_by_that_name(request: messages.AuthnRequest, names: NameIDs) -> NotServ
 
 
 def _not_answerable(
-    trust: Trust, role: ServiceProvider, ours: Sequence[str], issuer: str
+    trust: Trust, role: ServiceProvider, own_bindings: Sequence[str], issuer: str
 ) -> BindingMissing:
-    expected = " or ".join(map(short, ours))
+    expected = " or ".join(map(short, own_bindings))
     return BindingMissing(
         f"cannot answer {issuer!r}: its metadata has an AssertionConsumerService by"
         f" {bindings_of(role.assertion_consumers)}; expected {expected};"
@@ -239,14 +241,20 @@ def _denied(
     return None
 
 
-def _over(role: ServiceProvider, ours: Collection[str]) -> ServiceProvider:
-    taken = (one for one in role.assertion_consumers if one.binding in ours)
-    return replace(role, assertion_consumers=tuple(taken))
+def _with_bindings(
+    role: ServiceProvider, own_bindings: Collection[str]
+) -> ServiceProvider:
+    consumers = (
+        consumer
+        for consumer in role.assertion_consumers
+        if consumer.binding in own_bindings
+    )
+    return replace(role, assertion_consumers=tuple(consumers))
 
 
 def _is_named_twice(request: messages.AuthnRequest) -> bool:
-    is_said = bool(request.acs_url or request.protocol_binding)
-    return request.acs_index is not None and is_said
+    has_address = bool(request.acs_url or request.protocol_binding)
+    return request.acs_index is not None and has_address
 
 
 def _refusal(
@@ -258,49 +266,49 @@ def _refusal(
     if request.names_subject:
         return _NO_SUCH_REQUEST, None
     if request.sp_name_qualifier or not names.knows(request.name_id_format):
-        return _NO_SUCH_NAME, _not_by_that_name(request, names)
+        return _NO_SUCH_NAME, _name_id_missing(request, names)
     return (), None
 
 
 def _consumer(
     role: ServiceProvider,
-    known: ServiceProvider,
+    supported: ServiceProvider,
     request: messages.AuthnRequest,
     issuer: str,
 ) -> tuple[Endpoint, bool]:
     """Return where the Response goes, and whether by the requested binding.
 
-    Always an address of the metadata (SAML profiles 4.1.4.1); another one in ``known``
-    gets the error.
+    Always an address of the metadata (SAML profiles 4.1.4.1). If the hub does not have
+    the binding, another address in ``supported`` gets the error.
     """
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
         url = binding = ""
-    found = known.consumer(index=index, url=url, binding=binding)
-    if found is not None:
-        return found, True
+    consumer = supported.consumer(index=index, url=url, binding=binding)
+    if consumer is not None:
+        return consumer, True
     instead = None
     if role.consumer(index=index, url=url) is not None:
-        instead = known.consumer(url=url) or known.consumer()
+        instead = supported.consumer(url=url) or supported.consumer()
     if instead is None:
-        raise _not_there(request, known, issuer)
+        raise _consumer_missing(request, supported, issuer)
     return instead, False
 
 
-def _not_there(
-    request: messages.AuthnRequest, known: ServiceProvider, issuer: str
+def _consumer_missing(
+    request: messages.AuthnRequest, supported: ServiceProvider, issuer: str
 ) -> MessageMisdirected:
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:
-        asked = f"index {index}"
+        requested = f"index {index}"
     else:
-        asked = shown(url) if url else "the default one"
-        asked += f" by {shown(binding)}" if binding else ""
+        requested = shown(url) if url else "the default one"
+        requested += f" by {shown(binding)}" if binding else ""
     has = [
-        f"{one.location} ({short(one.binding)}, index {one.index})"
-        for one in known.assertion_consumers
+        f"{consumer.location} ({short(consumer.binding)}, index {consumer.index})"
+        for consumer in supported.assertion_consumers
     ]
     return MessageMisdirected(
         f"the metadata of {issuer!r} does not have the requested"
-        f" AssertionConsumerService ({asked}); it has {some(has, _MOST_NAMED)}"
+        f" AssertionConsumerService ({requested}); it has {some(has, _MOST_NAMED)}"
     )

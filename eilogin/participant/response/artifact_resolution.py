@@ -11,6 +11,7 @@ request that the hub rejects waits for the other one.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -26,11 +27,12 @@ from eilogin.errors import (
     Refused,
     Unavailable,
 )
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.artifact_responses import open_artifact_response
+from eilogin.saml.metadata import IdentityProvider
 from eilogin.web.limits.client_network import network_here, wider
 from eilogin.web.limits.slots import Full, Slots
 from eilogin.web.visit import Visit
@@ -82,6 +84,13 @@ class _FailedArtifacts:
         return _FAILING_NETWORKS if has_failed else network
 
 
+class ResolvedArtifact(NamedTuple):
+    """The Response of an artifact, and the hub that resolved it."""
+
+    response: etree._Element
+    hub: Peer[IdentityProvider]
+
+
 class ArtifactResolver:
     """Resolves artifacts of a participant's hubs; at most ``most`` at once for each."""
 
@@ -95,7 +104,7 @@ class ArtifactResolver:
         pending: PendingLogin,
         artifact: str,
         index: int,
-    ) -> etree._Element | None:
+    ) -> ResolvedArtifact | None:
         """Return the Response of an artifact, within its ArtifactResponse.
 
         None if another request of the browser has it. Raise LoginLost after too many
@@ -221,7 +230,7 @@ def _wait_for_other(visit: Visit, pending: PendingLogin, slots: _ArtifactSlots) 
     return False
 
 
-def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Element:
+def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> ResolvedArtifact:
     peer = trust.hub_peer(hub)
     role = peer.role
     endpoint = role.artifact_resolution(index)
@@ -241,7 +250,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
     xml_signatures.sign(element, trust.key_for(peer))
     with InNameOf(hub):
         answer = _answer_of_hub(trust, endpoint.location, bindings.wrap_soap(element))
-    return open_artifact_response(
+    response = open_artifact_response(
         bindings.unwrap_soap(answer),
         keys=role.keys,
         issuer=hub,
@@ -253,6 +262,7 @@ def _resolved(artifact: str, index: int, trust: Trust, hub: str) -> etree._Eleme
             or not endpoint.location.startswith("https:")
         ),
     )
+    return ResolvedArtifact(response, peer)
 
 
 def _answer_of_hub(trust: Trust, location: str, resolve: bytes) -> bytes:

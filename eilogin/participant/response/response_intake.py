@@ -24,7 +24,7 @@ from eilogin.errors import (
     Unavailable,
     UnknownPeer,
 )
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.pending_logins import PendingLogin, request_id_of
 from eilogin.participant.login.return_targets import page_to_go_to
@@ -34,6 +34,7 @@ from eilogin.participant.response.pending_responses import ReceivedResponse
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml import second_opinion as toolkit
 from eilogin.saml.message_checks import SKEW
+from eilogin.saml.metadata import IdentityProvider
 from eilogin.saml.printable_text import collapsed
 from eilogin.saml.response_checks import Expected, accept
 from eilogin.web.browser.random_handles import handle_of, is_handle, is_silent
@@ -120,11 +121,12 @@ class ResponseReader:
         parsed = bindings.read_artifact(artifact)
         trust = visit.trust
         _require_source(trust, pending.hub, parsed.source_id)
-        response = self._resolver.response(visit, pending, artifact, parsed.index)
-        if response is None:
+        resolved = self._resolver.response(visit, pending, artifact, parsed.index)
+        if resolved is None:
             return ReceivedResponse(pending_logins.again(visit, pending))
+        response, hub = resolved
         expected = replace(
-            self._expected(trust, pending.hub, pending.request_id),
+            self._expected(trust, hub, pending.request_id),
             destination_required=False,
         )
         with Proven():
@@ -132,7 +134,7 @@ class ResponseReader:
                 assertion = accept(response, expected)
             except LoginFailed as failure:
                 return ReceivedResponse(pending, failure=failure)
-            self._verify_again(trust, response, expected)
+            self._verify_again(trust, hub.role, response, expected)
         return ReceivedResponse(pending, assertion)
 
     # --- by POST (SAML bindings 3.5) ------------------------------------------------
@@ -174,13 +176,15 @@ class ResponseReader:
     ) -> Response:
         trust, handle = visit.trust, received.relay_state
         request_id = request_id_of(handle)
-        hub = _issuer_of(response)
+        hub = trust.hub_peer(_issuer_of(response))
         expected = self._expected(trust, hub, request_id)
         try:
             assertion = accept(response, expected)
         except LoginFailed as failure:
-            return pending_responses.redirect_with_failure(trust, hub, handle, failure)
-        self._verify_again(trust, response, expected, received.octets)
+            return pending_responses.redirect_with_failure(
+                trust, hub.entity_id, handle, failure
+            )
+        self._verify_again(trust, hub.role, response, expected, received.octets)
         return pending_responses.keep(visit, handle, assertion)
 
     # --- unsolicited Responses (SAML profiles 4.1.5) --------------------------------
@@ -192,17 +196,18 @@ class ResponseReader:
         received: bindings.Received,
     ) -> Response:
         """Keep an unsolicited Response until consent; RelayState may be a path here."""
-        trust, hub = visit.trust, _issuer_of(response)
+        trust, issuer = visit.trust, _issuer_of(response)
         if not self._takes_unsolicited:
             raise MessageUnexpected(
-                f"{hub[:_LONGEST_NAME]!r} sent a Response without InResponseTo; "
+                f"{issuer[:_LONGEST_NAME]!r} sent a Response without InResponseTo; "
                 "expected one (unsolicited = true accepts others)"
             )
+        hub = trust.hub_peer(issuer)
         expected = replace(self._expected(trust, hub, ""), unsolicited=True)
         assertion = accept(response, expected)
         name = name_of(assertion)
         visit.sessions.require_unused(name)
-        self._verify_again(trust, response, expected, received.octets)
+        self._verify_again(trust, hub.role, response, expected, received.octets)
         public_url = trust.own.public_url
         path = received.relay_state.removeprefix(origin_of(public_url))
         target = page_to_go_to(trust.own, path)
@@ -219,13 +224,15 @@ class ResponseReader:
             )
         return answer
 
-    def _expected(self, trust: Trust, hub: str, request_id: str) -> Expected:
+    def _expected(
+        self, trust: Trust, hub: Peer[IdentityProvider], request_id: str
+    ) -> Expected:
         return Expected(
             request_id=request_id,
             acs_url=trust.own.url("acs"),
             audience=trust.own.entity_id,
-            issuer=hub,
-            keys=trust.hub(hub).keys,
+            issuer=hub.entity_id,
+            keys=hub.keys,
             now=clock.now(),
             destination_required=True,
             decrypter=trust.decrypter,
@@ -237,6 +244,7 @@ class ResponseReader:
     def _verify_again(
         self,
         trust: Trust,
+        hub: IdentityProvider,
         response: etree._Element,
         expected: Expected,
         octets: bytes = b"",
@@ -250,21 +258,23 @@ class ResponseReader:
                 "signed: python3-saml did not verify it"
             )
             return
-        second = self._second_opinion(trust, expected.issuer)
+        second = self._second_opinion(trust, expected.issuer, hub)
         octets = octets or toolkit.standalone(response)
         second.confirm(octets, expected.request_id)
 
-    def _second_opinion(self, trust: Trust, hub: str) -> toolkit.SecondOpinion:
+    def _second_opinion(
+        self, trust: Trust, entity_id: str, hub: IdentityProvider
+    ) -> toolkit.SecondOpinion:
         """Return the verifier of a hub, a new one after its certificates change."""
-        certificates = trust.hub(hub).signing_certificates
-        opinion = self._opinions.get(hub)
+        certificates = hub.signing_certificates
+        opinion = self._opinions.get(entity_id)
         if opinion is None or opinion.hub_certificates != certificates:
-            opinion = self._opinions[hub] = toolkit.SecondOpinion(
+            opinion = self._opinions[entity_id] = toolkit.SecondOpinion(
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
-                hub_entity_id=hub,
+                hub_entity_id=entity_id,
                 # python3-saml only requires a value here.
-                hub_sso_url=trust.hub(hub).single_sign_ons[0].location,
+                hub_sso_url=hub.single_sign_ons[0].location,
                 hub_certificates=certificates,
             )
         return opinion

@@ -115,10 +115,9 @@ class AppSessionFilter(PipelinePart):
             self._backend = open_backend(
                 options.type, options.where, largest=sealed_size(options.max_size)
             )
-            # This reference keeps it subscribed to ended logins for as long as the
-            # filter exists.
-            self._leftovers = BackendCleanup(self._backend)
-            keep_informed(self._leftovers)
+            # keep_informed needs a reference for as long as the filter exists.
+            self._cleanup = BackendCleanup(self._backend)
+            keep_informed(self._cleanup)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
             "timeout": options.timeout,
@@ -148,14 +147,14 @@ class AppSessionFilter(PipelinePart):
         environ["beaker.session"] = session
         environ["beaker.get_session"] = lambda: _TiedSession({}, **settings)
 
-        def keep_and_start(
+        def store_and_start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            if session.has_news():
+            if session.may_have_changes():
                 session.persist()
             return start_response(status, headers, exc_info)
 
-        return self.app(environ, keep_and_start)
+        return self.app(environ, store_and_start)
 
     def _require_place(self, visit: Visit) -> None:
         if self._is_alone and visit.environ.get("wsgi.multiprocess"):
@@ -208,10 +207,10 @@ class _TiedSession(Session):  # type: ignore[misc]
     ) -> None:
         self._place = place
         self._max_size = max_size
-        #: The text in the store, as far as we know,
+        #: The text in the store, as far as we know.
         self._stored: str | None = None
-        #: and the text that the application began with: the difference is its own
-        #: change.
+        #: The text at the start of this request. The difference is the change of the
+        #: application.
         self._begun: str | None = None
         #: When it was read.
         self._now = clock.now()
@@ -220,29 +219,29 @@ class _TiedSession(Session):  # type: ignore[misc]
 
     def load(self) -> None:
         try:
-            kept = self._find()
+            record = self._read()
         except StoreUnavailable as error:
             self._give_up("read", error)
-            kept = self._find()
-        self._begin_anew()
-        if kept is not None:
-            self.update(kept.keys)
-            self["_creation_time"] = kept.created
-            self.is_new, self.last_accessed = False, kept.accessed
+            record = self._read()
+        self._reset()
+        if record is not None:
+            self.update(record.keys)
+            self["_creation_time"] = record.created
+            self.is_new, self.last_accessed = False, record.accessed
         self.accessed_dict = self.copy()
 
-    def _find(self) -> StoredAppSession | None:
+    def _read(self) -> StoredAppSession | None:
         self._stored = self._begun = self._place.read(self.id)
-        kept = StoredAppSession.read(self._stored)
-        if kept is None:
+        record = StoredAppSession.read(self._stored)
+        if record is None:
             if self._stored not in (None, EMPTY):
                 _log.warning(
                     "cannot read an application's session, perhaps because "
                     "another version wrote it; eilogin treats it as empty"
                 )
             return None
-        if self.timeout is None or clock.now() - kept.accessed <= self.timeout:
-            return kept
+        if self.timeout is None or clock.now() - record.accessed <= self.timeout:
+            return record
         # Not deleted: another request, which came in time, may just have stored it.
         if self._place.put(self.id, self._stored, EMPTY):
             self._stored = EMPTY
@@ -256,7 +255,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         except StoreUnavailable as error:
             self._give_up("deleted", error)
         self._stored = self._begun = None
-        self._begin_anew()
+        self._reset()
 
     def invalidate(self) -> None:
         self.delete()
@@ -275,7 +274,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         if accessed_only and (self.is_new or not self.save_atime):
             return
         before = keys_in(self._begun)
-        # As they will be when they are read again.
+        # Through JSON, as the next request will read them.
         after = before if accessed_only else json.loads(json.dumps(self._own()))
         changes = KeyChanges.between(before, after)
         if not changes and not self.save_atime:
@@ -296,7 +295,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         for _ in range(TRIES):
             new = self._text_with(changes)
             if new == (self._stored or EMPTY):
-                # Equal as far as we know; another request may have changed it.
+                # Nothing to write, unless another request has changed it meanwhile.
                 before, self._stored = self._stored, self._place.read(self.id)
                 if self._stored == before:
                     return True
@@ -312,8 +311,8 @@ class _TiedSession(Session):  # type: ignore[misc]
             if self._place.put(self.id, self._stored, new):
                 self._stored = new
                 return True
-            was, self._stored = self._stored, self._place.read(self.id)
-            if was is None and self._stored is None:
+            before, self._stored = self._stored, self._place.read(self.id)
+            if before is None and self._stored is None:
                 # The login has ended, or another request deleted the session after us.
                 return False
         _log.warning(
@@ -324,17 +323,17 @@ class _TiedSession(Session):  # type: ignore[misc]
         return False
 
     def _text_with(self, changes: KeyChanges) -> str:
-        kept = StoredAppSession.read(self._stored) or StoredAppSession(
+        record = StoredAppSession.read(self._stored) or StoredAppSession(
             self._now, self._now, {}
         )
         return StoredAppSession(
-            kept.created,
+            record.created,
             # A slow request does not make the session older than it is.
-            max(kept.accessed, self._now),
-            changes.applied_to(kept.keys),
+            max(record.accessed, self._now),
+            changes.applied_to(record.keys),
         ).text()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self.clear()
         self.is_new = True
         self.last_accessed = None
@@ -348,12 +347,12 @@ class _TiedSession(Session):  # type: ignore[misc]
 
 
 class _LazySession(SessionObject):  # type: ignore[misc]
-    """The session as the application sees it: not loaded until it is used."""
+    """The session for the application, which loads it at the first use."""
 
     def __repr__(self) -> str:
         return "<the application's session>"
 
-    def has_news(self) -> bool:
+    def may_have_changes(self) -> bool:
         """Return whether ``persist`` may have something to write."""
         settings = self.__dict__["_params"]
         return self.accessed() and (

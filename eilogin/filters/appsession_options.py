@@ -10,7 +10,7 @@ from eilogin.config import Flag, Folder, Options, Seconds, Size, option
 from eilogin.stores.beaker import BackendURL, open_backend
 
 
-def _some(size: int) -> int:
+def _not_zero(size: int) -> int:
     if size == 0:
         raise ValueError(
             "a size such as '256k': with 0 the application could store nothing"
@@ -71,7 +71,7 @@ class AppSessionOptions(Options, name="appsession"):
         "without a call of ``save()``.",
         default=False,
     )
-    max_size: Annotated[Size, AfterValidator(_some)] = option(
+    max_size: Annotated[Size, AfterValidator(_not_zero)] = option(
         "Limits the size of a session as JSON. If a session is larger, "
         "eilogin does not store the change, and logs it. A size in bytes, "
         "``k`` (kilobytes) or ``m`` (megabytes).",
@@ -91,11 +91,11 @@ class AppSessionOptions(Options, name="appsession"):
             yield "type"
 
     @model_validator(mode="after")
-    def _lies_where_it_can(self) -> "AppSessionOptions":
-        wanted = _WHERE[self.type]
+    def _has_place_of_type(self) -> "AppSessionOptions":
+        needed = _WHERE[self.type]
         for name in ("data_dir", "url"):
-            if (name == wanted) != (getattr(self, name) is not None):
-                verb = "needs one" if name == wanted else "has none"
+            if (name == needed) != (getattr(self, name) is not None):
+                verb = "needs one" if name == needed else "has none"
                 raise ValueError(f"{name}: type = {self.type} {verb}")
         if self.type == "ext:memcached" and self.max_size > _MOST_IN_MEMCACHED:
             most = f"{_MOST_IN_MEMCACHED // 1024}k"
@@ -105,5 +105,5 @@ class AppSessionOptions(Options, name="appsession"):
                 open_backend(self.type, self.where)
             except ValueError as error:
                 # Without the value: the option may refer to a secret elsewhere.
-                raise ValueError(f"{wanted}: expected {error}") from None
+                raise ValueError(f"{needed}: expected {error}") from None
         return self

@@ -99,7 +99,7 @@ class IdentityFilter(PipelinePart):
         # The first signed-in visitor sets these. Most sites then never read a login's
         # attributes, which takes a while.
         self._has_numbers = self._has_hub = False
-        self._looks_inside: bool | None = None
+        self._reads_attributes: bool | None = None
         # Filters further inside, such as a hub, may read a cookie of the same name.
         is_read_inside = "session" in parts_inside(app)
         self._passes_cookie = options.pass_session_cookie or is_read_inside
@@ -129,13 +129,13 @@ class IdentityFilter(PipelinePart):
         """Return the error page if there is no identity for the application."""
         if not isinstance(error, IdentityMissing):
             return self.pages.refuse(visit, error, event="identity")
-        trust, ways = visit.trust_or_none, {}
+        trust, links = visit.trust_or_none, {}
         if trust is not None:
             own = trust.own
-            after = urlencode({"next": this_page(visit, own.public_url)})
-            ways = {
+            query = urlencode({"next": this_page(visit, own.public_url)})
+            links = {
                 "again": root(own.public_url),
-                "logout_url": f"{own.url('logout')}?{after}",
+                "logout_url": f"{own.url('logout')}?{query}",
             }
         return self.pages.refuse(
             visit,
@@ -143,7 +143,7 @@ class IdentityFilter(PipelinePart):
             event="identity",
             needed=self._names,
             one_will_do=True,
-            **ways,
+            **links,
         )
 
     def _identified(self, visit: Visit) -> "WSGIEnvironment":
@@ -151,17 +151,17 @@ class IdentityFilter(PipelinePart):
         login = visit.session_checked
         inner = self._without_forged(visit)
         if login is not None:
-            written = _for_zope if env.VISIBLE in visit.environ else _for_environ
-            inner["REMOTE_USER"] = written(self._prefix + self._user_of(login))
+            encoded = _for_zope if env.VISIBLE in visit.environ else _for_environ
+            inner["REMOTE_USER"] = encoded(self._prefix + self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
             for key, source in self._headers:
                 value = source(login)
                 if value is not None:
-                    inner[key] = written(value)
-            if self._looks_inside is None:
-                self._looks_inside = self._has_to_look(visit)
-            if self._looks_inside:
-                inner.update(self._attributes_of(login, written))
+                    inner[key] = encoded(value)
+            if self._reads_attributes is None:
+                self._reads_attributes = self._has_to_read_attributes(visit)
+            if self._reads_attributes:
+                inner.update(self._attributes_of(login, encoded))
                 self._keep_from_application(inner, login)
         return inner
 
@@ -177,7 +177,7 @@ class IdentityFilter(PipelinePart):
             _leave_out_session(inner, visit.cookie)
         return inner
 
-    def _has_to_look(self, visit: Visit) -> bool:
+    def _has_to_read_attributes(self, visit: Visit) -> bool:
         """Return whether an option depends on the attributes of a login."""
         trust = visit.trust_or_none
         self._has_numbers = trust is not None and trust.own.profile.has_sector_numbers
@@ -185,7 +185,7 @@ class IdentityFilter(PipelinePart):
         return bool(self._variables) or self._allowed is not None or self._has_numbers
 
     def _attributes_of(
-        self, login: Login, written: Callable[[str], str]
+        self, login: Login, encoded: Callable[[str], str]
     ) -> "WSGIEnvironment":
         """Return the keys for which the login has attributes."""
         attributes = login.attributes
@@ -193,7 +193,7 @@ class IdentityFilter(PipelinePart):
         for variable in self._variables:
             values = attributes.get(variable.name)
             if values and variable.key not in keys:
-                keys[variable.key] = written(_joined(values))
+                keys[variable.key] = encoded(_joined(values))
         return keys
 
     def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
@@ -204,20 +204,22 @@ class IdentityFilter(PipelinePart):
         """
         if self._allowed is None and not self._has_numbers:
             return
-        inner[env.SESSION] = self._seen(login)
+        inner[env.SESSION] = self._limited(login)
         service = inner.get(env.LOGIN)
         if service is not None and (self._allowed is not None or not self._has_hub):
-            shown: env.LoginService = _ForApplication(service, self._seen)
-            inner[env.LOGIN] = shown
+            limited: env.LoginService = _ForApplication(service, self._limited)
+            inner[env.LOGIN] = limited
 
-    def _seen(self, login: Login) -> Login:
+    def _limited(self, login: Login) -> Login:
         """Return a login as the application may see it."""
         attributes, allowed = login.attributes, self._allowed
         if allowed is None:
-            seen = {n: v for n, v in attributes.items() if n not in NUMBER_ATTRIBUTES}
+            visible = {
+                n: v for n, v in attributes.items() if n not in NUMBER_ATTRIBUTES
+            }
         else:
-            seen = {n: v for n, v in attributes.items() if n in allowed}
-        return replace(login, attributes=seen)
+            visible = {n: v for n, v in attributes.items() if n in allowed}
+        return replace(login, attributes=visible)
 
     def _user_of(self, login: Login) -> str:
         """Return REMOTE_USER without its prefix."""
@@ -234,10 +236,10 @@ class IdentityFilter(PipelinePart):
 
 
 def _leave_out_session(inner: "WSGIEnvironment", cookie: Cookie) -> None:
-    """Remove our session cookie: whoever has it can act as the visitor."""
-    brought = inner["HTTP_COOKIE"]
-    remaining = inner["HTTP_COOKIE"] = cookie.left_out_of(brought)
-    if brought and not remaining:
+    """Remove our session cookie, whose holder can act as the visitor."""
+    header = inner["HTTP_COOKIE"]
+    remaining = inner["HTTP_COOKIE"] = cookie.left_out_of(header)
+    if header and not remaining:
         del inner["HTTP_COOKIE"]
 
 
@@ -247,26 +249,26 @@ def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable
     Servers may write a key in any way: header names ignore case, and CGI has no dashes.
     """
     for key in environ:
-        plain = key.upper().replace("-", "_")
-        if plain.startswith(starts) and not READ_BY_OTHERS(plain):
+        normalized = key.upper().replace("-", "_")
+        if normalized.startswith(starts) and not READ_BY_OTHERS(normalized):
             yield key
 
 
 class _ForApplication:
     """``environ['eilogin.login']`` with a login as the application may see it."""
 
-    __slots__ = ("_seen", "_service")
+    __slots__ = ("_limited", "_service")
 
     def __init__(
-        self, service: env.LoginService, seen: Callable[[Login], Login]
+        self, service: env.LoginService, limited: Callable[[Login], Login]
     ) -> None:
         self._service = service
-        self._seen = seen
+        self._limited = limited
 
     @property
     def login(self) -> Login | None:
         login = self._service.login
-        return None if login is None else self._seen(login)
+        return None if login is None else self._limited(login)
 
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
@@ -282,7 +284,7 @@ class _ForApplication:
 
 
 def _joined(values: Sequence[str]) -> str:
-    # Otherwise ``x\`` and ``admin`` would equal ``x;admin``.
+    # Without the first line, ``x\`` and ``admin`` would equal ``x;admin``.
     plain = [value.replace("\\", "\\\\") for value in values]
     return ";".join([value.replace(";", "\\;") for value in plain])
 

@@ -68,7 +68,7 @@ def _source(word: str) -> Source | None:
 def _of_one_line(source: Source) -> Source:
     """Return a source that ignores values with control characters.
 
-    Two names must not become one because eilogin cannot pass a character on.
+    eilogin cannot pass these on, so two names would become one.
     """
 
     def value(login: Login) -> str | None:
@@ -90,9 +90,9 @@ def _attribute(name: str) -> Source:
 class Header:
     """A request header that only eilogin may set."""
 
-    #: Its key in environ; for a pattern the prefix of the keys.
+    #: Its key in environ, or for a pattern the prefix of its keys.
     key: str
-    #: Its value; None if it never has one.
+    #: The source of its value; None if it has none.
     source: Source | None = None
     #: Whether it covers all headers with that prefix.
     is_pattern: bool = False
@@ -101,8 +101,8 @@ class Header:
 def _header(line: str) -> Header:
     name, value = [*line.split(maxsplit=1), ""][:2]
     is_pattern, name = name.endswith("*"), name.removesuffix("*")
-    is_one = len(value.split()) == 1 or value.startswith('"')
-    if not is_one or not _NAME_OF_HEADER(name):
+    is_one_value = len(value.split()) == 1 or value.startswith('"')
+    if not is_one_value or not _NAME_OF_HEADER(name):
         raise ValueError("lines such as 'X-Name attribute:name' or 'X-Role none'")
     key = "HTTP_" + name.upper().replace("-", "_")
     if READ_BY_OTHERS(key):
@@ -185,9 +185,9 @@ def _headers(value: object) -> object:
         return value
     headers = read_lines(split(value), _header)
     keys = [header.key + "*" * header.is_pattern for header in headers]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
+    if repeated := next((key for key in keys if keys.count(key) > 1), None):
         # Otherwise the value of one could go to a reader of the other.
-        name = twice.removeprefix("HTTP_").replace("_", "-")
+        name = repeated.removeprefix("HTTP_").replace("_", "-")
         raise ValueError(f"each header once: {name} occurs twice")
     return headers
 

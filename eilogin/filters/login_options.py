@@ -43,7 +43,7 @@ _METHODS = (
 )
 
 
-def _none_where_off(value: object) -> object:
+def _none_if_off(value: object) -> object:
     is_off = isinstance(value, str) and value.strip().lower() in ("no", "off", "none")
     return None if is_off else value
 
@@ -191,7 +191,7 @@ class LoginOptions(Options, name="login"):
         "(``private``). Shared caches never may.",
         default=True,
     )
-    warn: Annotated[Seconds | None, BeforeValidator(_none_where_off)] = option(
+    warn: Annotated[Seconds | None, BeforeValidator(_none_if_off)] = option(
         "Asks the visitor this long before the session ends whether to go "
         "on, and hides an open page after a logout elsewhere. For that "
         "eilogin adds a script to HTML pages. Duration, such as ``2m``; "
@@ -214,9 +214,9 @@ class LoginOptions(Options, name="login"):
     def notes(self) -> Iterator[OptionNote]:
         """See the base class."""
         yield from super().notes()
-        yield from _odd_methods(self.written("protect"))
-        yield from _odd_values(self.written("protect"))
-        yield from _odd_texts(self.written("error_text"))
+        yield from _unknown_methods(self.written("protect"))
+        yield from _values_with_comma(self.written("protect"))
+        yield from _single_word_texts(self.written("error_text"))
         if self.subject != (NAME_ID,):
             text = (
                 "if an attribute identifies the visitor, and the hub sends no NameID, "
@@ -246,7 +246,7 @@ def digid_faults(options: LoginOptions) -> Sequence[tuple[str, str]]:
     )
 
 
-def _odd_methods(lines: str) -> Iterator[OptionNote]:
+def _unknown_methods(lines: str) -> Iterator[OptionNote]:
     methods = ",".join(re.findall(r"\smethods=(\S+)", lines)).split(",")
     for name in dict.fromkeys(methods):
         if name and name not in _METHODS:
@@ -255,7 +255,7 @@ def _odd_methods(lines: str) -> Iterator[OptionNote]:
             yield OptionNote("protect", text)
 
 
-def _odd_values(lines: str) -> Iterator[OptionNote]:
+def _values_with_comma(lines: str) -> Iterator[OptionNote]:
     """Note a comma that was perhaps meant to separate two values of an attribute."""
     pairs = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
     for name, value in dict.fromkeys(pairs):
@@ -267,7 +267,7 @@ def _odd_values(lines: str) -> Iterator[OptionNote]:
             yield OptionNote("protect", text)
 
 
-def _odd_texts(text: str) -> Iterator[OptionNote]:
+def _single_word_texts(text: str) -> Iterator[OptionNote]:
     """Note a single word in place of a text, which a visitor would read as it is."""
     if text and " " not in text and text not in TEXTS:
         hint = did_you_mean(text, TEXTS)

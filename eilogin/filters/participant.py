@@ -54,13 +54,13 @@ class ParticipantOptions(
     """The options of ``[filter:…] use = egg:eilogin``."""
 
     @model_validator(mode="after")
-    def _levels_can_be_said(self) -> "ParticipantOptions":
+    def _levels_have_classes(self) -> "ParticipantOptions":
         if fault := self.protect.beyond(self.level_classes):
             raise ValueError(f"protect: {fault}")
         return self
 
     @model_validator(mode="after")
-    def _all_filters_keep_to_the_profile(self) -> "ParticipantOptions":
+    def _options_follow_profile(self) -> "ParticipantOptions":
         if not PROFILES[self.profile].restricts_filters:
             return self
         faults = list(self.profile_faults())

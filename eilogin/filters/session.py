@@ -79,7 +79,9 @@ class SessionFilter(PipelinePart):
             max_session=options.max_session,
         )
         self._is_ready = False
-        self._preparing = Breaker("the store", (StoreUnavailable, ConfigurationError))
+        self._prepare_breaker = Breaker(
+            "the store", (StoreUnavailable, ConfigurationError)
+        )
         try:
             self.sessions.store.prepare(patience=START_TIMEOUT)
             self._is_ready = True
@@ -95,7 +97,7 @@ class SessionFilter(PipelinePart):
     ) -> Iterable[bytes]:
         """Put the visitor's session in environ, and call the application."""
         if environ.get(env.COOKIE) is not None:
-            environ = self._inside(environ)
+            environ = self._for_inner_site(environ)
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
         login = None
@@ -125,7 +127,7 @@ class SessionFilter(PipelinePart):
         """Return the sessions and their cookie."""
         return self.sessions, self.cookie
 
-    def _inside(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+    def _for_inner_site(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         """Return a copy of environ for a filter inside of another site's filters.
 
         That is a hub whose citizens the outer filters sign in. They keep their environ.
@@ -146,7 +148,7 @@ class SessionFilter(PipelinePart):
 
         It did not answer when the server started, so its errors appear now.
         """
-        with self._preparing.call():
+        with self._prepare_breaker.call():
             self.sessions.store.prepare()
         self._is_ready = True
 

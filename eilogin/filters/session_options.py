@@ -102,8 +102,8 @@ class SessionOptions(Options, name="session"):
         if self.store_file is not None:
             # A path in the ini file may be relative to its folder.
             is_absolute = is_absolute_file(self.written("store"))
-            here = None if is_absolute else Path(self.ini_file).parent
-            yield from file_faults.faults_of(self.store_file, here)
+            ini_folder = None if is_absolute else Path(self.ini_file).parent
+            yield from file_faults.faults_of(self.store_file, ini_folder)
             return
         try:
             open_store(self.store, timeout=self.store_timeout).prepare()

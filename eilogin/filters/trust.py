@@ -92,9 +92,9 @@ _log = logging.getLogger("eilogin")
 class TrustFilter(PipelinePart):
     """The filter; ``trust`` holds our own entity and the trusted ones.
 
-    A new state of the federation replaces it by another value, and each request has one
-    of them. A client with ``metrics_token`` reads the numbers of a participant, if
-    there is one.
+    A new state of the federation replaces ``trust`` by a new value, and each request
+    has one value. A client with ``metrics_token`` can read the metrics of a
+    participant.
     """
 
     eilogin_part = "trust"
@@ -113,10 +113,10 @@ class TrustFilter(PipelinePart):
         themes.require(trust.own.templates)
         self.app = app
         self.trust = trust
-        self._watch: Watch | _Still = trust.watch or _Still()
+        self._watch: Watch | _NoWatch = trust.watch or _NoWatch()
         self._watch.subscribe(self._swap)
         self._alarms = Alarms(trust.own.entity_id, lambda: self.trust.endings)
-        # Also at a site without visitors.
+        # In a thread, so that a site without visitors logs them too.
         self._watch.in_each_round(self._alarms.see)
         self._decisions: SharedDecisions | None = None
         self._watch.in_each_round(self._share_decisions)
@@ -150,8 +150,7 @@ class TrustFilter(PipelinePart):
                 login.audience != self._entity_id
                 or login.who.issuer not in trust.hub_ids
             ):
-                # From another site with the same store, or from a hub that is not ours
-                # any more.
+                # It is of another site with the same store, or of a former hub of ours.
                 environ[env.SESSION] = None
         except (PathRefused, MountMismatch, PipelineOrder) as error:
             refusal = self._refused(visit, error, "path")
@@ -161,7 +160,7 @@ class TrustFilter(PipelinePart):
             if path.startswith(self._below_prefix):
                 return self._icon_or_nothing(visit)(environ, start_response)
             return self.app(environ, start_response)
-        # Only here, because other requests must not wait.
+        # Only at our own addresses, because other requests must not wait.
         self._alarms.see()
         answer = self._answer(visit, address)
         return (self.app if answer is None else answer)(environ, start_response)
@@ -179,7 +178,7 @@ class TrustFilter(PipelinePart):
         if address == "accessibility":
             return self._statement(visit)
         if address == "metrics" and self.trust.own.role == PARTICIPANT:
-            return self._measured(visit)
+            return self._metrics(visit)
         return None
 
     def _warn_of_zope(self) -> None:
@@ -225,11 +224,11 @@ class TrustFilter(PipelinePart):
         if not self._is_in_zope:
             path: str = environ.get("PATH_INFO", "")
             return path
-        seen = zope_paths.visible(
+        visible = zope_paths.visible(
             visit, self.trust.own.mount, self.trust.trusted_proxies
         )
-        environ[env.VISIBLE] = seen
-        return seen.below
+        environ[env.VISIBLE] = visible
+        return visible.below
 
     def _own_metadata(self, visit: Visit) -> Response:
         try:
@@ -249,7 +248,7 @@ class TrustFilter(PipelinePart):
         except (NotFound, MethodNotAllowed) as error:
             return self._refused(visit, error, "address")
 
-    def _measured(self, visit: Visit) -> Response:
+    def _metrics(self, visit: Visit) -> Response:
         try:
             return self._numbers.respond(visit, self.trust)
         except (NotFound, MethodNotAllowed) as error:
@@ -285,12 +284,12 @@ class TrustFilter(PipelinePart):
         )
 
     def _icon_or_nothing(self, visit: Visit) -> Response:
-        """Return the icon of a site that is all ours, such as a hub; otherwise 404."""
+        """Return the icon of a site of eilogin alone, such as a hub; otherwise 404."""
         if is_icon_asked(visit):
             return with_hsts(visit, icon_answer(visit))
-        return self._nothing_here(visit)
+        return self._not_found(visit)
 
-    def _nothing_here(self, visit: Visit) -> Response:
+    def _not_found(self, visit: Visit) -> Response:
         error = NotFound("eilogin has no such address")
         return self._refused(visit, error, "address")
 
@@ -299,7 +298,7 @@ class TrustFilter(PipelinePart):
         return self.pages.refuse(visit, error, event=event, again=website)
 
 
-class _Still:
+class _NoWatch:
     """Stands in for a :class:`Watch` if nothing is refreshed."""
 
     is_awake = True

@@ -13,10 +13,9 @@ description, logo, keywords and address that each has there (mdui). So a new mem
 needs no configuration. If ``protect`` says ``optional``, anonymous visitors see them
 too, with a description of this federation and a button to log in.
 
-A tile leads through the portal's own address ``/go`` to the service, so that the
-browser can remember the services that the visitor went to last. It leads to addresses
-in the metadata only. ``/logo`` has the logos: a page of 200 services stays small, and a
-browser keeps each image.
+A tile leads to the service through the portal's own address ``/go``, which notes the
+last visited services in a cookie. It leads only to addresses in the metadata. ``/logo``
+has the logos: a page of 200 services stays small, and a browser caches each image.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,12 +54,13 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+#: Most services on a page.
 _ON_A_PAGE = 240
-#: In a query; digits of a page number.
+#: Most parameters of a query, and most digits of a page number.
 _MOST_PARAMETERS, _MOST_DIGITS = 20, 4
-#: Characters.
+#: Most characters of the citizen's name.
 _LONGEST_NAME = 80
-#: Another image has another address.
+#: Without end, because another image has another address.
 _LOGO_CACHING = "private, max-age=31536000, immutable"
 #: An SVG image runs no script and loads nothing, even in its own window.
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -121,7 +121,7 @@ class Tile:
     logo: str
     initial: str
     is_reachable: bool
-    #: "" for that of the page.
+    #: "" for the language of the page.
     description_language: str = ""
 
 
@@ -140,7 +140,7 @@ class Portal(PipelinePart):
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer with a page."""
+        """Answer with the page, a redirect or a logo."""
         visit = Visit(environ)
         try:
             answer = self._answer(visit)
@@ -173,16 +173,16 @@ class Portal(PipelinePart):
         trust = visit.trust
         login = visit.session
         language = language_of(visit)
-        asked = _Asked.of(visit)
-        services = self._known(trust, language)
+        service_query = _ServiceQuery.of(visit)
+        services = self._cached_services(trust, language)
         hub = login.who.issuer if login else trust.hub_ids[0]
-        tiles = self._tiles(visit, trust, login, services, asked)
+        tiles = self._tiles(visit, trust, login, services, service_query)
         page = self.pages.page(
             visit,
             "portal.html",
             title=self.options.title,
             heading=self.options.title or name_of(trust.own, language),
-            description=_in(trust.own.descriptions, language),
+            description=_text_in(trust.own.descriptions, language),
             login=login,
             name=self._name_of(login),
             seconds_left=login.ends - clock.now() if login else 0.0,
@@ -195,7 +195,7 @@ class Portal(PipelinePart):
             logout_url=self.options.logout_url,
             **tiles,
         )
-        if any(one.logo for one in (*tiles["last"], *tiles["tiles"])):
+        if any(tile.logo for tile in (*tiles["last"], *tiles["tiles"])):
             allow_own_images(page)
         return page
 
@@ -205,42 +205,46 @@ class Portal(PipelinePart):
         trust: Trust,
         login: Login | None,
         services: PortalServices,
-        asked: "_Asked",
+        service_query: "_ServiceQuery",
     ) -> dict[str, Any]:
         last: Sequence[PortalService] = ()
         matching: Sequence[PortalService] = services.all
-        if asked.is_search:
-            matching = services.found(asked.search, asked.category)
+        if service_query.is_search:
+            matching = services.matching(service_query.search, service_query.category)
         elif login is not None:
             last = visited(visit, trust.own, login, services.by_id)
             ids = {service.id for service in last}
             matching = [service for service in matching if service.id not in ids]
         pages = max(1, -(-len(matching) // _ON_A_PAGE))
-        number = min(asked.page, pages)
+        number = min(service_query.page, pages)
         shown = matching[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
         first = root(trust.own.public_url)
         return {
             "first_page": first,
-            "search": asked.search,
-            "category": services.label_of(asked.category),
-            "is_search": asked.is_search,
+            "search": service_query.search,
+            "category": services.label_of(service_query.category),
+            "is_search": service_query.is_search,
             "are_many": services.are_many,
             "categories": [
                 (
                     category.label,
                     category.count,
-                    asked.at(first, category=category.label),
-                    category.key == fold(asked.category),
+                    service_query.at(first, category=category.label),
+                    category.key == fold(service_query.category),
                 )
                 for category in services.categories
             ],
-            "count": len(matching if asked.is_search else services.all),
+            "count": len(matching if service_query.is_search else services.all),
             "last": self._tiles_of(last, services, first) if number == 1 else [],
             "tiles": self._tiles_of(shown, services, first),
             "page_number": number,
             "pages": pages,
-            "page_before": asked.at(first, page=number - 1) if number > 1 else "",
-            "page_after": asked.at(first, page=number + 1) if number < pages else "",
+            "page_before": service_query.at(first, page=number - 1)
+            if number > 1
+            else "",
+            "page_after": service_query.at(first, page=number + 1)
+            if number < pages
+            else "",
         }
 
     def _tiles_of(
@@ -265,37 +269,37 @@ class Portal(PipelinePart):
         values = login.attributes.get(self.options.name_attribute) if login else None
         return shortened(values[0], _LONGEST_NAME) if values else ""
 
-    def _known(self, trust: Trust, language: str) -> PortalServices:
-        """The services, cached: a federation may have thousands."""
-        kept = self._services.get(language)
-        if kept is None or kept.trust is not trust or kept.until <= clock.now():
-            kept = self._services[language] = PortalServices.of(trust, language)
-        return kept
+    def _cached_services(self, trust: Trust, language: str) -> PortalServices:
+        """The services from the cache, because a federation may have thousands."""
+        cached = self._services.get(language)
+        if cached is None or cached.trust is not trust or cached.until <= clock.now():
+            cached = self._services[language] = PortalServices.of(trust, language)
+        return cached
 
     # --- what the page leads to -----------------------------------------------------
 
     def _go(self, visit: Visit) -> Response:
         trust = visit.trust
         login = visit.session_or_none
-        services = self._known(trust, language_of(visit))
+        services = self._cached_services(trust, language_of(visit))
         service = services.by_id.get(_parameters(visit).get("to", ""))
         if service is None or not service.address:
             raise NotFound("no service of the federation has this name")
         headers = []
-        # A link at another site must not change the memory of the browser.
+        # A link of another site must not change the list of visited services.
         if login is not None and is_own_navigation(visit, trust.own.public_url):
             headers = [note_visit(visit, trust.own, login, service)]
         return with_hsts(visit, see_other(service.address, headers))
 
     def _logo(self, visit: Visit) -> Response:
         """Send a logo; the browser keeps it if the address names this very image."""
-        services = self._known(visit.trust, language_of(visit))
-        said = _parameters(visit)
-        service = services.by_id.get(said.get("of", ""))
+        services = self._cached_services(visit.trust, language_of(visit))
+        parameters = _parameters(visit)
+        service = services.by_id.get(parameters.get("of", ""))
         logo = services.logo_of(service) if service else None
         if logo is None:
             raise NotFound("no service of the federation has this name and a logo")
-        is_this = said.get("v") == logo.version
+        is_this = parameters.get("v") == logo.version
         answer = Response(
             body=logo.octets,
             headerlist=[
@@ -311,19 +315,19 @@ class Portal(PipelinePart):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _ServiceQuery:
     search: str
     category: str
     page: int
 
     @classmethod
-    def of(cls, visit: Visit) -> "_Asked":
-        found = _parameters(visit)
+    def of(cls, visit: Visit) -> "_ServiceQuery":
+        parameters = _parameters(visit)
         search, category = (
-            shortened(found.get(name, "")[:LONGEST_SEARCH], LONGEST_SEARCH)
+            shortened(parameters.get(name, "")[:LONGEST_SEARCH], LONGEST_SEARCH)
             for name in ("q", "category")
         )
-        number = found.get("page", "")
+        number = parameters.get("page", "")
         is_number = number.isascii() and number.isdecimal()
         page = int(number) if is_number and len(number) <= _MOST_DIGITS else 1
         return cls(search, category, max(1, page))
@@ -334,16 +338,16 @@ class _Asked:
 
     def at(self, first: str, *, category: str = "", page: int = 1) -> str:
         """The address of another category or page."""
-        said = {"category": category} if category else {}
+        parameters = {"category": category} if category else {}
         if not category:
-            said = {"q": self.search, "category": self.category}
-            said["page"] = str(page) if page > 1 else ""
-        query = urlencode({name: value for name, value in said.items() if value})
+            parameters = {"q": self.search, "category": self.category}
+            parameters["page"] = str(page) if page > 1 else ""
+        query = urlencode({name: value for name, value in parameters.items() if value})
         return f"{first}?{query}" if query else first
 
 
 def _parameters(visit: Visit) -> Mapping[str, str]:
-    """The query parameters, the last of each; none of a malformed query."""
+    """The query parameters, the last of each name; none if the query is malformed."""
     query = visit.query_string
     try:
         return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
@@ -356,8 +360,8 @@ def _hours(visit: Visit, limit: str) -> float:
     return 0.0 if sessions is None else float(getattr(sessions, limit)) / 3600
 
 
-def _in(texts: Mapping[str, str], language: str) -> str:
-    """Our own text in a language, else in English or another, or ""."""
+def _text_in(texts: Mapping[str, str], language: str) -> str:
+    """Our own text in a language, or else in English or another one, or ""."""
     first = next(iter(texts.values()), "")
     return texts.get(language) or texts.get("en") or first
 

@@ -1,7 +1,7 @@
 """The services of the federation as the portal lists them.
 
-All data of a member is text here: cleaned, shortened, without markup. A link leads to a
-web address in the metadata, and a logo is a PNG or SVG image.
+All data of a member is text here: cleaned, shortened, and without markup. A link leads
+to a web address in the metadata. A logo is a PNG or SVG image.
 """
 
 import base64
@@ -23,20 +23,20 @@ from eilogin.web.pages.translations import LANGUAGES
 #: From this many services on, the page has a search and categories.
 MANY = 12
 _MOST_CATEGORIES = 12
-#: Characters, and keywords of a service.
+#: Most characters of these texts, and most keywords of a service.
 _LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
 _MOST_KEYWORDS = 20
-#: Characters of a language (BCP 47), such as "nl-NL".
+#: Most characters of a language (BCP 47), such as "nl-NL".
 _LONGEST_TAG = 35
-#: Per service, for the search.
+#: Most languages of a service that the search covers.
 _MOST_LANGUAGES = 10
-#: Characters.
+#: Most characters of a search.
 LONGEST_SEARCH = 100
-#: Seconds that an expired service stays.
+#: Seconds for which the portal lists an expired service.
 _LISTED_FOR = 7 * 24 * 3600.0
 #: Octets of a hash in an address.
 _ID_SIZE = 12
-#: They turn the direction of other words on the page too.
+#: Characters that turn the direction of text, also of other texts on the page.
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _IMAGE_TYPES = ("image/png", "image/svg+xml")
 
@@ -58,21 +58,22 @@ class ServiceLogo:
 class PortalService:
     """One service in one language; each text may be ""."""
 
-    #: In addresses and cookies.
+    #: Its name in addresses and cookies.
     id: str
     entity_id: str
     name: str
     description: str
-    #: "" for that of the page.
+    #: "" for the language of the page.
     description_language: str
     #: Its page for visitors.
     address: str
     initial: str
     categories: frozenset[str]
-    #: For sorting and searches.
+    #: For sorting, and for searches in the name.
     folded_name: str
-    searched: str
-    #: Otherwise nobody can log in there.
+    #: All texts that a search covers.
+    folded_text: str
+    #: Whether its metadata is valid; otherwise nobody can log in there.
     is_valid: bool
 
 
@@ -104,23 +105,23 @@ class PortalServices:
         """Read the services from the metadata."""
         federation, listed = trust.federation, [*_listed(trust)]
         labels: dict[str, Counter[str]] = {}
-        found: list[PortalService] = []
+        services: list[PortalService] = []
         for entity, is_valid in listed:
             keywords = dict(_keywords_of(federation, entity.entity_id, language))
             for key, label in keywords.items():
                 labels.setdefault(key, Counter())[label] += 1
             categories = frozenset(keywords)
-            found.append(
+            services.append(
                 _service(federation, entity, language, categories, is_valid=is_valid)
             )
-        found.sort(key=lambda one: (one.folded_name, one.entity_id))
+        services.sort(key=lambda service: (service.folded_name, service.entity_id))
         return cls(
             trust,
-            found,
+            services,
             # If two have the same ID, which nobody can arrange, the first counts.
-            {one.id: one for one in reversed(found)},
-            _categories(labels) if len(found) >= MANY else (),
-            min(_turns(listed), default=float("inf")),
+            {service.id: service for service in reversed(services)},
+            _categories(labels) if len(services) >= MANY else (),
+            min(_expiry_instants(listed), default=float("inf")),
             language,
         )
 
@@ -129,18 +130,23 @@ class PortalServices:
         """Whether the page needs a search."""
         return len(self.all) >= MANY
 
-    def found(self, search: str, category: str) -> Sequence[PortalService]:
-        """Services of a category with all words of a search, in their name first."""
+    def matching(self, search: str, category: str) -> Sequence[PortalService]:
+        """Services of a category that contain all words of a search.
+
+        Services with all words in their name come first.
+        """
         words, key = fold(search).split(), fold(category)
-        found = [
-            one
-            for one in self.all
-            if (not key or key in one.categories)
-            and all(word in one.searched for word in words)
+        services = [
+            service
+            for service in self.all
+            if (not key or key in service.categories)
+            and all(word in service.folded_text for word in words)
         ]
         if words:
-            found.sort(key=lambda one: not all(w in one.folded_name for w in words))
-        return found
+            services.sort(
+                key=lambda service: not all(w in service.folded_name for w in words)
+            )
+        return services
 
     def logo_of(self, service: PortalService) -> "ServiceLogo | None":
         """The logo of a service, or None."""
@@ -148,16 +154,16 @@ class PortalServices:
         return _logo_in(uri)
 
     def logo_version_of(self, service: PortalService) -> str:
-        """A hash of the logo, or ""; a logo is opened when a page first shows it."""
-        found = self._versions.get(service.entity_id)
-        if found is None:
+        """A hash of the logo, or "", cached when a page first shows it."""
+        version = self._versions.get(service.entity_id)
+        if version is None:
             logo = self.logo_of(service)
-            found = logo.version if logo else ""
-            self._versions[service.entity_id] = found
-        return found
+            version = logo.version if logo else ""
+            self._versions[service.entity_id] = version
+        return version
 
     def label_of(self, category: str) -> str:
-        """A category as the services write it, or else unchanged."""
+        """A category in the usual spelling of the services, or else unchanged."""
         key = fold(category)
         return next((c.label for c in self.categories if c.key == key), category)
 
@@ -166,8 +172,8 @@ def fold(text: str) -> str:
     """Remove the differences that a search ignores: case and accents."""
     if text.isascii():
         return " ".join(text.lower().split())
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(one for one in parts if not unicodedata.combining(one))
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(plain.casefold().split())
 
 
@@ -192,7 +198,9 @@ def _listed(trust: Trust) -> Iterator[tuple[EntityDescriptor, bool]]:
             yield entity, False
 
 
-def _turns(listed: Iterable[tuple[EntityDescriptor, bool]]) -> Iterator[float]:
+def _expiry_instants(
+    listed: Iterable[tuple[EntityDescriptor, bool]],
+) -> Iterator[float]:
     for entity, is_valid in listed:
         if entity.valid_until is not None:
             yield entity.valid_until + SKEW + (0.0 if is_valid else _LISTED_FOR)
@@ -221,7 +229,7 @@ def _service(
         initial=_initial(name),
         categories=categories,
         folded_name=fold(name),
-        searched=fold(" ".join(_texts(federation, entity, name))),
+        folded_text=fold(" ".join(_texts(federation, entity, name))),
         is_valid=is_valid,
     )
 
@@ -258,24 +266,25 @@ def _keywords_of(
 
 
 def _categories(labels: Mapping[str, Counter[str]]) -> Sequence[ServiceCategory]:
-    found = (
+    categories = (
         ServiceCategory(key, spelt.most_common(1)[0][0], spelt.total())
         for key, spelt in labels.items()
     )
     shared = sorted(
-        (one for one in found if one.count > 1), key=lambda one: (-one.count, one.key)
+        (category for category in categories if category.count > 1),
+        key=lambda category: (-category.count, category.key),
     )
-    return sorted(shared[:_MOST_CATEGORIES], key=lambda one: one.key)
+    return sorted(shared[:_MOST_CATEGORIES], key=lambda category: category.key)
 
 
 def shortened(text: str, longest: int) -> str:
-    """Put a text on one line, cut with "…"."""
+    """Return a text on one line; "…" marks where it is cut."""
     text = _DIRECTION.sub("", clean(text))
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def _initial(name: str) -> str:
-    return next((one.upper()[:1] for one in name if one.isalnum()), "")
+    return next((c.upper()[:1] for c in name if c.isalnum()), "")
 
 
 def _logo_in(uri: str) -> ServiceLogo | None:

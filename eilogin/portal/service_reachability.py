@@ -1,8 +1,8 @@
 """Services that are not reachable at the moment, as far as this server knows.
 
-It contacts nobody for it. It knows expired metadata (no hub signs anybody in), the file
-``not_reachable``, and whether the back channel has just reached the hub for another
-reason.
+It contacts no service for that. It knows whether metadata has expired, so that no hub
+signs anybody in; the file ``not_reachable``; and whether the back channel has just
+reached the hub for another reason.
 """
 
 import logging
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between looks at the file, and bytes.
-_LOOKED_EVERY = 5.0
+#: Seconds between checks of the file, and its most bytes.
+_CHECKED_EVERY = 5.0
 _LONGEST_FILE = 1_000_000
-#: Seconds for which a look at the hub counts.
-_SEEN_WITHIN = 60.0
-_NOBODY = (Reachability.AWAY, Reachability.REFUSED)
+#: Seconds for which a call to the hub counts.
+_KNOWN_FOR = 60.0
+_DOWN = (Reachability.AWAY, Reachability.REFUSED)
 
 
 def _file_to_come(value: object, info: ValidationInfo) -> object:
@@ -59,14 +59,14 @@ class NotReachable:
         """The entityIDs, at most some seconds old."""
         now = time.monotonic()
         if self._path is not None and now >= self._next:
-            self._next = now + _LOOKED_EVERY
-            self._look(self._path)
+            self._next = now + _CHECKED_EVERY
+            self._read(self._path)
         return self._ids
 
-    def _look(self, path: Path) -> None:
+    def _read(self, path: Path) -> None:
         try:
-            found = path.stat()
-            state: object = (found.st_mtime_ns, found.st_size, found.st_ino)
+            stat = path.stat()
+            state: object = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if state == self._state:
                 return
             with path.open("rb") as file:
@@ -78,32 +78,32 @@ class NotReachable:
         else:
             lines = (line.strip() for line in text.splitlines())
             self._state = state
-            self._ids = frozenset(one for one in lines if one and one[0] != "#")
+            self._ids = frozenset(line for line in lines if line and line[0] != "#")
 
     def _fail(self, path: Path, error: Exception) -> None:
-        """Log once that the file cannot be read; then nothing is known."""
-        told = f"{error}"
-        if told != self._state:
+        """Log once that the file cannot be read; count each service as reachable."""
+        reason = f"{error}"
+        if reason != self._state:
             _log.warning(
                 "portal: not_reachable: cannot read %s (%s); the page shows "
                 "every service as reachable",
                 path,
-                told,
+                reason,
             )
-        self._state, self._ids = told, frozenset()
+        self._state, self._ids = reason, frozenset()
 
 
 def hub_is_away(trust: Trust, hub: str) -> bool:
-    """Whether the last look at a hub, a moment ago, found nobody."""
-    seen = {
-        trust.back_channel.last_outcome(one.location, within=_SEEN_WITHIN)
-        for one in _addresses(trust, hub)
+    """Whether the last call to a hub, a moment ago, did not reach it."""
+    outcomes = {
+        trust.back_channel.last_outcome(endpoint.location, within=_KNOWN_FOR)
+        for endpoint in _endpoints(trust, hub)
     }
-    # A firewall of ours may block one address only.
-    return Reachability.THERE not in seen and not seen.isdisjoint(_NOBODY)
+    # A firewall of ours may block only one of the addresses.
+    return Reachability.THERE not in outcomes and not outcomes.isdisjoint(_DOWN)
 
 
-def _addresses(trust: Trust, hub: str) -> "Iterator[Endpoint]":
+def _endpoints(trust: Trust, hub: str) -> "Iterator[Endpoint]":
     try:
         role = trust.hub(hub)
     except UnknownPeer:

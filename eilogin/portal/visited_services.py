@@ -1,7 +1,7 @@
 """The services that a visitor went to last, kept in a cookie of the portal.
 
-It is sealed, without a name or number of a person, and bound to the visitor, so another
-person at the browser cannot read it.
+The cookie is sealed, and bound to the visitor: another person at the browser cannot
+read it. It has no name or number of a person.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.visit import Visit
 
 MOST = 8
-#: Seconds since the last visit.
+#: Seconds after the last visit for which the browser keeps it.
 _KEPT_FOR = 90 * 24 * 3600
-#: Characters.
+#: Most characters of the cookie.
 _LONGEST = 400
 
 _COOKIE = Cookie("eilogin-visited")
@@ -26,19 +26,19 @@ def visited(
     visit: Visit,
     own: Own,
     login: Login,
-    known: Mapping[str, PortalService],
+    services: Mapping[str, PortalService],
 ) -> Sequence[PortalService]:
     """The services that this visitor went to, the last one first."""
     ids = _ids(visit, own, login)
-    return [known[one] for one in ids if one in known][:MOST]
+    return [services[id_] for id_ in ids if id_ in services][:MOST]
 
 
 def note_visit(
     visit: Visit, own: Own, login: Login, service: PortalService
 ) -> tuple[str, str]:
     """The Set-Cookie header that puts a service first."""
-    others = [one for one in _ids(visit, own, login) if one != service.id]
-    text = " ".join([service.id, *others][:MOST])
+    earlier = [id_ for id_ in _ids(visit, own, login) if id_ != service.id]
+    text = " ".join([service.id, *earlier][:MOST])
     sealed = _sealer(own).seal(text.encode(), login.subject)
     return _COOKIE.set(as_text(sealed), max_age=_KEPT_FOR)
 

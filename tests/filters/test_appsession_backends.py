@@ -505,7 +505,7 @@ class TestOptions:
     def test_may_say_where_an_address_stands(self, tmp_path, monkeypatch) -> None:
         monkeypatch.setenv("OURS", f"sqlite:///{tmp_path}/x.db")
         sut = make_appsession(print, {}, type="ext:database", url="env:OURS")
-        assert sut._backend._kept._file == tmp_path / "x.db"
+        assert sut._backend._texts._file == tmp_path / "x.db"
 
     def test_may_be_made_by_a_program(self) -> None:
         url = StoreAddress("localhost:11211")
@@ -517,7 +517,7 @@ class TestOptions:
         conf = {"__file__": str(tmp_path / "app.ini"), "here": str(tmp_path)}
         options = {"type": "ext:database", "url": "sqlite:///x.db"}
         sut = make_appsession(print, conf, **options)
-        assert sut._backend._kept._file == tmp_path / "x.db"
+        assert sut._backend._texts._file == tmp_path / "x.db"
 
     def test_want_a_folder_that_can_be_written(self, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr(os, "access", lambda *_: False)

@@ -38,7 +38,7 @@ def away(page):
 @pytest.fixture
 def patience(monkeypatch):
     """Let the portal look at its file at every request."""
-    monkeypatch.setattr(module, "_LOOKED_EVERY", 0.0)
+    monkeypatch.setattr(module, "_CHECKED_EVERY", 0.0)
 
 
 # --- metadata -----------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_a_hub_that_may_be_there_is_not_told(sso, artifact):
 def test_observed_reachability_of_hub_expires(monkeypatch):
     trust, visitor = seeing(sso=Reachability.AWAY)
     trust.back_channel.look(SSO)
-    monkeypatch.setattr(module, "_SEEN_WITHIN", 0.0)
+    monkeypatch.setattr(module, "_KNOWN_FOR", 0.0)
     assert "De inlogdienst" not in visitor.get("/").text
 
 

@@ -1,12 +1,13 @@
 """Activity reports: tell the hub in the background that a visitor is active here.
 
-The hub's session becomes idle when the visitor works at one site only. If the hub's
-metadata has an ``act:ActivityService``, a thread sends it a signed message over SOAP:
-NameID, SessionIndex and the instant of the last activity. It sends one at most every
-five minutes for a session, after new activity, and never with ``profile = digid``.
-Activity is a page or form that the visitor looks at, and the button of the warning.
+Without reports, the hub's session becomes idle while the visitor works at one site. If
+the hub's metadata has an ``act:ActivityService``, a thread sends it a signed message
+over SOAP: NameID, SessionIndex and the instant of the last activity. For each session
+it sends at most one every five minutes, only after new activity, and none with
+``profile = digid``. Activity is a page or form that the visitor looks at, and the
+button of the warning.
 
-The thread runs only while there are such visitors: servers fork.
+The thread runs only while there are such visitors, because servers fork.
 """
 
 import logging
@@ -43,8 +44,8 @@ _LOGS_EVERY = 60.0
 @dataclass(slots=True)
 class _Visitor:
     login: Login
-    #: The last activity that the hub knows, and when to report next.
-    known: float
+    #: The last activity that the hub knows, and the instant of the next report.
+    reported: float
     due: float
 
 
@@ -54,23 +55,23 @@ class ActivityReports:
     def __init__(self) -> None:
         self._visitors: dict[str, _Visitor] = {}
         self._lock = threading.Lock()
-        #: For an urgent report: the hub's idle limit may be near.
+        #: Set for a report that is due now, as the hub's idle limit may be near.
         self._urgent = threading.Event()
         #: Process ID of the thread, or 0.
         self._pid = 0
-        #: The federation whose hubs take no reports.
-        self._nobody_in: Membership | None = None
+        #: The federation, if none of its hubs takes reports.
+        self._without_reports: Membership | None = None
         self._visit = Visit({})
         self._logged = 0.0
 
     # --- in requests ------------------------------------------------------------------
 
     def note(self, visit: Visit, login: Login) -> None:
-        """Remember that a visitor is active now; cheap, because each page calls it."""
+        """Remember that a visitor is active now; fast, because each page calls it."""
         if login.key in self._visitors:
             return
         trust = visit.trust
-        if trust.federation is not self._nobody_in:
+        if trust.federation is not self._without_reports:
             self._begin(visit, trust, login)
 
     def note_inside(self, visit: Visit, name: str, instant: float) -> None:
@@ -82,7 +83,7 @@ class ActivityReports:
 
     def _begin(self, visit: Visit, trust: Trust, login: Login) -> None:
         if not any(_address(trust, hub) for hub in trust.hub_ids):
-            self._nobody_in = trust.federation
+            self._without_reports = trust.federation
             return
         if login.named is None or not login.session_index:
             return
@@ -93,7 +94,7 @@ class ActivityReports:
         due = max(clock.now(), login.confirmed + _interval(sessions))
         with self._lock:
             self._visitors[login.key] = _Visitor(login, login.confirmed, due)
-            # A parent's thread does not run in this process.
+            # After a fork, the thread of the parent does not run here.
             if self._pid != os.getpid():
                 self._start()
         if due <= clock.now():
@@ -117,7 +118,7 @@ class ActivityReports:
             self._urgent.clear()
             try:
                 self.send()
-            except Exception:  # noqa: BLE001 - the next round may be well
+            except Exception:  # noqa: BLE001 - the next round may succeed
                 _log.exception("activity: the report to the hub failed")
             with self._lock:
                 if not self._visitors:
@@ -126,60 +127,62 @@ class ActivityReports:
 
     def send(self) -> int:
         """Send all reports that are due; return how many a hub has answered."""
-        sent, now, away = 0, clock.now(), set[str]()
+        sent, now, unreachable = 0, clock.now(), set[str]()
         for key, visitor in list(self._visitors.items()):
             if visitor.due > now:
                 continue
-            login = self._with_news(visitor)
+            login = self._with_new_activity(visitor)
             if login is None:
                 self._visitors.pop(key, None)
-            elif login.who.issuer not in away:
-                sent += self._report(visitor, login, away)
+            elif login.who.issuer not in unreachable:
+                sent += self._report(visitor, login, unreachable)
         return sent
 
     @property
     def _sessions(self) -> Sessions:
         return self._visit.sessions
 
-    def _with_news(self, visitor: _Visitor) -> Login | None:
+    def _with_new_activity(self, visitor: _Visitor) -> Login | None:
         try:
             login = self._sessions.as_of_now(visitor.login)
         except EiloginError:
             return None
         if login is None or self._sessions.is_idle(login):
             return None
-        reported = max(visitor.known, login.confirmed)
-        is_new = self._sessions.active_at(login) - reported >= _worth(self._sessions)
+        reported = max(visitor.reported, login.confirmed)
+        is_new = self._sessions.active_at(login) - reported >= _least_new_activity(
+            self._sessions
+        )
         return login if is_new else None
 
-    def _report(self, visitor: _Visitor, login: Login, away: set[str]) -> int:
+    def _report(self, visitor: _Visitor, login: Login, unreachable: set[str]) -> int:
         """Send one report, unless another process has; 1 if the hub has answered."""
         now, interval = clock.now(), _interval(self._sessions)
-        active, mark = self._sessions.active_at(login), f"reported:{login.name}"
+        active, value_name = self._sessions.active_at(login), f"reported:{login.name}"
         visitor.due = now + interval
         values = self._visit.values
         try:
             # It expires before any process may send the next report.
-            if not values.add(mark, "", now + interval * 0.9, durable=False):
+            if not values.add(value_name, "", now + interval * 0.9, durable=False):
                 return 0
-            self._tell(login, active)
+            self._send_report(login, active)
         except EiloginError as error:
             visitor.due = now + min(_RETRY, interval)
-            away.add(login.who.issuer)
-            self._forget(mark)
+            unreachable.add(login.who.issuer)
+            self._forget(value_name)
             self._log_once(login.who.issuer, error)
             return 0
-        visitor.known = active
+        visitor.reported = active
         return 1
 
-    def _forget(self, mark: str) -> None:
+    def _forget(self, value_name: str) -> None:
         try:
-            self._visit.values.take(mark)
+            self._visit.values.take(value_name)
         except EiloginError:
             # It expires by itself.
             return
 
-    def _tell(self, login: Login, active: float) -> None:
+    def _send_report(self, login: Login, active: float) -> None:
         trust, hub = self._visit.trust, login.who.issuer
         endpoint = _address(trust, hub)
         if endpoint is None or login.named is None or not login.session_index:
@@ -203,7 +206,7 @@ class ActivityReports:
             require_issuer(sender.entity_id, hub)
             require_answer(response.in_response_to, report.id)
             require_recent(response.issued, clock.now())
-            # The status does not matter: a hub without that session needs no report.
+            # Any status will do: a hub without that session needs no report.
 
     def _log_once(self, hub: str, error: EiloginError) -> None:
         now = clock.now()
@@ -232,7 +235,7 @@ def _interval(sessions: Sessions) -> float:
     return min(_INTERVAL, sessions.idle * _SHARE)
 
 
-def _worth(sessions: Sessions) -> float:
+def _least_new_activity(sessions: Sessions) -> float:
     """Seconds of new activity that are worth a report."""
     return min(TOUCH_INTERVAL, _interval(sessions) / 5)
 

@@ -2,19 +2,24 @@
 
 Unless the option ``warn`` is off, eilogin inserts one tag into pages for a visitor with
 a session (``html_injection``). Its script asks ``/eilogin/session`` for the time left,
-and shows a dialog in time. There the visitor continues the session by a POST, which
-loses nothing of a form; or, if the end is final, saves. The POST also records that the
-visitor sees a prefetched page.
+and shows a dialog in time. There the visitor continues the session, by a POST that
+leaves a form on the page as it is. If the session cannot go on, the dialog asks the
+visitor to save. The POST also records that the visitor looks at a prefetched page.
 
 The tag goes into whole answers with status 200 to a navigation or prefetch, in HTML or
 XHTML, and never into pages of an inner hub. If the Content-Security-Policy blocks the
-script, eilogin extends it (``content_security_policy``). The page stays as it is, and
-the log says why once, if the answer is compressed, has an unknown charset, forbids
-changes (``Cache-Control: no-transform``), or its policy cannot be extended.
+script, eilogin extends it (``content_security_policy``). In these cases the page stays
+as it is, and eilogin logs the reason once:
 
-The tag has a hash (``integrity``) only if a policy asks for it: during an upgrade
-another process may send the script. Texts of all languages and colours (``accent``) are
-in the script, whose address contains its hash, so that browsers may cache it.
+* the answer is compressed;
+* its charset is unknown;
+* it forbids changes (``Cache-Control: no-transform``);
+* eilogin cannot extend its policy.
+
+The tag has a hash (``integrity``) only if a policy asks for it, because another process
+may send the script during an upgrade. The script contains the texts of all languages
+and the colours (``accent``). Its address contains its hash, so that browsers may cache
+it.
 """
 
 import base64
@@ -56,33 +61,33 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _FILE = "static/warning.js"
-#: A year: the address changes when the script does.
-_KEPT = "public, max-age=31536000, immutable"
+#: A year, because the address changes when the script does.
+_CACHING = "public, max-age=31536000, immutable"
 
 
 def tell_session(visit: Visit) -> Response:
     """``/eilogin/session``: the time left, as JSON.
 
     GET keeps no session alive. POST, which only a page of this site can send, restarts
-    the idle limit like a page view, and reports to the hub (``activity_reports``). It
-    starts no passive login, which would leave the page: the next page does so
-    (``keep_alive``).
+    the idle limit as a page view does. A report to the hub follows
+    (``activity_reports``). A POST starts no passive login, which would leave the page;
+    the next page does so (``keep_alive``).
 
-    Raises :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
+    Raise :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
     prevents an answer.
     """
     visit.allow_only("GET", "HEAD", "POST")
     login = visit.session
     if visit.method == "POST":
         require_own_form(visit, visit.trust.own.public_url)
-        login = login and _still_here(visit, login)
+        login = login and _restart_idle_limit(visit, login)
     content: dict[str, object] = {"logged_in": login is not None}
     if login is not None:
         content.update(_time_left(visit, login))
     return json_answer(visit, content)
 
 
-def _still_here(visit: Visit, login: Login) -> Login | None:
+def _restart_idle_limit(visit: Visit, login: Login) -> Login | None:
     sessions = visit.sessions
     sessions.rearm(login)
     token = visit.token
@@ -98,7 +103,7 @@ def _time_left(visit: Visit, login: Login) -> Mapping[str, object]:
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),
-        # For the text after the end.
+        # For the text that the page shows after the end.
         "idle_seconds": int(sessions.idle),
     }
 
@@ -117,12 +122,12 @@ class ExpiryWarning:
         """Return the script; browsers may cache the version that they asked for."""
         visit.allow_only("GET", "HEAD")
         script = self._script(visit)
-        is_this_one = visit.query_string == script.query
+        is_this_version = visit.query_string == script.query
         return Response(
             body=script.text,
             headerlist=[
                 ("Content-Type", "text/javascript; charset=utf-8"),
-                ("Cache-Control", _KEPT if is_this_one else "no-cache"),
+                ("Cache-Control", _CACHING if is_this_version else "no-cache"),
                 ("X-Content-Type-Options", "nosniff"),
             ],
         )
@@ -198,14 +203,14 @@ class _Made(NamedTuple):
 
 def _made(own: Own, script: "_Script") -> _Made:
     url = own.url("warning")
-    # A path: the site may have other names, and the page a <base> later.
+    # A path, because the site may have other names, and the page may have a <base>.
     address = html.escape(f"{urlsplit(url).path}?{script.query}")
-    # An Integrity-Policy wants CORS beside the hash.
-    keys = f' integrity="{script.digest}" crossorigin=""'
+    # An Integrity-Policy demands CORS in addition to the hash.
+    digest_attributes = f' integrity="{script.digest}" crossorigin=""'
     # Not "defer": the page's own scripts must not wait for this one.
     tags = (
         f'<script src="{address}"{more} async=""></script>'.encode()
-        for more in ("", keys)
+        for more in ("", digest_attributes)
     )
     origin = origin_of(own.public_url)
     ours = Ours(

@@ -1,6 +1,7 @@
 """Record activity, and renew the session at the hub with a passive login.
 
-Both need a page that the visitor looks at: a script or a prefetch may act by itself.
+Both need a page that the visitor looks at, because scripts and prefetches act by
+themselves.
 """
 
 from webob import Response
@@ -27,7 +28,7 @@ from eilogin.web.visit import Visit
 class KeepAlive:
     """Records and renews at one participant.
 
-    ``after``: seconds after the hub's last confirmation until renewal. ``rules`` hold
+    ``after``: seconds from the hub's last confirmation to the renewal. ``rules`` have
     the idle limits. ``activity`` reports to the hub.
     """
 
@@ -36,23 +37,23 @@ class KeepAlive:
         authn_requests: AuthnRequestSender,
         rules: PathRules,
         after: float,
-        inside: InnerHub,
+        inner_hub: InnerHub,
         activity: ActivityReports,
     ) -> None:
         self._note_activity = activity.note
         self._authn_requests = authn_requests
-        self._inside = inside
+        self._inner_hub = inner_hub
         self._idle_limits = rules.idle_limits
         self._after = after
 
     def seen(self, visit: Visit, login: Login) -> Response | None:
         """Record the activity of a visitor; return the passive login if it is due.
 
-        It asks for the lowest level, which needs no prompt, and only while the hub
-        answers. DigiD knows no IsPassive, but shows no prompt during its own session.
-        If the store fails, the visitor still gets the page. A prefetch gets none: the
-        browser would show it after a logout. Without single sign-on the hub could not
-        confirm the session.
+        The passive login asks for the lowest level, which needs no prompt, and starts
+        only while the hub answers. DigiD does not support IsPassive, but shows no
+        prompt while it has a session. If the store fails, the visitor still gets the
+        page. A prefetch gets no page, because the browser would show it after a logout.
+        Without single sign-on, the hub could not confirm the session.
         """
         if not visit.is_looked_at:
             is_page = visit.is_in_advance and visit.is_navigation
@@ -84,6 +85,6 @@ class KeepAlive:
             visit.method == "GET"
             and visit.fills_window
             and not was_tried_passively(visit)
-            and not self._inside.is_way_out(visit)
+            and not self._inner_hub.is_way_out(visit)
             and self._authn_requests.hub_answers(visit, hub)
         )

@@ -3,22 +3,23 @@
 A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``.
 :func:`extend` adds to each policy the least that lets it run:
 
-* **the hash of the script**, which the tag has as ``integrity``, so that no other file
-  runs instead. Chromium 59, Firefox 116 and Safari 15.6 match it for external scripts;
-* **the address of the script**, if ``'unsafe-inline'`` is in force: a hash would switch
+* **the hash of the script**. The tag has it as ``integrity``, so that no other file
+  runs instead. Browsers accept it for external scripts since Chromium 59, Firefox 116
+  and Safari 15.6;
+* **the address of the script**, if ``'unsafe-inline'`` is in force. A hash would switch
   that off, and with it scripts of the application. Such a policy stops no attacker who
-  can write into the page;
-* **the address that the script asks**, as one URL.
+  can write into the page anyway;
+* **the address from which the script reads the time left**, as one URL.
 
 A new directive begins with the sources that were in force in its place (CSP 3, 6.8.3).
-``'none'`` goes: it means nothing beside another source. Policies that only report are
-extended too, or each page would cause reports.
+eilogin removes ``'none'``, which means nothing beside another source. It also extends
+policies that only report, or each page would cause reports.
 
-If an allowed address redirects, browsers compare no paths (CSP 3, 7.6). So a redirect
-of the application may lead a script's request to another address of this site.
+If an allowed address redirects, browsers do not compare paths (CSP 3, 7.6). So a
+redirect of the application may lead a script's request to another address of this site.
 
-The answer stays as it is, with a reason, if the policy takes the origin from the page
-(``sandbox``) or browsers read it differently.
+If the policy takes the origin from the page (``sandbox``), or if browsers differ in
+reading it, the answer stays as it is, and the result has the reason.
 """
 
 import re
@@ -29,7 +30,7 @@ Headers = list[tuple[str, str]]
 
 _ENFORCED = "content-security-policy"
 _REPORTED = "content-security-policy-report-only"
-#: With these a page asks for ``integrity`` of each script.
+#: Headers with which a page demands ``integrity`` of each script.
 _INTEGRITY = frozenset(("integrity-policy", "integrity-policy-report-only"))
 _NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
 
@@ -58,9 +59,9 @@ _NO_SOURCE = "a Content-Security-Policy cannot contain the address of this site"
 
 
 class Ours(NamedTuple):
-    """The script of a page, and the address that it asks."""
+    """The script of eilogin, and the address from which it reads the time left."""
 
-    #: As in a Content-Security-Policy.
+    #: The origin of this site, as in a Content-Security-Policy.
     origin: str
     #: Addresses without query.
     script: str
@@ -95,7 +96,7 @@ def extend(headers: Headers, ours: Ours) -> Extended:
             return Extended(headers, obstacle=policies.obstacle)
         by_digest |= policies.by_digest
         if policies.text != value:
-            # The list is the application's.
+            # A copy, because the list belongs to the application.
             extended = [*extended]
             extended[place] = (name, policies.text)
     return Extended(extended, by_digest)
@@ -108,7 +109,10 @@ class _Policies(NamedTuple):
 
 
 def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """Extend the policies of one header; the cache ignores the nonce, which changes."""
+    """Extend the policies of one header.
+
+    The cache ignores the nonce, which differs in each answer.
+    """
     nonce = _NONCE.search(text)
     if nonce is None or _ANY_NONCE in text:
         return _extend(text, ours, is_enforced=is_enforced)
@@ -138,7 +142,7 @@ class _Policy:
         for place, directive in enumerate(self._directives):
             name = directive.split()[:1]
             if name:
-                # The first of a name is in force (2.2.1).
+                # The first directive of a name is in force (2.2.1).
                 self._places.setdefault(name[0].lower(), place)
 
     def __str__(self) -> str:
@@ -212,12 +216,12 @@ class _Sources(NamedTuple):
         return any(word.lower() == keyword for word in self.words)
 
     def allows(self, address: str, origin: str) -> bool:
-        """Return whether one of the sources surely names an address of this site."""
+        """Return whether one of the sources surely allows an address of this site."""
         words = {word.lower() for word in self.words}
         # "http:" means https too (6.7.2.8).
         scheme = f"{origin.partition(':')[0]}:"
-        named = {"*", "'self'", "http:", scheme, origin, f"{origin}/"}
-        return not named.isdisjoint(words) or address in self.words
+        matching = {"*", "'self'", "http:", scheme, origin, f"{origin}/"}
+        return not matching.isdisjoint(words) or address in self.words
 
 
 def _source(address: str) -> str:

@@ -2,13 +2,15 @@
 
 A tag for the browser (:class:`HeadPlace`) goes to the beginning of the head. Few kinds
 of token may come before it, and eilogin reads them one by one, so the place is certain.
-A search for ``</head>`` would also match in a script, comment or attribute. Only this
-beginning is held back, of which a browser shows nothing. A paragraph for the visitor
-(:class:`ContentPlace`) goes to the start of the content, so more is held back.
+A search for ``</head>`` would also match in a script, comment or attribute. eilogin
+holds back only this beginning, of which a browser shows nothing. A paragraph for the
+visitor (:class:`ContentPlace`) goes to the start of the content, so eilogin holds back
+more.
 
-A Content-Length grows by the length of the tag. If no place is found, blanks follow the
-document instead. An answer that is too short or does not begin like a document stays as
-it is. The answer to HEAD has the same headers as the one to GET.
+eilogin increases Content-Length by the length of the tag. If it then finds no place for
+the tag, it sends blanks after the document instead. An answer that is too short, or
+does not begin like a document, stays as it is. The answer to HEAD has the same headers
+as the one to GET.
 """
 
 import re
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 Write = Callable[[bytes], object]
 
-#: Bytes before the place: a banner in a comment may be long.
+#: Bytes before the place in the head: a banner in a comment may be long.
 LONGEST_BEGINNING = 8192
 #: Bytes before the body: heads with their own styles are long.
 LONGEST_HEAD = 262_144
@@ -53,12 +55,12 @@ _USUAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_BEGUN = re.compile(
+_INCOMPLETE = re.compile(
     rb"<(?: !-- | \? | !doctype | (?:html|head)[ \t\n\f\r/>] | [^>]*\Z )",
     re.VERBOSE | re.IGNORECASE,
 )
 
-_SHORTEST = len(b"<head>")
+_SHORTEST_DOCUMENT = len(b"<head>")
 
 #: Headers about the application's bytes (RFC 9530; RFC 9110 14.3).
 _OF_THE_BYTES = frozenset(
@@ -66,7 +68,7 @@ _OF_THE_BYTES = frozenset(
 )
 _LENGTH, _ETAG = "content-length", "etag"
 _OF_NOT_MODIFIED = _OF_THE_BYTES | {_LENGTH}
-_PUT_RIGHT = _OF_NOT_MODIFIED | {_ETAG}
+_ADJUSTED = _OF_NOT_MODIFIED | {_ETAG}
 
 
 # The same before the body (13.2.6.4.4 to 13.2.6.4.6). A script with a comment may
@@ -91,7 +93,7 @@ _IN_HEAD = re.compile(
     % {b"ends": _TAG_ENDS},
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-_HEAD_BEGUN = re.compile(
+_HEAD_INCOMPLETE = re.compile(
     rb"""
     < (?: !-- | \? | !doctype | [^>]*\Z
         | (?: html | head | meta | link | base | body ) [ \t\n\f\r/>] [^<]* \Z
@@ -100,8 +102,8 @@ _HEAD_BEGUN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
-# Every browser reads these alike. After a script with a comment or a misplaced quote,
-# which change later tokens, no place is found.
+# Tokens that every browser reads alike. After a script with a comment, or a misplaced
+# quote, later tokens are uncertain, so there is no match.
 _IN_BODY = re.compile(
     rb"""
     [^<]++
@@ -146,14 +148,14 @@ class HeadPlace:
                 self._position = len(_BOM)
         while step := _STEP.match(beginning, self._position):
             if (step["element"] or b"").lower() == b"head":
-                is_gone = self._is_xml and step["empty"]
-                return -1 if is_gone else step.end()
+                is_empty = self._is_xml and step["empty"]
+                return -1 if is_empty else step.end()
             self._position = step.end()
             self._is_document |= bool(step["doctype"] or step["element"])
         return self._place_before(beginning[self._position :], len(beginning))
 
     def _place_before(self, rest: bytes, length: int) -> int | None:
-        if not rest or _BOM.startswith(rest) or _BEGUN.match(rest):
+        if not rest or _BOM.startswith(rest) or _INCOMPLETE.match(rest):
             return -1 if length > LONGEST_BEGINNING else None
         return self._position if self._is_one_without_head(rest) else -1
 
@@ -187,7 +189,7 @@ class BodyPlace:
                 return -1
             self._position = step.end()
         rest = beginning[self._position :]
-        is_begun = not rest or _BOM.startswith(rest) or _HEAD_BEGUN.match(rest)
+        is_begun = not rest or _BOM.startswith(rest) or _HEAD_INCOMPLETE.match(rest)
         if is_begun and len(beginning) <= LONGEST_HEAD:
             return None
         return self._position
@@ -196,9 +198,9 @@ class BodyPlace:
 class ContentPlace:
     """The beginning of the content of an HTML document, for a visible element.
 
-    Before the first ``<h1>`` or first in ``<main>``, except in a header or menu.
-    Elsewhere, in rows or a grid, one more paragraph may move all others. If neither
-    comes early, the beginning of the body.
+    It is before the first ``<h1>``, or the first place in ``<main>``, except in a
+    header or menu. If neither comes early, it is the beginning of the body. Elsewhere,
+    such as in a grid, one more paragraph may move all others.
     """
 
     def __init__(self) -> None:
@@ -232,8 +234,8 @@ class ContentPlace:
             self._depth += 1
         if end in _NO_CONTENT:
             self._depth = max(0, self._depth - 1)
-        is_one = start in (b"h1", b"main") and not self._depth
-        return is_one and _HIDDEN.search(step["rest"]) is None
+        begins_content = start in (b"h1", b"main") and not self._depth
+        return begins_content and _HIDDEN.search(step["rest"]) is None
 
 
 class Insertion(NamedTuple):
@@ -261,24 +263,24 @@ class Injection:
         self._is_head = is_head
         self._place: HeadPlace | ContentPlace | None = None
         self._held = b""
-        self._promised = b""
+        self._blanks = b""
         self._is_started = False
 
     def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Write:
         """``start_response`` for the application (PEP 3333).
 
-        Increases Content-Length; drops digests and Accept-Ranges. A strong ETag becomes
-        weak, because a login changes the bytes (RFC 9110 8.8.1). So does that of a 304,
-        which does not name its type, and loses its length (8.6).
+        Increase Content-Length; drop digests and Accept-Ranges. Make a strong ETag
+        weak, because a login changes the bytes (RFC 9110 8.8.1). Do the same to the
+        ETag of a 304, whose type is unknown, and drop its Content-Length (8.6).
         """
         if self._held and exc_info:
             # The application has sent something, even if it has not gone out yet.
             raise exc_info[1].with_traceback(exc_info[2])
         self._is_started = True
-        self._place, self._promised = None, b""
-        chosen = self._choose(status, headers)
-        if chosen is not None:
-            headers = self._put_right(chosen, headers)
+        self._place, self._blanks = None, b""
+        insertion = self._choose(status, headers)
+        if insertion is not None:
+            headers = self._adjusted_headers(insertion, headers)
         if self._place is None and status.startswith("304"):
             headers = [
                 (name, _weak(value) if name.lower() == _ETAG else value)
@@ -286,8 +288,8 @@ class Injection:
                 if name.lower() not in _OF_NOT_MODIFIED
             ]
         if self._is_head:
-            self._place, self._promised = None, b""
-        # A server may distinguish "no exc_info" from None.
+            self._place, self._blanks = None, b""
+        # A server may distinguish a missing exc_info from None.
         more = (exc_info,) if exc_info else ()
         write = self._start_response(status, headers, *more)
 
@@ -297,27 +299,27 @@ class Injection:
 
         return write_on
 
-    def _put_right(self, chosen: Insertion, headers: Headers) -> Headers:
+    def _adjusted_headers(self, insertion: Insertion, headers: Headers) -> Headers:
         """Return the headers for the insertion, or the old ones without it."""
-        if chosen.place is None:
-            return chosen.headers
-        promised = b""
-        right = []
-        for header in chosen.headers:
+        if insertion.place is None:
+            return insertion.headers
+        blanks = b""
+        adjusted = []
+        for header in insertion.headers:
             name = header[0].lower()
-            if name not in _PUT_RIGHT:
-                right.append(header)
+            if name not in _ADJUSTED:
+                adjusted.append(header)
             elif name == _ETAG:
-                right.append((header[0], _weak(header[1])))
+                adjusted.append((header[0], _weak(header[1])))
             elif name == _LENGTH and (text := header[1].strip()).isdecimal():
-                if int(text) < _SHORTEST:
+                if int(text) < _SHORTEST_DOCUMENT:
                     return headers
-                promised = b" " * len(chosen.tag)
-                right.append((header[0], str(int(text) + len(chosen.tag))))
+                blanks = b" " * len(insertion.tag)
+                adjusted.append((header[0], str(int(text) + len(insertion.tag))))
             elif name == _LENGTH:
-                right.append(header)
-        self._tag, self._place, self._promised = chosen.tag, chosen.place, promised
-        return right
+                adjusted.append(header)
+        self._tag, self._place, self._blanks = insertion.tag, insertion.place, blanks
+        return adjusted
 
     @property
     def is_started(self) -> bool:
@@ -327,10 +329,10 @@ class Injection:
     @property
     def is_pending(self) -> bool:
         """Whether something may have to be inserted or sent after it."""
-        return not self._is_started or self._place is not None or bool(self._promised)
+        return not self._is_started or self._place is not None or bool(self._blanks)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take ``chunk``; return the bytes that can go out."""
+        """Take a chunk of the application; return the bytes that can go out."""
         if self._place is None:
             return chunk
         self._held += chunk
@@ -340,7 +342,7 @@ class Injection:
         ready, self._held, self._place = self._held, b"", None
         if position < 0:
             return ready
-        self._promised = b""
+        self._blanks = b""
         return self._with_tag(ready, position)
 
     def _with_tag(self, ready: bytes, position: int) -> bytes:
@@ -351,9 +353,9 @@ class Injection:
         """Return the remaining bytes at the end of the answer."""
         position = -1 if self._place is None else self._place.last()
         ready, self._held, self._place = self._held, b"", None
-        after, self._promised = self._promised, b""
+        blanks, self._blanks = self._blanks, b""
         if position < 0:
-            return ready + after
+            return ready + blanks
         return self._with_tag(ready, position)
 
 
@@ -395,7 +397,7 @@ def inject(
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     injection = Injection(choose, start_response, is_head=is_head)
     chunks = app(environ, injection.start)
-    # A server may send a file by itself.
+    # Unchanged, because a server may send a file in its own way.
     if not injection.is_pending:
         return chunks
     if type(chunks) is list and len(chunks) == 1 and injection.is_started:

@@ -7,14 +7,15 @@ from eilogin.participant.injection.html_injection import Headers
 
 HTML = "text/html"
 XHTML = "application/xhtml+xml"
-# In these charsets a document starts in ASCII, and no other bytes look like it.
-_ASCII_INSIDE = re.compile(
+# In these charsets the beginning of a document is ASCII, and other characters have no
+# bytes of ASCII.
+_ASCII_COMPATIBLE = re.compile(
     r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows-|cp)125\d",
     re.IGNORECASE,
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
-_TELLING = frozenset(
+_READ_HEADERS = frozenset(
     ("content-type", "content-disposition", "content-encoding", "cache-control")
 )
 
@@ -26,10 +27,10 @@ class PageHeaders:
         self._values: dict[str, str] = {}
         for name, value in headers:
             lower = name.lower()
-            if lower in _TELLING:
+            if lower in _READ_HEADERS:
                 # RFC 9110 5.3: repeated headers form one list.
-                before = self._values.get(lower)
-                self._values[lower] = f"{before}, {value}" if before else value
+                earlier = self._values.get(lower)
+                self._values[lower] = f"{earlier}, {value}" if earlier else value
         self.kind, self._is_charset_known = _read_type(self._value("content-type"))
 
     def _value(self, name: str) -> str:
@@ -68,4 +69,4 @@ def _read_type(content_type: str) -> tuple[str, bool]:
     charset = match[1] if match else ""
     # XML without a charset is UTF-8 (XML 1.0, 4.3.3).
     is_default = kind == XHTML and not charset
-    return kind, is_default or _ASCII_INSIDE.fullmatch(charset) is not None
+    return kind, is_default or _ASCII_COMPATIBLE.fullmatch(charset) is not None

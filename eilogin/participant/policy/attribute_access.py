@@ -1,8 +1,8 @@
 """Refuse visitors by the attributes that the hub sent.
 
-Without ``require_attributes`` there is no session. Without those of a path
-(``attribute_conditions``) the visitor stays signed in, and gets a page with their
-names. Page and log show no values from the hub.
+If one of ``require_attributes`` is missing, eilogin creates no session. If one of a
+path is missing (``attribute_conditions``), the visitor stays signed in, and gets a page
+with its name. Page and log show no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ def refuse(
 ) -> Response:
     """Return the page about these unmet conditions; for a script 403 and JSON."""
     own = visit.trust.own
-    after = urlencode({"next": this_page(visit, own.public_url)})
+    query = urlencode({"next": this_page(visit, own.public_url)})
     return pages.refuse(
         visit,
         _error(visit, login, conditions),
@@ -80,7 +80,7 @@ def refuse(
         template="no_access.html",
         needed=[(condition.name, condition.shown) for condition in conditions],
         name=name_of(own, language_of(visit)),
-        logout_url=f"{own.url('logout')}?{after}",
+        logout_url=f"{own.url('logout')}?{query}",
     )
 
 
@@ -96,16 +96,16 @@ def _error(
             f"the line of protect for {lines} expects {listed(missing)}; {received}",
             missing,
         )
-    wanted = " and ".join(repr(condition.told) for condition in conditions)
+    expected = " and ".join(repr(condition.log_text) for condition in conditions)
     return AttributeRefused(
-        f"the line of protect for {lines} expects {wanted}; found another value: "
+        f"the line of protect for {lines} expects {expected}; found another value: "
         f"{received}"
     )
 
 
 def _missing(attributes: Attributes, names: Iterable[str]) -> tuple[str, ...]:
-    wanted = dict.fromkeys(names)
-    return tuple(name for name in wanted if not has_value(attributes, name))
+    distinct = dict.fromkeys(names)
+    return tuple(name for name in distinct if not has_value(attributes, name))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -4,10 +4,10 @@
 
     /beheer   substantieel   role=beheerder|hoofd   urn:oid:2.5.4.10=*
 
-All must hold: ``role`` has one of two values, ``urn:oid:2.5.4.10`` any. Names and
-values are compared exactly. Encode a blank, ``|``, or ``=`` in a name:
-``role=hoofd%20beheer``. ``attribute:NAME=VALUE`` is for an attribute with the name of a
-setting.
+All conditions must hold: ``role`` has one of two values, and ``urn:oid:2.5.4.10`` has
+any value. eilogin compares names and values exactly. Encode a blank, ``|``, or ``=`` in
+a name: ``role=hoofd%20beheer``. If an attribute has the name of a setting, write
+``attribute:NAME=VALUE``.
 """
 
 import re
@@ -20,7 +20,7 @@ Attributes = Mapping[str, Sequence[str]]
 PREFIX = "attribute:"
 #: Any value.
 _ANY = "*"
-#: May name a person, so no page or log shows it.
+#: Matches a value that may name a person, so that no page or log shows it.
 _may_name_somebody = re.compile(r"@|\d{5}").search
 
 
@@ -31,7 +31,7 @@ class Condition:
     name: str
     #: None for any value.
     values: frozenset[str] | None = None
-    #: The path of its line, for the log.
+    #: The path of its line of ``protect``, for the log.
     path: str = field(default="", compare=False)
 
     @classmethod
@@ -58,7 +58,7 @@ class Condition:
         return () if any(map(_may_name_somebody, values)) else tuple(sorted(values))
 
     @property
-    def told(self) -> str:
+    def log_text(self) -> str:
         """The condition for a log, with no more than a page may show."""
         hidden = "a value that the log does not show"
         values = _ANY if self.values is None else "|".join(self.shown) or hidden

@@ -1,7 +1,8 @@
 """Read the heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
 
-Parsers differ about boundaries and the end of a head. So a *head* is everything that
-any could take for one: from a delimiter, anywhere, to the next empty line.
+Parsers differ about boundaries and the end of a head. So a *head* here is everything
+that any parser could take for one: from a delimiter, wherever it is, to the next empty
+line.
 """
 
 import re
@@ -14,18 +15,18 @@ from eilogin.errors import FormRefused
 from eilogin.web.requests import body_in_pieces
 from eilogin.web.visit import Visit
 
-#: Bytes of a copy (Zope's FORM_DISK_LIMIT), and in memory.
+#: Most bytes of a copy (Zope's FORM_DISK_LIMIT), and of its part in memory.
 _LARGEST = 2**30
 _IN_MEMORY = 2**20
 _PIECE = 2**16
-#: Bytes; more than browsers send or parsers read.
+#: Bytes of a head; more than browsers send or parsers read.
 _LONGEST_HEAD = 2**15
-#: More than any page has.
+#: Parts of a form; more than any page has.
 _MOST_PARTS = 10_000
 
 _EMPTY_LINE = b"\r\n\r\n"
-#: All parsers read it alike: RFC 2046 5.1.1 in quotes, else a token (RFC 9110 5.6.2)
-#: that none decodes.
+#: A boundary that all parsers read alike: in quotes as in RFC 2046 5.1.1, otherwise a
+#: token (RFC 9110 5.6.2) that no parser decodes.
 _BOUNDARY = re.compile(
     r";[ \t]*boundary="
     r"(?:\"(?! )([A-Za-z0-9'()+_,./:=? -]{1,200})(?<! )\"|([\w!#$&'+.^`|~-]{1,200}))"
@@ -33,7 +34,7 @@ _BOUNDARY = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NAMES_BOUNDARY = re.compile(r"boundary[*0-9 \t]*=", re.IGNORECASE)
-#: As all browsers begin a head, with the name of a file.
+#: The start of a head with the name of a file, as all browsers write it.
 _OF_BROWSERS = re.compile(
     rb"\A\r\nContent-Disposition: form-data; name=\"[^\"\\\r\n]*\""
     rb"(; filename=\"[^\"\\\r\n;=]*\")(?=\r\n|\Z)"
@@ -60,8 +61,10 @@ def heads(visit: Visit) -> Iterator[bytes]:
     for count, head in enumerate(_possible_heads(pieces, delimiter)):
         if count >= _MOST_PARTS:
             raise FormRefused(f"the form has more than {_MOST_PARTS} parts")
-        named = _OF_BROWSERS.match(head)
-        yield head[: named.start(1)] + head[named.end(1) :] if named else head
+        file_part = _OF_BROWSERS.match(head)
+        yield (
+            head[: file_part.start(1)] + head[file_part.end(1) :] if file_part else head
+        )
     stream.seek(start)
 
 
@@ -87,20 +90,26 @@ def _rewindable(visit: Visit) -> IO[bytes]:
 
 
 def _possible_heads(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
-    rest, is_head = b"", False
+    unread, is_head = b"", False
     for piece in pieces:
-        rest += piece
-        at = 0
-        while (end := rest.find(_EMPTY_LINE if is_head else delimiter, at)) >= 0:
+        unread += piece
+        position = 0
+        while (
+            end := unread.find(_EMPTY_LINE if is_head else delimiter, position)
+        ) >= 0:
             if is_head:
-                yield rest[at:end]
-            at = end + len(_EMPTY_LINE if is_head else delimiter)
+                yield unread[position:end]
+            position = end + len(_EMPTY_LINE if is_head else delimiter)
             is_head = not is_head
-        if is_head and len(rest) - at > _LONGEST_HEAD:
+        if is_head and len(unread) - position > _LONGEST_HEAD:
             raise FormRefused(
                 f"a part of the form has a head of more than {_LONGEST_HEAD} bytes"
             )
-        # A delimiter may have begun at the end.
-        rest = rest[at:] if is_head else rest[max(at, len(rest) - len(delimiter) + 1) :]
+        # Keep the end, where a delimiter may have begun.
+        unread = (
+            unread[position:]
+            if is_head
+            else unread[max(position, len(unread) - len(delimiter) + 1) :]
+        )
     if is_head:
-        yield rest
+        yield unread

@@ -1,12 +1,12 @@
 """The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 
-``idle=5m`` rejects a session with a longer pause since the last proof, on any path. So
-eilogin records pauses, or a visit elsewhere would undo them. ``max_age=10m`` rejects an
-older proof. The visitor stays signed in elsewhere, and has to give a fresh proof
-(ForceAuthn).
+``idle=5m`` rejects a session that had a longer pause since the last proof of identity,
+on any path. eilogin records pauses, because a visit to another path would otherwise
+undo them. ``max_age=10m`` rejects an older proof. The visitor has to give a fresh proof
+for this path (ForceAuthn), and stays signed in on other paths.
 
-The request that ends a pause records it, before it counts as activity. Only ``idle=``
-reads pauses, a second read of the store.
+The request that ends a pause records it, before it counts as activity. Only paths with
+``idle=`` read the pauses, with a second read of the store.
 """
 
 import hashlib
@@ -32,9 +32,10 @@ def needs_proof(visit: Visit, login: Login | None, rule: PathRule) -> bool:
 
 
 def wants_proof_at_login(visit: Visit, rule: PathRule) -> bool:
-    """Return whether an anonymous visitor has to give a fresh proof at once.
+    """Return whether an anonymous visitor has to give a fresh proof at the login.
 
-    DigiD tells no age of a proof, so any other would be rejected afterwards.
+    DigiD does not state the age of a proof, so eilogin would reject any other proof
+    after the login.
     """
     has_age = rule.idle is not None or rule.max_age is not None
     return has_age and not visit.trust.own.profile.tells_proof_age
@@ -57,7 +58,7 @@ def note_pause(visit: Visit, login: Login, limits: Sequence[float]) -> None:
 
 
 def note_visitor_pause(visit: Visit, rules: PathRules) -> None:
-    """Record the pause of a visitor with a session, though a new login begins."""
+    """Record the pause of a visitor with a session, before a new login ends it."""
     login = visit.session
     if login is not None:
         note_pause(visit, login, rules.idle_limits)
@@ -70,7 +71,7 @@ def _idle_for(visit: Visit, login: Login) -> float:
 
 def _note(visit: Visit, login: Login, limit: float) -> None:
     values, key, now = visit.values, _key(login, limit), clock.now()
-    # No login lasts longer; the hub may prolong one that ends sooner.
+    # The longest time, because the hub may prolong a login that ends sooner.
     until = now + visit.sessions.max_session
     recorded = values.get(key)
     if recorded is None:
@@ -88,13 +89,13 @@ def _last_pause(visit: Visit, login: Login, limit: float) -> float:
         ended = float(record)
         if isfinite(ended):
             return ended
-    # Otherwise no proof would ever be later than it.
+    # Replace it, or no proof would ever be later than the last pause.
     _note(visit, login, limit)
     return inf
 
 
 def _key(login: Login, limit: float) -> str:
-    # The family survives a fresh proof; it is a secret.
+    # A fresh proof keeps the family. It is a secret, so the key has its hash.
     digest = hashlib.sha256(f"pause\0{login.family}".encode()).hexdigest()
     return f"pause:{digest}:{limit:.0f}"
 
@@ -102,10 +103,10 @@ def _key(login: Login, limit: float) -> str:
 def proven_at(
     instant: float, level: str, *, asked: float | None, before: Login | None
 ) -> Mapping[str, float]:
-    """Return when a level was proven, never earlier than known before.
+    """Return when a level was proven, at least the instant of the login ``before``.
 
-    ``instant``: the hub's AuthnInstant. ``asked``: when a fresh proof was requested, by
-    our clock; it cannot be older.
+    ``instant``: the hub's AuthnInstant. ``asked``: when eilogin requested a fresh
+    proof, by our clock; the proof cannot be older.
     """
     earlier = before.proven.get(level, 0.0) if before is not None else 0.0
     return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

@@ -7,19 +7,19 @@
     /mijn/bezwaar   midden   idle=5m max_age=10m
     /api            basis    methods=GET
 
-The longest line wins, by whole segments. ``=`` means this path alone. A path without a
-line needs ``basis``. ``path_limits`` and ``attribute_conditions`` add to the level.
-Doubt makes a rule stricter, never less strict:
+The longest matching line counts; it matches whole segments. ``=`` means this path
+alone. A path without a line needs ``basis``. ``path_limits`` and
+``attribute_conditions`` add to the level. In doubt, eilogin takes the stricter rule:
 
 * A path with two readings gets the stricter rule of both.
-* A line of a Zope namespace (``/++resource++``) holds for all its names. A name that
-  may lead nowhere (``/++lang++nl off``) opens no page behind it.
-* A line with ``methods`` holds for these (``GET`` includes ``HEAD``), the line without
-  for others. If there is none, others get the strictest of this path's lines and the
-  rule without them.
-* Another method or path in a header or query (``_method``, ``X-Original-URL``) adds its
-  rule. So does a Destination (RFC 4918 10.3) with any method: an application may take
-  it for COPY or MOVE.
+* A line for a Zope namespace (``/++resource++``) holds for all names in it. A line for
+  a name that may lead nowhere (``/++lang++nl off``) opens no page behind that name.
+* A line with ``methods`` holds for these methods (``GET`` includes ``HEAD``). The line
+  of this path without ``methods`` holds for the other methods. If there is none, they
+  get the strictest of this path's lines and of the rule without these lines.
+* If a header or the query has another method or path (``_method``,
+  ``X-Original-URL``), its rule holds too. So does the rule of a Destination (RFC 4918
+  10.3), with any method: an application may take the request for COPY or MOVE.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,9 +56,9 @@ from eilogin.saml.assurance_levels import LEVELS, Classes
 from eilogin.web import environ as env
 from eilogin.web.visit import Visit
 
-#: Paths whose rules are kept, and characters of such a path.
-_KEPT = 1024
-_LONGEST_KEPT = 200
+#: Most paths whose rules are cached, and most characters of such a path.
+_MOST_CACHED = 1024
+_LONGEST_CACHED = 200
 
 #: Headers that name another method in many frameworks.
 _OVERRIDES = (
@@ -67,7 +67,7 @@ _OVERRIDES = (
     "HTTP_X_METHOD_OVERRIDE",
 )
 _METHOD_IN_QUERY = "_method"
-#: More than any honest query has.
+#: Most fields of a query; more than any honest query has.
 _MOST_FIELDS = 1000
 
 
@@ -80,10 +80,10 @@ class _Lines:
         if not methods and self.general is None:
             self.general = rule
             return
-        again = [name for name in methods if name in self.named]
-        if again or not methods:
-            named = ", ".join([repr(path), *again])
-            raise ValueError(f"one line for each path and method, found {named} twice")
+        repeated = [name for name in methods if name in self.named]
+        if repeated or not methods:
+            names = ", ".join([repr(path), *repeated])
+            raise ValueError(f"one line for each path and method, found {names} twice")
         self.named.update(dict.fromkeys(methods, rule))
 
     def __bool__(self) -> bool:
@@ -111,7 +111,7 @@ class _Node:
         self.lines = _Lines()
         self.exact_lines = _Lines()
         self.below: dict[str, _Node] = {}
-        #: For paths below it, and for itself.
+        #: The rules of the paths below it, and of the path itself.
         self.prefix = DEFAULT
         self.exact = DEFAULT
 
@@ -139,20 +139,20 @@ class PathRules:
 
     def __init__(self) -> None:
         self._root = _Node()
-        #: Seconds, the shortest first.
+        #: The values of ``idle=`` in seconds, the shortest first.
         self.idle_limits: tuple[float, ...] = ()
         self.attributes: frozenset[str] = frozenset()
         self.levels: frozenset[str] = frozenset()
         #: Whether every path is ``off``.
         self.is_off = False
-        self._kept = lru_cache(_KEPT)(self._judged)
+        self._cached = lru_cache(_MOST_CACHED)(self._find_rules)
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "PathRules":
         """Parse ``lines`` such as ``/mijn/bezwaar midden``.
 
-        ValueError names all faults. A trailing slash has no meaning; a path may be
-        encoded.
+        Raise ValueError, which names all faults. A trailing slash has no meaning, and a
+        path may be URL-encoded.
         """
         rules = cls()
         read_lines(lines, rules._add)
@@ -162,11 +162,11 @@ class PathRules:
     def beyond(self, classes: Classes) -> str:
         """Return the fault of lines whose level no hub can confirm, or ""."""
         levels = [level for level in LEVELS if level in self.levels]
-        wanted = ", ".join(level for level in levels if not classes.reaching(level))
-        if not wanted:
+        missing = ", ".join(level for level in levels if not classes.reaching(level))
+        if not missing:
             return ""
         return (
-            f"a line needs {wanted}; expected a class in 'level_classes' for that "
+            f"a line needs {missing}; expected a class in 'level_classes' for that "
             "level or a higher one, because otherwise no Response can reach it"
         )
 
@@ -184,7 +184,9 @@ class PathRules:
     def _settle(self) -> None:
         self._root.settle(DEFAULT)
         everything = list(self._root.all())
-        rules = {rule for held in everything for rule in _rules_of(held)}
+        rules = {
+            rule for method_rules in everything for rule in _rules_of(method_rules)
+        }
         self._strictest = strictest(rules)
         self.is_off = self._strictest.need == OFF
         self.idle_limits = tuple(sorted({rule.idle for rule in rules if rule.idle}))
@@ -197,8 +199,12 @@ class PathRules:
         if env.VISIBLE in environ:
             return self._rule_in_zope(visit, environ[env.VISIBLE])
         path = path_of(visit)
-        # As in _held, without the call.
-        held = self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
+        # The content of _rules_at, without the call.
+        rules = (
+            self._cached(path)
+            if len(path) <= _LONGEST_CACHED
+            else self._find_rules(path)
+        )
         script = environ.get("SCRIPT_NAME", "")
         # Written out for speed.
         if (
@@ -211,18 +217,22 @@ class PathRules:
             or (script and script != visit.trust.own.mount)
         ):
             below = visit.path_info
-            held = merged({held, *map(self._held, _others(visit, script, below))})
-        return held.under(_methods_of(visit)) if held.by_method else held.rule
+            rules = merged({rules, *map(self._rules_at, _others(visit, script, below))})
+        return rules.under(_methods_of(visit)) if rules.by_method else rules.rule
 
     def rule_for(self, path: str, method: str = "GET") -> PathRule:
         """Return the rule of a path, as text, without a request; PathRefused."""
-        return self._held(path.encode().decode("latin-1")).under((method,))
+        return self._rules_at(path.encode().decode("latin-1")).under((method,))
 
-    def _held(self, path: str) -> MethodRules:
-        # Longer ones would cost memory, and are rare.
-        return self._kept(path) if len(path) <= _LONGEST_KEPT else self._judged(path)
+    def _rules_at(self, path: str) -> MethodRules:
+        # Longer paths are rare, and would cost memory.
+        return (
+            self._cached(path)
+            if len(path) <= _LONGEST_CACHED
+            else self._find_rules(path)
+        )
 
-    def _judged(self, path: str) -> MethodRules:
+    def _find_rules(self, path: str) -> MethodRules:
         if is_plain(path):
             return self._longest(segments_of(path))
         segments = segments_of(canonical(path))
@@ -240,26 +250,26 @@ class PathRules:
     def _rules_of_readings(self, segments: Iterable[Segment]) -> set[MethodRules]:
         nodes, rules = {self._root}, set[MethodRules]()
         for segment in segments:
-            # Without a further line, the last one holds below.
+            # If no line goes on, the last one holds for the paths below.
             ends, below = _step(nodes, segment)
             rules |= {node.prefix for node in ends}
             if segment.may_lead_nowhere:
-                # Such a line opens no more than the path behind it needs.
+                # The name may mean nothing, so the path behind it keeps its own rules.
                 below |= ends if segment.is_resource else nodes
             nodes = below
             if segment.may_be_last:
                 rules |= {node.exact for node in nodes}
         return rules | {node.exact for node in nodes}
 
-    def _rule_in_zope(self, visit: Visit, seen: env.Visible) -> PathRule:
+    def _rule_in_zope(self, visit: Visit, visible: env.Visible) -> PathRule:
         form = zope_paths.look_at_form(visit)
-        script = seen.path.removesuffix(seen.below)
-        paths = {seen.path, *_others(visit, script, seen.below)}
+        script = visible.path.removesuffix(visible.below)
+        paths = {visible.path, *_others(visit, script, visible.below)}
         called = {
             f"{path.rstrip('/')}/{name}" for path in paths for name in form.methods
         }
-        held = merged({self._held_in_zope(path) for path in paths | called})
-        rule = held.under(_methods_of(visit)) if held.by_method else held.rule
+        rules = merged({self._rules_at_in_zope(path) for path in paths | called})
+        rule = rules.under(_methods_of(visit)) if rules.by_method else rules.rule
         if rule == self._strictest:
             return rule
         if form.may_call_anything:
@@ -268,33 +278,33 @@ class PathRules:
             visit.environ[env.UNSEEN_PARTS] = True
         return rule
 
-    def _held_in_zope(self, path: str) -> MethodRules:
+    def _rules_at_in_zope(self, path: str) -> MethodRules:
         """Add the rules of each line whose names occur in the path in the same order.
 
         By acquisition ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
         """
-        held = self._held(path)
+        rules = self._rules_at(path)
         segments = [Segment.of(name) for name in segments_of(canonical(path))]
-        return merged({held, *self._acquired(segments)})
+        return merged({rules, *self._acquired(segments)})
 
     def _acquired(self, segments: Sequence[Segment]) -> set[MethodRules]:
         nodes, reached = {self._root}, {self._root}
-        found = set()
+        rules = set()
         for position, segment in enumerate(segments, 1):
-            before = reached if segment.may_lead_nowhere else set()
-            reached = before | {
+            still_reached = reached if segment.may_lead_nowhere else set()
+            reached = still_reached | {
                 below
                 for node in nodes
                 for name in segment.readings
                 if (below := node.at(name)) is not None
             }
             nodes |= reached
-            # The root's line has been found already, where it holds.
+            # The root's line is in the rules already, where it holds.
             named = reached - {self._root}
-            found |= {node.prefix for node in named if node.lines}
+            rules |= {node.prefix for node in named if node.lines}
             if position == len(segments) or segment.may_be_last:
-                found |= {node.exact for node in reached if node.exact_lines}
-        return found
+                rules |= {node.exact for node in reached if node.exact_lines}
+        return rules
 
 
 def _step(nodes: set[_Node], segment: Segment) -> tuple[set[_Node], set[_Node]]:
@@ -305,8 +315,8 @@ def _step(nodes: set[_Node], segment: Segment) -> tuple[set[_Node], set[_Node]]:
     )
 
 
-def _rules_of(held: MethodRules) -> Iterable[PathRule]:
-    return (held.rule, *held.by_method.values())
+def _rules_of(rules: MethodRules) -> Iterable[PathRule]:
+    return (rules.rule, *rules.by_method.values())
 
 
 def _others(visit: Visit, script: str, below: str) -> set[str]:

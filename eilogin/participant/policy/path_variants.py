@@ -1,14 +1,14 @@
 """List all readings of a path that an application may use.
 
 An application may decode a path again, cut off parameters, or fold letters that look
-alike. So eilogin rejects a path that could be walked in two ways (dot and empty
-segments, backslashes, encoded slashes). If names have two readings, the strictest rule
-of all holds (``path_rules``). Case is kept.
+alike. So eilogin rejects a path whose segments are not certain (dot and empty segments,
+backslashes, encoded slashes). If a name has several readings, the strictest rule of all
+readings holds (``path_rules``). eilogin does not change the case of letters.
 
-A header, or a server that lets a client split the path, may lead to another one
+A header may name another path, and so may a client whose server lets it split the path
 (:func:`other_paths`). In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the
-view ``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). They are also read
-without the first part; others, such as ``++lang++nl``, as if absent.
+view ``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). eilogin also reads
+such names without the first part, and others, such as ``++lang++nl``, as if absent.
 """
 
 import re
@@ -32,63 +32,63 @@ _FAULTS = (
         re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE),
         "has an encoding that is not standard (%u)",
     ),
-    # Zope takes its next names for a host and a site, or looks elsewhere for the name
-    # behind it.
+    # Zope reads the names behind it as a host and a site, or searches elsewhere for the
+    # next name.
     (
         re.compile(r"/(?:VirtualHost(?:Base|Root)(?:/|$)|\+\+(?:vh|acquire)\+\+)"),
         "has a name that controls Zope",
     ),
 )
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
-# A segment in ASCII with a second reading.
-_TWO_WAYS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
-# Without these a path has one reading, and no fault but in its letters. Searches for
-# strings are cheap.
+# A name in ASCII that has a second reading.
+_TWO_READINGS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
+# A path in ASCII without these has one reading and no fault. Searches for strings are
+# fast.
 _NOT_PLAIN = (
     *("//", "/.", "./", "%", ";", " ", "\\", "?", "#"),
     *("/@@", "/++", "/VirtualHost"),
 )
-# Says only how to look up a name.
-_PLAINLY = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
+# A prefix that only says how to look up a name.
+_VIEW_PREFIX = re.compile(r"^(?:@@|\+\+(?:view|item|attribute)\+\+)")
 # A name that may lead nowhere: to the default view, a language or a skin.
 _NOWHERE = re.compile(r"@@$|\+\+\w+\+\+")
 # Styles and scripts of Plone. Below ``++webresource++`` is the site.
 _RESOURCE = re.compile(r"\+\+(?:resource|plone|theme)\+\+")
 _NAMESPACE = re.compile(r"\+\+\w+\+\+")
-# An application may see no path behind these.
+# An application may read the path only up to one of these.
 _ENDS = ";?#"
 # The path may end here; Pyramid leaves the rest to a view.
 _MAY_END = re.compile(rf"[{_ENDS}]|^@@")
-#: More than any honest segment has.
+#: Most readings of a name; more than any honest name has.
 _MOST_READINGS = 24
-#: Octets; servers take lines of about as much (RFC 9110 4.1).
+#: Octets; servers accept request lines of about this length (RFC 9110 4.1).
 LONGEST_PATH = 8192
 
 # Headers that may change the path; PathRules.rule_of looks for each.
 _DESTINATION = "HTTP_DESTINATION"
-# Replace the path, in IIS: a path, or a whole address.
-_INSTEAD = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
-# Removed from the beginning of the path by middleware of many applications.
-_TAKEN_OFF = ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")
-# Put before the path, by Pyramid's traversal and repoze.vhm.
-_PUT_BEFORE = "HTTP_X_VHM_ROOT"
-#: Octets of all these paths; more than any honest request has.
-_MOST_ELSEWHERE = 2 * LONGEST_PATH
+# These replace the path, in IIS: a path, or a whole address.
+_REPLACEMENTS = ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL")
+# Middleware of many applications removes their value from the beginning of the path.
+_REMOVED_PREFIXES = ("HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_PREFIX")
+# Pyramid's traversal and repoze.vhm put its value before the path.
+_ADDED_PREFIX = "HTTP_X_VHM_ROOT"
+#: Most octets of all these paths; more than any honest request has.
+_LONGEST_OTHERS = 2 * LONGEST_PATH
 _ADDRESS = re.compile(r"(?is)(?:(?:[a-z][a-z0-9+.-]*://[^/?#]*)?(/.*))?")
 
 
 def path_of(visit: Visit) -> str:
     """Return the path of a request in the form of WSGI, SCRIPT_NAME included.
 
-    Raise PathRefused if the two do not meet at a slash (PEP 3333), or a slash was
-    encoded, as far as the server shows it.
+    Raise PathRefused if SCRIPT_NAME and PATH_INFO do not meet at a slash (PEP 3333), or
+    if the server shows that a slash was encoded.
     """
     environ = visit.environ
     mount: str = environ.get("SCRIPT_NAME", "")
     path: str = environ.get("PATH_INFO", "")
     if mount and path and path[0] != "/":
         raise PathRefused("the path does not begin with a slash below its mount")
-    # The decoded path hides encoded slashes; these do not.
+    # The decoded path hides encoded slashes; these keys show them.
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")
@@ -98,12 +98,13 @@ def path_of(visit: Visit) -> str:
 def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
     """Return other paths that an application may use, and the request's destination.
 
-    ``below`` follows ``script`` (SCRIPT_NAME). Some servers let a client choose the
-    split. So if ``script`` is not ``mount``, the path of ``public_url``, both count.
-    Raise PathRefused for a header that is no path.
+    ``below``: the path after ``script`` (SCRIPT_NAME). ``mount``: the path of
+    ``public_url``. Some servers let a client choose where SCRIPT_NAME ends. So if
+    ``script`` is not ``mount``, both count. Raise PathRefused for a header that is no
+    path.
     """
     environ = visit.environ
-    for name in (*_TAKEN_OFF, _PUT_BEFORE):
+    for name in (*_REMOVED_PREFIXES, _ADDED_PREFIX):
         canonical(environ.get(name, ""))
     whole = {_path_in(address) for address in _addresses_in(visit)}
     parts = _with_prefixes(visit, {below, *whole})
@@ -114,13 +115,13 @@ def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
             parts |= {cut(prefix, path) for path in whole}
     mounts = {script, mount} if script else {""}
     paths = whole | {prefix + path for prefix in mounts for path in parts}
-    if sum(map(len, paths)) > _MOST_ELSEWHERE:
+    if sum(map(len, paths)) > _LONGEST_OTHERS:
         raise PathRefused("the request may mean too many paths, or too long ones")
     return paths
 
 
 def _addresses_in(visit: Visit) -> Iterator[str]:
-    for name in _INSTEAD:
+    for name in _REPLACEMENTS:
         if name in visit.environ:
             yield visit.environ[name].partition("?")[0]
 
@@ -128,15 +129,15 @@ def _addresses_in(visit: Visit) -> Iterator[str]:
 def _with_prefixes(visit: Visit, paths: set[str]) -> set[str]:
     prefixes = _prefixes_in(visit)
     paths = paths | {_without(prefix, path) for prefix in prefixes for path in paths}
-    before = visit.environ.get(_PUT_BEFORE, "").rstrip("/")
-    return paths | {before + path for path in paths}
+    added_prefix = visit.environ.get(_ADDED_PREFIX, "").rstrip("/")
+    return paths | {added_prefix + path for path in paths}
 
 
 def _path_in(address: str) -> str:
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise PathRefused("a header has an invalid path")
-    # Some take an empty header for the first page.
+    # Some applications take an empty header for the first page.
     path = match[1] or "/"
     if _ENCODED_SLASH.search(path):
         raise PathRefused("a header has a path with an encoded slash")
@@ -146,13 +147,13 @@ def _path_in(address: str) -> str:
 def _prefixes_in(visit: Visit) -> set[str]:
     """Return prefixes that an application may remove; a header may have several."""
     environ = visit.environ
-    values = [environ[name] for name in _TAKEN_OFF if name in environ]
+    values = [environ[name] for name in _REMOVED_PREFIXES if name in environ]
     firsts = [value.partition(",")[0].rstrip() for value in values]
     return {value.rstrip("/") for value in (*values, *firsts)}
 
 
 def _without(prefix: str, path: str) -> str:
-    """Return the rest of a path; a cut within a name is possible too."""
+    """Return a path without a prefix, which may also end within a name."""
     if not path.startswith(prefix):
         return path
     return "/" + path.removeprefix(prefix).lstrip("/")
@@ -164,7 +165,7 @@ def _below(mount: str, path: str) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether a path has no fault and one reading; most have."""
+    """Return quickly whether a path surely has no fault and only one reading."""
     return (
         path.startswith("/")
         and len(path) <= LONGEST_PATH
@@ -176,7 +177,7 @@ def is_plain(path: str) -> bool:
 
 
 def canonical(path: str) -> str:
-    """Return a WSGI path (:func:`path_of`) as text in its one spelling.
+    """Return a WSGI path (:func:`path_of`) as text, in a unique spelling.
 
     Raise PathRefused for dot and empty segments, backslashes, control characters, any
     of these encoded, no UTF-8, or more than :data:`LONGEST_PATH` octets.
@@ -223,7 +224,7 @@ class Segment:
     @classmethod
     def of(cls, name: str) -> "Segment":
         """Return the readings of a name; PathRefused if one leads elsewhere."""
-        if name.isascii() and not _TWO_WAYS.search(name):
+        if name.isascii() and not _TWO_READINGS.search(name):
             return cls((name,))
         readings = _readings_of(name)
         return cls(
@@ -236,11 +237,11 @@ class Segment:
 
 def _readings_of(name: str) -> tuple[str, ...]:
     readings = [name]
-    # A reading has readings too.
+    # A reading may have further readings, so the list grows in the loop.
     for reading in readings:
-        for other in (read(reading) for read in _READERS):
-            if other not in readings:
-                readings.append(_plain(other))
+        for another in (read(reading) for read in _READERS):
+            if another not in readings:
+                readings.append(_valid_name(another))
         if len(readings) > _MOST_READINGS:
             raise PathRefused("the path has too many possible readings")
     return tuple(readings)
@@ -248,7 +249,7 @@ def _readings_of(name: str) -> tuple[str, ...]:
 
 def without_view_prefix(name: str) -> str:
     """Return a name without its view prefix, perhaps ""."""
-    return _PLAINLY.sub("", name)
+    return _VIEW_PREFIX.sub("", name)
 
 
 def namespace_of(name: str) -> str:
@@ -257,7 +258,7 @@ def namespace_of(name: str) -> str:
     return match[0] if match else ""
 
 
-def _plain(name: str) -> str:
+def _valid_name(name: str) -> str:
     fault = fault_in(f"/{name}") or ("/" in name and "has a slash")
     if fault or not name:
         raise PathRefused(
@@ -266,7 +267,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _once_more(name: str) -> str:
+def _decoded_again(name: str) -> str:
     """Decode a name again, as an application behind a decoding proxy does."""
     try:
         return normalize("NFC", unquote(name, errors="strict"))
@@ -277,7 +278,7 @@ def _once_more(name: str) -> str:
 _READERS: Sequence[Callable[[str], str]] = (
     # Parameters (RFC 3986 3.3), or a second query or fragment.
     *(lambda name, mark=mark: name.partition(mark)[0] for mark in _ENDS),
-    _once_more,
+    _decoded_again,
     # Letters that look alike: full width, ligatures, superscripts.
     lambda name: normalize("NFKC", name),
     lambda name: without_view_prefix(name) or name,

@@ -30,27 +30,29 @@ _SETTINGS = ("methods", "idle", "max_age")
 def read_line(line: str) -> tuple[str, PathRule, Sequence[str]]:
     """Return a line's decoded path with ``=``, the rule, and the methods."""
     match line.split():
-        case [written, need, *more]:
+        case [written, need, *words]:
             pass
         case _:
             raise ValueError(_EXAMPLE)
-    settings, conditions = _behind(more)
+    settings, conditions = _settings_and_conditions(words)
     path = _path_of(written)
     if need not in NEEDS:
         hint = did_you_mean(need, NEEDS)
         raise ValueError(f"one of {', '.join(NEEDS)}, found {need!r}{hint}")
     limits = {name: _limit(name, settings) for name in _SHORTEST if name in settings}
-    beside = [*limits, *sorted(condition.name for condition in conditions)]
-    if beside and need not in LEVELS:
+    additions = [*limits, *sorted(condition.name for condition in conditions)]
+    if additions and need not in LEVELS:
         raise ValueError(
-            f"a level on a line with {' and '.join(beside)}, found {need!r}"
+            f"a level on a line with {' and '.join(additions)}, found {need!r}"
         )
-    placed = frozenset(replace(condition, path=written) for condition in conditions)
-    rule = PathRule(need, **limits, conditions=placed)
+    located = frozenset(replace(condition, path=written) for condition in conditions)
+    rule = PathRule(need, **limits, conditions=located)
     return path, rule, _methods_in(settings.get("methods"))
 
 
-def _behind(words: Sequence[str]) -> tuple[dict[str, str], set[Condition]]:
+def _settings_and_conditions(
+    words: Sequence[str],
+) -> tuple[dict[str, str], set[Condition]]:
     settings: dict[str, str] = {}
     conditions = set()
     for word in words:

@@ -7,11 +7,11 @@ from itertools import chain
 from eilogin.participant.policy.attribute_conditions import Condition
 from eilogin.saml.assurance_levels import LEVELS
 
-#: No identity, no redirect, no cookie touched.
+#: The application gets no identity, and eilogin neither redirects nor seals cookies.
 OFF = "off"
-#: Identity if there is one, without a request to log in.
+#: The application gets the identity of a signed-in visitor, and nobody has to log in.
 OPTIONAL = "optional"
-#: The least strict first.
+#: All needs, the least strict first.
 NEEDS = (OFF, OPTIONAL, *LEVELS)
 
 
@@ -21,13 +21,13 @@ class PathRule:
 
     #: ``off``, ``optional``, or a level.
     need: str
-    #: Seconds of inactivity.
+    #: Most seconds of inactivity.
     idle: float | None = None
-    #: Seconds since the last proof.
+    #: Most seconds since the last proof of identity.
     max_age: float | None = None
     conditions: frozenset[Condition] = frozenset()
     has_limits: bool = field(init=False, repr=False, compare=False)
-    #: Levels that suffice; none with limits.
+    #: Levels that suffice; empty if the rule has limits.
     enough: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -66,12 +66,15 @@ class MethodRules:
 DEFAULT = MethodRules(PathRule(LEVELS[0]))
 
 
-def merged(found: Collection[MethodRules]) -> MethodRules:
-    """Return the strictest of all, for each method."""
-    if len(found) == 1:
-        return next(iter(found))
-    names = set(chain.from_iterable(held.by_method for held in found))
+def merged(several: Collection[MethodRules]) -> MethodRules:
+    """Return the strictest rules, for each method."""
+    if len(several) == 1:
+        return next(iter(several))
+    names = set(chain.from_iterable(rules.by_method for rules in several))
     return MethodRules(
-        strictest([held.rule for held in found]),
-        {name: strictest([held.under((name,)) for held in found]) for name in names},
+        strictest([rules.rule for rules in several]),
+        {
+            name: strictest([rules.under((name,)) for rules in several])
+            for name in names
+        },
     )

@@ -7,15 +7,15 @@ Products.SiteAccess.VirtualHostMonster)::
 
 Rules hold for the path that the visitor sees, ``/gemeente/mijn/zaken``. A client could
 write such a path too, so eilogin accepts it only from a trusted proxy or this machine.
-It must be complete: one VirtualHostBase, one VirtualHostRoot, and the path of
+The path must be complete: one VirtualHostBase, one VirtualHostRoot, and the path of
 ``public_url``, each name after ``_vh_``.
 
 Zope can call a method that the path does not name:
 
 * A form field ``NAME:method`` or ``:action`` (also after ``default_``) calls NAME below
-  the path. In a query and in a form with files it is rejected. In an urlencoded form it
-  needs the rule of ``/path/NAME``.
-* XML-RPC names the method in its body, so it needs the strictest rule of all.
+  the path. eilogin rejects such a field in a query, and in a form with files. In an
+  urlencoded form, the rule of ``/path/NAME`` holds too.
+* XML-RPC names the method in its body, so the strictest rule of all holds.
 """
 
 import io
@@ -38,25 +38,25 @@ _ROOT = "VirtualHostRoot"
 #: Before each name of the site's path.
 _BELOW = "_vh_"
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
-#: Scheme and host.
+#: Number of names for scheme and host.
 _HEAD = 2
 
-#: Bytes; Zope's FORM_MEMORY_LIMIT.
+#: Most bytes of a form: Zope's FORM_MEMORY_LIMIT.
 _LARGEST_FORM = 2**20
-#: More than any page has.
+#: Most fields of a form; more than any page has.
 _MOST_FIELDS = 10_000
 #: Most fields with a type, such as ``NAME:int``.
 _MOST_TYPED = 2000
-#: Characters of such a name, encoded.
+#: Most characters of the name of such a field, encoded.
 _LONGEST_NAME = 2000
-#: More buttons than a browser presses at once.
+#: Most methods that a form calls; a browser sends only one button.
 _MOST_CALLS = 4
 _COLON = re.compile(r":|%3a", re.IGNORECASE)
 _METHOD_KEY = re.compile(r"(.*):(?:default_)?(?:method|action)", re.DOTALL)
 _LOOKS_LIKE_METHOD_KEY = re.compile(r":(?:default_)?(?:method|action)(?![a-z0-9_])")
 _CHARSETS = re.compile(r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-8859-1)", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
-#: Such a field, or an encoded name (RFC 5987).
+#: Such a field in the head of a part, or an encoded name (RFC 5987).
 _IN_HEAD = re.compile(
     rb"(?::|%3a)(?:default_)?(?:method|action)(?![a-z0-9_])|\bname\*", re.IGNORECASE
 )
@@ -70,7 +70,7 @@ def visible(visit: Visit, mount: str, proxies: Sequence[IPNetwork]) -> env.Visib
     """
     path: str = visit.path_info
     if not path.startswith(_BASE):
-        _refuse_obeyed(path.split("/"))
+        _refuse_control_names(path.split("/"))
         return env.Visible(visit.script_name + path, path)
     if not _is_ours(visit.environ.get("REMOTE_ADDR", ""), proxies):
         raise PathRefused(
@@ -91,22 +91,25 @@ def _is_ours(address: str, proxies: Sequence[IPNetwork]) -> bool:
 def _below_root(names: Sequence[str], mount: str) -> str:
     if _ROOT not in names[_HEAD:]:
         raise PathRefused("VirtualHostBase without VirtualHostRoot")
-    at = names.index(_ROOT, _HEAD)
-    (scheme, host, *site), rest = names[:at], list(names[at + 1 :])
+    root_position = names.index(_ROOT, _HEAD)
+    (scheme, host, *site), below = (
+        names[:root_position],
+        list(names[root_position + 1 :]),
+    )
     if scheme not in ("http", "https") or not _HOST.fullmatch(host):
         raise PathRefused("VirtualHostBase has no scheme or no host")
     if site and fault_in("/" + "/".join(site) + "/"):
         raise PathRefused("VirtualHostBase has a site that is no plain path")
-    _refuse_obeyed(site)
+    _refuse_control_names(site)
     expected = [_BELOW + name for name in mount.split("/") if name]
-    if rest[: len(expected)] != expected:
+    if below[: len(expected)] != expected:
         raise PathRefused("VirtualHostRoot comes without the path of public_url")
-    rest = rest[len(expected) :]
-    _refuse_obeyed(rest)
-    return "/" + "/".join(rest)
+    below = below[len(expected) :]
+    _refuse_control_names(below)
+    return "/" + "/".join(below)
 
 
-def _refuse_obeyed(names: Iterable[str]) -> None:
+def _refuse_control_names(names: Iterable[str]) -> None:
     for name in names:
         # "*" becomes the first part of the host's name.
         if name in ("VirtualHostBase", _ROOT, "*") or name.startswith(_BELOW):
@@ -119,7 +122,7 @@ class ZopeForm:
 
     methods: tuple[str, ...] = ()
     may_call_anything: bool = False
-    #: Read once the visitor may see the path.
+    #: Whether it has files. eilogin reads its heads once the visitor may see the path.
     is_multipart: bool = False
 
 
@@ -127,10 +130,10 @@ _NOTHING = ZopeForm()
 
 
 def look_at_form(visit: Visit) -> ZopeForm:
-    """Return the methods that the query and form of a request make Zope call.
+    """Return the methods that the form of a request makes Zope call.
 
-    The body stays readable. Raise PathRefused for one in the query, FormRefused for
-    ambiguous, too many or too long keys, and MessageTooLarge as Zope would.
+    The body stays readable. Raise PathRefused for a method in the query; FormRefused
+    for ambiguous, too many or too long keys; and MessageTooLarge as Zope would.
     """
     query = unquote_plus(visit.query_string)
     if _LOOKS_LIKE_METHOD_KEY.search(query.lower()):

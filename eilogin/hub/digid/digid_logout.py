@@ -81,15 +81,17 @@ class DigidLogoutResponseSender(LogoutResponseSender):
         return answer
 
 
-class DigidSingleLogout(SingleLogout):
+class DigidSingleLogout:
     """Single logout as DigiD does it; ``rehearses`` is an option."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
     ) -> None:
-        super().__init__(
+        self._pages = pages
+        self._logout = SingleLogout(
             pages, propagation, at_once=at_once, sender=DigidLogoutResponseSender
         )
+        self.button = self._logout.button
         self._rehearses = rehearses
 
     def respond(self, visit: Visit) -> Response:
@@ -106,15 +108,16 @@ class DigidSingleLogout(SingleLogout):
                 return self._end(visit, back, visit.session_to_end())
             return self._leave(visit, back)
         with refusals_as_not_found():
-            page = self._own_page(visit)
+            page = self._logout.own_page(visit)
             if page is not None:
                 return page
-            back = _read_request(visit)
+            back, requester = _read_request(visit)
         if is_posted:
             url, headers = _keep(visit, back)
             return see_other(url, headers)
         # A Redirect is signed together with its RelayState; a POST is not.
-        return self._leave(visit, back, relay_state.keep(back.relay_state))
+        headers = relay_state.keep(back.relay_state)
+        return self._leave(visit, back, headers, requester)
 
     def respond_soap(self, visit: Visit) -> Response:
         """Refuse a LogoutRequest over SOAP: DigiD needs the browser."""
@@ -128,18 +131,23 @@ class DigidSingleLogout(SingleLogout):
         visit: Visit,
         back: ReplyTo,
         headers: Sequence[tuple[str, str]] = (),
+        requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
-        """End the session, or list the services; ``headers`` store the RelayState."""
+        """End the session, or list the services; ``headers`` store the RelayState.
+
+        ``requester`` is the sender of a LogoutRequest that came a moment ago.
+        """
         login = visit.session_to_end()
         if login is None or visit.values.get(_result_key(back)) is not None:
-            return self._end(visit, back, login)
+            return self._end(visit, back, login, requester=requester)
         participants = visit.sessions.participants(login)
         services = DigidPresence(visit, login).services(participants)
         if len({participant.entity_id for participant in services}) > 1:
-            page = self._confirm_page(visit, back, login, services)
+            peer = requester or visit.trust.participant(back.entity_id)
+            page = self._confirm_page(visit, back, login, services, peer)
             page.headerlist.extend(headers)
             return page
-        return self._end(visit, back, login)
+        return self._end(visit, back, login, requester=requester)
 
     def _confirmed(self, visit: Visit, back: ReplyTo, handle: str) -> Response:
         trust = visit.trust
@@ -157,6 +165,8 @@ class DigidSingleLogout(SingleLogout):
         back: ReplyTo,
         login: Login | None,
         form: Mapping[str, str] | None = None,
+        *,
+        requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
         until = clock.now() + ASKED_FOR
         choice = self._choice(visit, login, form)
@@ -172,12 +182,14 @@ class DigidSingleLogout(SingleLogout):
             return json.dumps((_DONE if is_told else _PARTLY).codes)
 
         codes = json.loads(
-            self.endings.slots.once(visit, _result_key(back), until, execute)
+            self._logout.endings.slots.once(visit, _result_key(back), until, execute)
         )
-        answer = self._responses.send(visit, back, messages.Status(tuple(codes)))
+        status = messages.Status(tuple(codes))
+        answer = self._logout.responses.send(visit, back, status, requester)
         if choice and answer.location:
             trust = visit.trust
-            key = trust.key_for(trust.participant(back.entity_id))
+            peer = requester or trust.participant(back.entity_id)
+            key = trust.key_for(peer)
             answer.location = rehearsal.changed_logout(answer.location, choice, key)
         return answer
 
@@ -196,7 +208,7 @@ class DigidSingleLogout(SingleLogout):
     def _ended(self, visit: Visit, back: ReplyTo, login: Login) -> bool:
         """End all sessions; return whether all but the requester's own confirmed."""
         own_participants = visit.sessions.participants(login)
-        ending = self.endings.end(
+        ending = self._logout.endings.end(
             visit,
             [login],
             spare=lambda participants: [
@@ -215,10 +227,10 @@ class DigidSingleLogout(SingleLogout):
         back: ReplyTo,
         login: Login,
         participants: Sequence[Participant],
+        requester: Peer[ServiceProvider],
     ) -> Response:
         trust, language = visit.trust, language_of(visit)
-        _, role = trust.participant(back.entity_id)
-        endpoint = self._responses.endpoint(role)
+        endpoint = self._logout.responses.endpoint(requester.role)
         website = trust.federation.link_of(back.entity_id, language)
         action, of_browser = _keep(visit, back)
         return self._pages.page(
@@ -245,7 +257,7 @@ class DigidSingleLogout(SingleLogout):
         )
 
 
-def _read_request(visit: Visit) -> ReplyTo:
+def _read_request(visit: Visit) -> tuple[ReplyTo, Peer[ServiceProvider]]:
     trust = visit.trust
     inbound = receive(visit, valid_participant(trust), trust.weak)
     if inbound.kind != bindings.REQUEST:
@@ -260,7 +272,8 @@ def _read_request(visit: Visit) -> ReplyTo:
     )
     require_recent_as_digid(request.issued, clock.now())
     relay_state.require_short(inbound.relay_state)
-    return ReplyTo(inbound.issuer, request.id, inbound.relay_state)
+    back = ReplyTo(inbound.issuer, request.id, inbound.relay_state)
+    return back, inbound.peer
 
 
 def _keep(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:

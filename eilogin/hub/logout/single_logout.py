@@ -103,9 +103,9 @@ class SingleLogout:
         self._in_browser: BrowserNotifier = kind(pages, propagation, receipts)
         self._from_above = UpstreamNotifier(pages, propagation, receipts)
         result = ResultPages(pages, self._in_browser)
-        self._responses = sender(pages, result)
+        self.responses = sender(pages, result)
         self.completion = LogoutCompletion(
-            pages, propagation, receipts, self._in_browser, result, self._responses
+            pages, propagation, receipts, self._in_browser, result, self.responses
         )
         self.button = HubLogout(
             self.endings, self.completion, result, is_below=is_below
@@ -124,7 +124,7 @@ class SingleLogout:
     def respond(self, visit: Visit) -> Response:
         """Answer a LogoutRequest or LogoutResponse (SAML profiles 4.4.3.1)."""
         visit.allow_only("GET", "POST")
-        page = self._own_page(visit)
+        page = self.own_page(visit)
         if page is not None:
             return page
         inbound = self._receive(visit)
@@ -218,7 +218,7 @@ class SingleLogout:
             return None
         trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(issuer)
-        endpoint = self._responses.endpoint(role)
+        endpoint = self.responses.endpoint(role)
         action, of_browser = pending.keep(visit)
         return self._pages.page(
             visit,
@@ -250,9 +250,10 @@ class SingleLogout:
         audit.event("logout.received", peer=pending.back.entity_id, reason="only-there")
         if pending.is_asynchronous:
             return see_other(visit.trust.own.url("home"))
-        return self._responses.send(visit, pending.back, _CHOSEN)
+        return self.responses.send(visit, pending.back, _CHOSEN)
 
-    def _own_page(self, visit: Visit) -> Response | None:
+    def own_page(self, visit: Visit) -> Response | None:
+        """Answer at one of the hub's own addresses for a logout; None at another."""
         name, _, _ = visit.query_string.partition("=")
         if name not in self._shows:
             return None

@@ -1,5 +1,6 @@
 """A LogoutRequest travels with its requester, which the hub looks up once."""
 
+import pytest
 from lookups import lookups
 from webob import Request
 
@@ -16,6 +17,7 @@ def test_looks_requester_up_once_for_a_logout_request_over_soap(
     assert counted[uwv.entity_id] == 1
 
 
+@pytest.mark.parametrize("hub_options", [{}, {"profile": "digid"}], ids=repr)
 def test_looks_requester_up_once_for_a_logout_request_in_the_browser(
     logout_of, party, federation, monkeypatch
 ):

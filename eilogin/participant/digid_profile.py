@@ -31,10 +31,8 @@ def is_failure(error: Refused | Unavailable) -> bool:
 
     An unproven message does not, or anybody could end a session.
     """
-    by_itself = (LoginFailed, MessageExpired, PeerUnavailable)
-    return isinstance(error, by_itself) or (
-        isinstance(error, Refused) and error.is_proven
-    )
+    always = (LoginFailed, MessageExpired, PeerUnavailable)
+    return isinstance(error, always) or (isinstance(error, Refused) and error.is_proven)
 
 
 def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,24 +56,27 @@ class Identified(NamedTuple):
 def identified(
     trust: Trust, assertion: Assertion, sectors: Sequence[str]
 ) -> Identified:
-    """Return the citizen of an assertion; SectorRefused does not name the number."""
+    """Return the citizen of an assertion.
+
+    Raise SectorRefused, which does not name the number.
+    """
     name_id = assertion.name_id or NameID("")
     try:
         name = SectorName.read(name_id.value)
     except ValueError as error:
         raise _refused(trust, assertion, f"the NameID {error}", sectors) from None
     if name.sector not in sectors:
-        what = f"the NameID is a {NUMBERS[name.sector]} number ({name.sector})"
-        raise _refused(trust, assertion, what, sectors)
+        fault = f"the NameID is a {NUMBERS[name.sector]} number ({name.sector})"
+        raise _refused(trust, assertion, fault, sectors)
     who = _subject(trust.own, name, assertion.issuer)
     return Identified(who, {NUMBERS[name.sector]: [name.number]})
 
 
 def _refused(
-    trust: Trust, assertion: Assertion, what: str, sectors: Sequence[str]
+    trust: Trust, assertion: Assertion, fault: str, sectors: Sequence[str]
 ) -> SectorRefused:
     return SectorRefused(
-        f"{what}; expected one of {', '.join(sectors)} (sectors):"
+        f"{fault}; expected one of {', '.join(sectors)} (sectors):"
         f" {trust.whom_to_ask(assertion.issuer)}"
     )
 
@@ -113,7 +114,7 @@ def name_id_of(own: Own, login: Login) -> NameID:
 NEVER_SHARED = "substantieel"
 
 
-#: Seconds between confirmations; the latter also limits inactivity (2.2).
+#: Least and most seconds between confirmations; the most also limit inactivity (2.2).
 _EARLIEST, _LATEST = 600.0, 900.0
 
 
@@ -154,7 +155,7 @@ def login_faults(  # noqa: PLR0913 - options, each by its name
 
 
 def session_faults(idle: float) -> Iterator[tuple[str, str]]:
-    """Yield such options of ``session``."""
+    """Yield options of ``session`` that contradict the profile."""
     if idle > _LATEST:
         yield "idle", "expected at most '15m': DigiD allows no longer session"
 
@@ -182,7 +183,7 @@ _ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-#: Values of ``error_text`` for these.
+#: Values of ``error_text`` for these texts.
 TEXTS = tuple(_ERRORS)
 _CANCELLED = {
     "nl": "U heeft het inloggen met DigiD geannuleerd.",

@@ -1,16 +1,16 @@
 """The logout hint: a sealed cookie with which a browser can log out at its hub.
 
-The session here can be lost (``memory:`` store, cookie) while the hub's lives. The hint
-names it as a LogoutRequest does: hub, NameID, SessionIndex. So "log out" still reaches
-the hub, which knows whether there is anything to end.
+The session here can be lost (``memory:`` store, cookie) while the hub still has one.
+The hint names the session as a LogoutRequest does: hub, NameID, SessionIndex. So "log
+out" still reaches the hub, which knows whether there is a session to end.
 
-A login sets the cookie, the hub's LogoutResponse removes it. Only this participant can
-make, read or change it. It signs nobody in. It can end its session once, until that
-expires; a logout here spends all copies.
+A login sets the cookie, and the hub's LogoutResponse removes it. Only this participant
+can make, read or change it. It signs nobody in. It can end its session once, until the
+session expires. A logout here invalidates all copies.
 
-From a logout until the hub confirms it, the cookie marks the browser as logged out. The
-hub's session alone never signs that in: the next login asks for a fresh proof
-(ForceAuthn). The mark does not depend on the store, which may be lost.
+From a logout until the hub confirms it, the cookie marks the browser as logged out.
+Then the hub's session alone does not sign in the browser: the next login asks for a
+fresh proof (ForceAuthn). The mark does not depend on the store, which may be lost.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.visit import Visit
 
 _COOKIE = Cookie("eilogin-logout-hint")
-#: Characters; some browsers drop cookies of more than 4096.
+#: Most characters; some browsers drop cookies of more than 4096.
 _LONGEST = 3000
 
 
@@ -43,12 +43,12 @@ def keep(visit: Visit, token: str) -> list[tuple[str, str]]:
     return _header(visit, login, _tag_of(token)) or let_go(visit)
 
 
-def mark(visit: Visit, login: Login, kept: str) -> list[tuple[str, str]]:
+def mark(visit: Visit, login: Login, notice_key: str) -> list[tuple[str, str]]:
     """Return headers that mark this browser as logged out of a session.
 
-    ``kept`` names the logout for :func:`unmark`; "" if no server can confirm it.
+    ``notice_key`` names the logout for :func:`unmark`; "" if no server can confirm it.
     """
-    return _header(visit, login, kept, has_left=True)
+    return _header(visit, login, notice_key, has_left=True)
 
 
 def mark_spent(visit: Visit) -> list[tuple[str, str]]:
@@ -61,8 +61,8 @@ class HintedLogout(NamedTuple):
     """A logout of this browser that the hub has not confirmed."""
 
     login: Login
-    #: The name of the logout, or "".
-    kept: str
+    #: The key of its notice, or "".
+    notice_key: str
 
 
 def left(visit: Visit) -> HintedLogout | None:
@@ -70,15 +70,15 @@ def left(visit: Visit) -> HintedLogout | None:
     opened = _opened(visit)
     if opened is None or not _may_live(visit, opened.login):
         return None
-    values, kept = visit.values, opened.kept
+    values, notice_key = visit.values, opened.name
     if not opened.has_left:
         # A Response in another tab may have removed the mark; the store has the logout.
-        kept = values.get(_spent_key(opened.login)) or ""
-        if not kept:
+        notice_key = values.get(_spent_key(opened.login)) or ""
+        if not notice_key:
             return None
-    if kept and values.get(_confirmed_key(kept)) is not None:
+    if notice_key and values.get(_confirmed_key(notice_key)) is not None:
         return None
-    return HintedLogout(opened.login, kept)
+    return HintedLogout(opened.login, notice_key)
 
 
 def has_left(visit: Visit) -> bool:
@@ -91,25 +91,25 @@ def has_left(visit: Visit) -> bool:
         return True
 
 
-def unmark(visit: Visit, kept: str, until: float) -> None:
-    """Note until an instant that the hub has confirmed the logout ``kept``."""
-    visit.values.add(_confirmed_key(kept), "", until, durable=False)
+def unmark(visit: Visit, notice_key: str, until: float) -> None:
+    """Note that the hub has confirmed a logout; ``until``: POSIX timestamp."""
+    visit.values.add(_confirmed_key(notice_key), "", until, durable=False)
 
 
 def _header(
-    visit: Visit, login: Login, kept: str = "", *, has_left: bool = False
+    visit: Visit, login: Login, name: str = "", *, has_left: bool = False
 ) -> list[tuple[str, str]]:
-    # A LogoutRequest needs none of these. The login's name needs the family.
+    # A LogoutRequest needs none of these fields. Login.name derives from the family.
     slim = replace(login, attributes={}, proven={}, domains=None, address="")
     if has_left:
         slim = replace(slim, family="")
-    fields = [slim.to_json(), has_left, kept]
+    fields = [slim.to_json(), has_left, name]
     octets = zlib.compress(json.dumps(fields).encode())
     text = as_text(_sealer(visit).seal(octets, *_bound_to(visit)))
     if len(text) > _LONGEST:
         return []
-    lasts = _end_of(visit, login) - clock.now()
-    return [_COOKIE.set(text, max_age=max(0, int(lasts)))]
+    age = _end_of(visit, login) - clock.now()
+    return [_COOKIE.set(text, max_age=max(0, int(age)))]
 
 
 def read(visit: Visit) -> Login | None:
@@ -122,7 +122,7 @@ def read(visit: Visit) -> Login | None:
 
 
 def read_of_session(visit: Visit) -> Login | None:
-    """Return the same, if the hint belongs to the request's session cookie."""
+    """Return :func:`read`, if the hint belongs to the request's session cookie."""
     return None if _of_session(visit) is None else read(visit)
 
 
@@ -130,21 +130,21 @@ def _of_session(visit: Visit) -> Login | None:
     opened, token = _opened(visit), visit.token
     if opened is None or opened.has_left or not token:
         return None
-    is_same = hmac.compare_digest(opened.kept, _tag_of(token))
+    is_same = hmac.compare_digest(opened.name, _tag_of(token))
     return opened.login if is_same and _may_live(visit, opened.login) else None
 
 
-def spend(visit: Visit, login: Login, kept: str) -> None:
-    """Invalidate all hints of a login; ``kept`` is as in :func:`mark`."""
+def spend(visit: Visit, login: Login, notice_key: str) -> None:
+    """Invalidate all hints of a login; ``notice_key`` as in :func:`mark`."""
     until = _end_of(visit, login)
-    visit.values.add(_spent_key(login), kept, until, durable=False)
+    visit.values.add(_spent_key(login), notice_key, until, durable=False)
 
 
 class _Opened(NamedTuple):
     login: Login
     has_left: bool
-    #: The name of the logout, or the tag of the session's cookie.
-    kept: str
+    #: The key of the logout's notice, or the tag of the session's cookie.
+    name: str
 
 
 def _opened(visit: Visit) -> _Opened | None:
@@ -153,8 +153,8 @@ def _opened(visit: Visit) -> _Opened | None:
         return None
     try:
         octets = _sealer(visit).open(from_text(text), *_bound_to(visit))
-        login_text, has_left, kept, *_ = json.loads(zlib.decompress(octets))
-        return _Opened(Login.from_json(login_text, key="", seen=0.0), has_left, kept)
+        login_text, has_left, name, *_ = json.loads(zlib.decompress(octets))
+        return _Opened(Login.from_json(login_text, key="", seen=0.0), has_left, name)
     except (*UNREADABLE, zlib.error):
         # Forged, sealed with a former key, or from another version.
         return None
@@ -187,8 +187,8 @@ def _may_live(visit: Visit, login: Login) -> bool:
     return clock.now() < _end_of(visit, login)
 
 
-def _confirmed_key(kept: str) -> str:
-    return f"logout-told:{kept}"
+def _confirmed_key(notice_key: str) -> str:
+    return f"logout-told:{notice_key}"
 
 
 def _spent_key(login: Login) -> str:

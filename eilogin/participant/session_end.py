@@ -11,17 +11,17 @@ from eilogin.web.visit import Visit
 def end_here(visit: Visit, reason: str, inner_hub: InnerHub) -> list[tuple[str, str]]:
     """End the session of this visitor; return the header that expires its cookie.
 
-    End no other session. The browser gets no mark of a logout: the visitor asked for a
-    Response that is on its way. A hub inside ends its part, because a later logout
-    would not find its participants. The hooks of ``logout`` run. ``reason`` is for the
-    audit log. Raise StoreUnavailable.
+    No other session ends. The browser gets no mark of a logout, because the visitor has
+    asked for a Response, which may be on its way. An inner hub ends the sessions of its
+    participants, because a later logout would not find them. The hooks of ``logout``
+    run. ``reason`` is for the audit log. Raise StoreUnavailable.
     """
     login = visit.session_to_end()
     visit.set_session(None)
     if login is None:
         return []
     noted = inner_hub.note(visit, login.named)
-    # Another request may have been faster.
+    # Another request may have ended it first.
     if visit.sessions.drop(login) is not None:
         inner_hub.note_gone(visit, login)
         audit.event(
@@ -30,6 +30,6 @@ def end_here(visit: Visit, reason: str, inner_hub: InnerHub) -> list[tuple[str, 
             peer=login.who.issuer,
             reason=reason,
         )
-    # Nobody waits for the result; a later logout reports whom this one missed.
+    # No result here: a later logout reports the participants that this one missed.
     inner_hub.tell(visit, noted, [login])
     return [visit.cookie.expire()]

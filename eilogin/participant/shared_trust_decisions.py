@@ -1,13 +1,14 @@
 """Share decisions on changes of the federation among all nodes of a site.
 
-Nodes with one ``federation_folder`` share a quarantine. Nodes with a folder each share
-the store of the session filter: the deciding node writes there; the others apply the
-decision if the same change is pending.
+Nodes with one ``federation_folder`` share a quarantine. If each node has a folder of
+its own, they share decisions over the store of the session filter. The deciding node
+writes the decision there. The others apply it if the same change is pending.
 
-A decision is sealed with the site's keys, for this site and the change's ID, a hash of
-the record before and after. A writer of the store can neither forge nor transfer it,
-only remove it; then each node needs a decision. A node applies one once, within three
-days: an approved change that comes back is pending again.
+A decision is sealed with the site's keys, for this site and the change's ID, which is a
+hash of the record before and after. Somebody who can write to the store can neither
+forge nor transfer a decision. They can only remove it, and then each node needs a
+decision. A node applies a decision once, within three days. So an approved change that
+comes back is pending again.
 """
 
 import hashlib
@@ -55,7 +56,8 @@ class SharedDecisions:
     ) -> None:
         self._options, self._folder = options, folder
         self._own, self._store = own, store
-        self._next, self._looked = 0.0, 0
+        #: When to read next (monotonic clock), and the first change for that read.
+        self._next, self._position = 0.0, 0
         #: Decisions that this process wrote to the store, and those that failed.
         self._written: set[Decision] = set()
         self._failed: set[Decision] = set()
@@ -67,7 +69,7 @@ class SharedDecisions:
         self._next = time.monotonic() + EVERY
         try:
             self._write()
-            self._take()
+            self._apply_stored()
         except EiloginError as error:
             # The next read may succeed; pending changes stay pending.
             _log.debug(
@@ -114,34 +116,35 @@ class SharedDecisions:
             self._sealer.seal(json.dumps(asdict(decision)).encode(), decision.id)
         )
 
-    def _take(self) -> None:
+    def _apply_stored(self) -> None:
         waiting = self._folder.waiting
         if waiting is None:
             return
-        taken = set(self._folder.decisions) | self._failed
-        alike: dict[tuple[bool, Approval], list[Decision]] = {}
-        for change_id in self._next_ones([decision.id for decision in waiting.open]):
-            for decision in self._decided(change_id):
-                if decision not in taken and self._is_fresh(decision):
-                    alike.setdefault((decision.is_approved, decision.who), []).append(
-                        decision
-                    )
-        for decisions in alike.values():
-            self._take_over(decisions)
+        handled = set(self._folder.decisions) | self._failed
+        by_decider: dict[tuple[bool, Approval], list[Decision]] = {}
+        for change_id in self._changes_to_read(
+            [decision.id for decision in waiting.open]
+        ):
+            for decision in self._stored_decisions(change_id):
+                if decision not in handled and self._is_fresh(decision):
+                    key = (decision.is_approved, decision.who)
+                    by_decider.setdefault(key, []).append(decision)
+        for decisions in by_decider.values():
+            self._apply_locked(decisions)
 
-    def _next_ones(self, ids: Sequence[str]) -> Sequence[str]:
-        """Return the changes for this read: some at each, if there are very many."""
-        if self._looked >= len(ids):
-            self._looked = 0
-        first = self._looked
-        self._looked += _AT_ONCE
-        return ids[first : self._looked]
+    def _changes_to_read(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return the changes for this read, at most a limited number of them."""
+        if self._position >= len(ids):
+            self._position = 0
+        first = self._position
+        self._position += _AT_ONCE
+        return ids[first : self._position]
 
     @staticmethod
     def _is_fresh(decision: Decision) -> bool:
         return 0 <= clock.now() - decision.who.at < KEPT_FOR
 
-    def _decided(self, change_id: str) -> Iterator[Decision]:
+    def _stored_decisions(self, change_id: str) -> Iterator[Decision]:
         for key in self._store.find(self.label(change_id))[:_MOST]:
             row = self._store.read(key)
             with suppress(NotSealed, *UNREADABLE):
@@ -151,12 +154,12 @@ class SharedDecisions:
                 decision = read_decision(json.loads(octets))
                 yield decision
 
-    def _take_over(self, decisions: Sequence[Decision]) -> None:
+    def _apply_locked(self, decisions: Sequence[Decision]) -> None:
         number = self._folder.lock()
         if number is None:
             return  # Another process has the lock: retry at the next read.
         try:
-            self._decide(decisions)
+            self._apply(decisions)
         except ConfigurationError as error:
             self._failed.update(decisions)
             message = "%s: cannot apply a decision of another node: %s"
@@ -164,7 +167,7 @@ class SharedDecisions:
         finally:
             os.close(number)
 
-    def _decide(self, decisions: Sequence[Decision]) -> None:
+    def _apply(self, decisions: Sequence[Decision]) -> None:
         first, ids = decisions[0], {decision.id for decision in decisions}
         waiting, who = self._folder.waiting, first.who
         pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]

@@ -1,8 +1,8 @@
 """Identify a visitor by the NameID, or by an attribute instead.
 
-Name and value of an attribute at this hub identify the visitor, even with changing
-NameIDs or none. Messages of the hub use the NameID of the same assertion; without one,
-single logout cannot work.
+The name and value of an attribute at this hub identify the visitor, even if the NameID
+changes or is missing. Messages of the hub use the NameID of the same assertion. Without
+a NameID, single logout is impossible.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ SubjectSources = Annotated[Words, AfterValidator(_sources)]
 _WORDS = {
     format_: short(format_) for format_ in (UNSPECIFIED, PERSISTENT, TRANSIENT, EMAIL)
 }
-#: Unquoted characters of a format or entityID; the separator is not one.
+#: Characters of a format or entityID that are not quoted; ``!`` separates the parts.
 _PLAIN = ":/?#[]@$&'()*+,;="
 
 
@@ -75,10 +75,10 @@ def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     return "!".join(parts)
 
 
-def asked_format(trust: Trust) -> str:
+def requested_format(trust: Trust) -> str:
     """Return the NameID format of our AuthnRequests; "" if any is allowed."""
-    wanted = trust.own.name_id_format
-    return "" if wanted == UNSPECIFIED else wanted
+    requested = trust.own.name_id_format
+    return "" if requested == UNSPECIFIED else requested
 
 
 def is_unspecified(who: Subject) -> bool:
@@ -90,7 +90,7 @@ def is_of_other_format(trust: Trust, who: Subject) -> bool:
     """Return whether a NameID declares another format than the requested one."""
     if not who.has_name_id or is_unspecified(who):
         return False
-    return asked_format(trust) not in ("", who.format)
+    return requested_format(trust) not in ("", who.format)
 
 
 def _kind(format_: str) -> str:

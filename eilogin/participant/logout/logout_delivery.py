@@ -63,14 +63,15 @@ class LogoutDelivery:
     ) -> Response:
         """Deliver a logout; return the redirect or page for the visitor.
 
-        ``in_any_case``: send the browser to the hub even if it does not answer here.
+        ``in_any_case``: send the browser to the hub even if this server cannot reach
+        it.
         """
         trust, login = visit.trust, notice.login
         try:
             endpoints = self._sender.endpoints(trust, login)
         except UnknownPeer as error:
             return self._undeliverable(visit, notice, then, error)
-        reference, is_away = "", False
+        reference, is_unavailable = "", False
         for endpoint in endpoints:
             if endpoint.binding != bindings.SOAP:
                 hub, is_kept = login.who.issuer, bool(notice.secret)
@@ -85,7 +86,7 @@ class LogoutDelivery:
                 outcome = self._sender.directly(visit, notice, endpoint)
             except EiloginError as error:
                 reference = note_refusal(error, "logout.answered", visit)
-                is_away = isinstance(error, Unavailable)
+                is_unavailable = isinstance(error, Unavailable)
             else:
                 return self._confirmed(visit, notice, then, outcome)
         return self._unconfirmed(
@@ -94,7 +95,7 @@ class LogoutDelivery:
             then,
             SingleLogoutOutcome.UNCONFIRMED,
             reference,
-            may_queue=is_away,
+            may_queue=is_unavailable,
         )
 
     def _send(
@@ -116,7 +117,7 @@ class LogoutDelivery:
             bindings.REQUEST,
             self._sender.request(trust, notice, endpoint),
             key=trust.key_for(trust.hub_peer(hub)),
-            headers=[*_marked(visit, notice), cookie],
+            headers=[*_headers_with_mark(visit, notice), cookie],
         )
 
     def _confirmed(
@@ -128,7 +129,7 @@ class LogoutDelivery:
     ) -> Response:
         hub, own = notice.login.who.issuer, visit.trust.own
         state = LogoutState(hub, then, notice.key, clock.now(), outcome)
-        # An earlier redirect may have stored a state for the same message.
+        # It replaces the state that an earlier redirect may have stored.
         logout_state.keep(visit, notice.request_id, state)
         cookie = logout_state.cookie(notice.request_id)
         hints = [cookie, *logout_hint.let_go(visit)]
@@ -146,8 +147,8 @@ class LogoutDelivery:
         page_at: str = "",
     ) -> Response:
         logout_state.forget_notice(visit, notice.key)
-        gone = [visit.cookie.expire(), *unconfirmed_logouts.let_go(visit)]
-        headers = [*gone, *(hints or logout_hint.let_go(visit))]
+        expiring = [visit.cookie.expire(), *unconfirmed_logouts.let_go(visit)]
+        headers = [*expiring, *(hints or logout_hint.let_go(visit))]
         return self._logout_pages.answer(
             visit, then, outcome, headers=headers, page_at=page_at
         )
@@ -160,7 +161,7 @@ class LogoutDelivery:
         error: EiloginError,
     ) -> Response:
         note_refusal(error, "logout.sent", visit)
-        # The hub still knows this browser, and must not sign it in silently.
+        # The hub still has a session, with which a passive login must not sign in.
         mark = logout_hint.mark(visit, notice.login, "")
         return self._settled(visit, notice, then, SingleLogoutOutcome.NOT_TOLD, mark)
 
@@ -186,7 +187,7 @@ class LogoutDelivery:
         *,
         may_queue: bool = True,
     ) -> Response:
-        headers = _marked(visit, notice)
+        headers = _headers_with_mark(visit, notice)
         if may_queue and self._has_queued(visit, notice, then):
             outcome = SingleLogoutOutcome.RETRYING
             name = logout_state.queued_name(notice.key)
@@ -217,15 +218,18 @@ class LogoutDelivery:
         self, visit: Visit, notice: UnconfirmedLogout
     ) -> list[tuple[str, str]]:
         """Deliver a logout without a page; return the headers for the browser."""
-        held = _held(visit, notice)
+        retry_headers = _retry_headers(visit, notice)
         if self.directly(visit, notice):
             unconfirmed_logouts.keep_briefly(visit, notice)
-            return [*held, *logout_hint.let_go(visit)]
+            return [*retry_headers, *logout_hint.let_go(visit)]
         self._has_queued(visit, notice, AfterLogout(self._usual))
-        return [*held, *logout_hint.mark(visit, notice.login, notice.key)]
+        return [*retry_headers, *logout_hint.mark(visit, notice.login, notice.key)]
 
     def deliver_queued(self, visit: Visit) -> int:
-        """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
+        """Deliver due logouts; return how many were confirmed.
+
+        Raise StoreUnavailable.
+        """
         return self._queue.deliver(visit)
 
     def _has_queued(
@@ -250,13 +254,15 @@ def retry_url(visit: Visit, target: str) -> str:
     return f"{visit.trust.own.url('logout')}?{urlencode(query)}"
 
 
-def _held(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
+def _retry_headers(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
     """Return the headers that let a browser without a session try again."""
-    held = [unconfirmed_logouts.hold(notice)] if notice.secret else []
-    return [visit.cookie.expire(), *held]
+    secret = [unconfirmed_logouts.hold(notice)] if notice.secret else []
+    return [visit.cookie.expire(), *secret]
 
 
-def _marked(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
-    """Return :func:`_held`, with the mark of an unconfirmed logout."""
-    held = _held(visit, notice)
-    return [*held, *logout_hint.mark(visit, notice.login, notice.key)]
+def _headers_with_mark(
+    visit: Visit, notice: UnconfirmedLogout
+) -> list[tuple[str, str]]:
+    """Return :func:`_retry_headers`, with the mark of an unconfirmed logout."""
+    headers = _retry_headers(visit, notice)
+    return [*headers, *logout_hint.mark(visit, notice.login, notice.key)]

@@ -6,10 +6,10 @@ declares it as an entry point of the group ``eilogin.logout``::
     def end_session(event):
         Session.objects.filter(eilogin_name=event.session).delete()
 
-A thread of its own calls it for each login that ended, one event after another. An
-exception is logged, and stops nothing. The visitor and the hub wait for at most
-``on_logout_timeout``; the hook may go on after that. Threads run only while hooks do:
-servers fork.
+Each hook has a thread, which calls it for each login that ended, one event after
+another. eilogin logs an exception of a hook, and goes on. The visitor and the hub wait
+for at most ``on_logout_timeout``; the hook may go on after that. Threads run only while
+hooks do, because servers fork.
 """
 
 import logging
@@ -35,9 +35,9 @@ from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
-#: Causes of an end. The visitor logged out here (by our address or that of the
-#: application), elsewhere, or at an inner hub. The operator ended it, or the hub had no
-#: session any more.
+#: The causes with which a login ends. The visitor logged out here (by our address or
+#: that of the application), elsewhere, or at an inner hub. Or the operator ended the
+#: login, or the hub had no session any more.
 HERE = "here"
 APPLICATION = "application"
 ELSEWHERE = "elsewhere"
@@ -49,7 +49,7 @@ GROUP = "eilogin.logout"
 #: Events that may wait for one hook.
 _MOST_WAITING = 1000
 #: Seconds between log lines about a hook that hangs.
-_TELLS_EVERY = 60.0
+_LOGS_EVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class LogoutEvent:
     subject: str = field(repr=False)
     #: ``here``, ``application``, ``elsewhere``, ``inside``, ``operator`` or ``gone``.
     cause: str
-    #: In UTC.
+    #: The instant of the end, in UTC.
     at: datetime
     #: Our entityID.
     participant: str
@@ -86,14 +86,17 @@ HookNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def load_hooks(names: Sequence[str]) -> dict[str, Hook]:
-    """Return named and installed hooks by name; raise InvalidOptions if uncallable."""
+    """Return the named and the installed hooks, by name.
+
+    Raise InvalidOptions for one that is no callable.
+    """
     named = {name: object_references.load(name, "on_logout") for name in names}
-    return {**named, **_of_packages()}
+    return {**named, **_hooks_of_packages()}
 
 
 @cache
-def _of_packages() -> dict[str, Hook]:
-    # Once in a process, because the search is slow.
+def _hooks_of_packages() -> dict[str, Hook]:
+    # Cached, because the search is slow.
     return {point.value: _loaded(point) for point in entry_points(group=GROUP)}
 
 
@@ -155,9 +158,9 @@ class LogoutHooks:
             for login in logins
         ]
         until = time.monotonic() + self._timeout
-        # Begin all before waiting for the first one.
-        for name, waits in [*self._begun(events, more)]:
-            if not all(wait.wait(max(until - time.monotonic(), 0.0)) for wait in waits):
+        # Queue all before waiting for the first one.
+        for name, ends in [*self._queued(events, more)]:
+            if not all(end.wait(max(until - time.monotonic(), 0.0)) for end in ends):
                 _log.error(
                     "on_logout: %s did not end within %g s (on_logout_timeout); "
                     "the logout goes on without it",
@@ -166,7 +169,7 @@ class LogoutHooks:
                 )
                 self._queue_of(name).hurry()
 
-    def _begun(
+    def _queued(
         self,
         events: Sequence[LogoutEvent],
         more: Mapping[str, Mapping[str, Hook]],
@@ -176,11 +179,11 @@ class LogoutHooks:
             yield name, [queue.add(hook, event) for event in events]
         for name, hooks in more.items():
             queue = self._queue_of(name)
-            some = [event for event in events if event.session in hooks]
-            yield name, [queue.add(hooks[event.session], event) for event in some]
+            ended = [event for event in events if event.session in hooks]
+            yield name, [queue.add(hooks[event.session], event) for event in ended]
 
     def _queue_of(self, name: str) -> "_HookQueue":
-        # A lock that is held during a fork is held for ever.
+        # By process, because a lock that is held during a fork is held for ever there.
         key = (name, os.getpid())
         queue = _HookQueue(name, self._timeout, self._threads.get(name, 1))
         return self._queues.setdefault(key, queue)
@@ -195,8 +198,8 @@ class _HookCall(NamedTuple):
 class _HookQueue:
     """The calls of the hooks of one name in this process, one after another.
 
-    If ``threads`` allows, one more starts when all others, or a logout, exceed
-    ``timeout``.
+    One thread more starts, up to ``threads``, when all others exceed ``timeout``, or a
+    logout does.
     """
 
     def __init__(self, name: str, timeout: float, threads: int) -> None:
@@ -207,7 +210,7 @@ class _HookQueue:
         self._waiting: deque[_HookCall] = deque()
         #: When each thread began its event (monotonic clock).
         self._since: dict[object, float] = {}
-        self._tells_at = -math.inf
+        self._next_log_at = -math.inf
 
     def add(self, hook: Hook, event: LogoutEvent) -> threading.Event:
         """Queue a call; return a flag for its end, set now if waiting is useless."""
@@ -227,7 +230,7 @@ class _HookQueue:
                 self._waiting.append(_HookCall(hook, event, done))
             if is_stuck:
                 done.set()
-                self._tell_that_it_hangs()
+                self._log_that_it_hangs()
         return done
 
     def hurry(self) -> None:
@@ -236,10 +239,10 @@ class _HookQueue:
             if self._waiting:
                 self._begin()
 
-    def _tell_that_it_hangs(self) -> None:
+    def _log_that_it_hangs(self) -> None:
         now = time.monotonic()
-        if self._waiting and now >= self._tells_at:
-            self._tells_at = now + _TELLS_EVERY
+        if self._waiting and now >= self._next_log_at:
+            self._next_log_at = now + _LOGS_EVERY
             _log.error(
                 "on_logout: %s hangs: %d logouts wait for it",
                 self._name,
@@ -253,31 +256,34 @@ class _HookQueue:
     def _begin(self) -> bool:
         if len(self._since) >= self._threads:
             return False
-        me = object()
+        thread_key = object()
         thread = threading.Thread(
-            target=self._work, args=(me,), name=f"eilogin-{self._name}", daemon=True
+            target=self._work,
+            args=(thread_key,),
+            name=f"eilogin-{self._name}",
+            daemon=True,
         )
         try:
             thread.start()
         except RuntimeError as error:
             _log.error("on_logout: cannot start a thread for %s: %s", self._name, error)
             return False
-        self._since[me] = time.monotonic()
+        self._since[thread_key] = time.monotonic()
         return True
 
-    def _work(self, me: object) -> None:
-        while (call := self._next(me)) is not None:
+    def _work(self, thread_key: object) -> None:
+        while (call := self._next(thread_key)) is not None:
             try:
                 call.hook(call.event)
-            except BaseException:  # noqa: BLE001 - the hook's own; the next one counts
+            except BaseException:  # noqa: BLE001 - a fault of this hook; the next call may work
                 _log.exception("on_logout: %s raised an exception", self._name)
             finally:
                 call.done.set()
 
-    def _next(self, me: object) -> _HookCall | None:
+    def _next(self, thread_key: object) -> _HookCall | None:
         with self._lock:
             if not self._waiting:
-                del self._since[me]
+                del self._since[thread_key]
                 return None
-            self._since[me] = time.monotonic()
+            self._since[thread_key] = time.monotonic()
             return self._waiting.popleft()

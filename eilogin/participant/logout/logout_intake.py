@@ -29,8 +29,9 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
-#: ``done``: all sessions ended. ``partly``: an inner hub has not notified all.
-#: ``unknown``: the visitor may be signed in under a name that the hub does not use.
+#: The status by outcome. ``done``: all sessions have ended. ``partly``: an inner hub
+#: has not notified all its participants. ``unknown``: the visitor may be signed in
+#: under a name that the hub does not use.
 _STATUS = {
     "done": messages.Status(),
     "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
@@ -38,7 +39,7 @@ _STATUS = {
 }
 
 
-#: With this parameter the browser comes back from a hub inside.
+#: The parameter with which the browser comes back from an inner hub.
 AFTER = "after"
 
 
@@ -75,7 +76,7 @@ class LogoutRequestIntake:
         )
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
         through = env.Through(endpoint.for_answers, back)
-        # A request that raises here has ended nothing.
+        # If this raises, no session has ended.
         status = self._execute(visit, request, inbound.issuer, "slo", through)
         if through.way_on:
             until, subject = (
@@ -99,25 +100,25 @@ class LogoutRequestIntake:
         parts, subject, *_ = json.loads(stored)
         pending = _PendingLogoutRequest(*parts)
         noted = self._inner_hub.note(visit, Subject.from_parts(subject))
-        seen = _seen_key(pending.issuer, pending.request_id)
+        outcome_key = _outcome_key(pending.issuer, pending.request_id)
         if self._inner_hub.tell(visit, noted, ()):
             until = clock.now() + KNOWN_FOR
-            values.swap(seen, "partly", "done", until)
-        status = _status(values.get(seen) or "partly")
+            values.swap(outcome_key, "partly", "done", until)
+        status = _status(values.get(outcome_key) or "partly")
         hub = trust.hub_peer(pending.issuer)
         endpoint = self._answered_at(trust, hub)
         return self._answer(visit, pending, hub, endpoint, status)
 
     def _answered_at(self, trust: Trust, hub: Peer[IdentityProvider]) -> Endpoint:
-        # The hub may do a redirect in a frame of any page.
-        wanted = (bindings.REDIRECT, bindings.POST)
-        endpoint = hub.role.single_logout(*wanted)
+        # Redirect first, because the hub may do that in a frame of any page.
+        usable = (bindings.REDIRECT, bindings.POST)
+        endpoint = hub.role.single_logout(*usable)
         if endpoint is None:
             raise binding_missing(
                 trust,
                 hub.entity_id,
                 "a LogoutResponse",
-                wanted,
+                usable,
                 hub.role.single_logouts,
             )
         return endpoint
@@ -162,9 +163,9 @@ class LogoutRequestIntake:
         address: str,
         through: env.Through | None = None,
     ) -> messages.Status:
-        """End the sessions of a request, unless seen before; return the status.
+        """End the sessions of a request, unless it came before; return the status.
 
-        That is no success if the visitor may still be signed in.
+        The status is no success if the visitor may still be signed in.
         """
         trust, now = visit.trust, clock.now()
         check_logout_request(
@@ -174,9 +175,9 @@ class LogoutRequestIntake:
             destination_required=address == "slo",
             now=now,
         )
-        seen = _seen_key(issuer, request.id)
+        outcome_key = _outcome_key(issuer, request.id)
         values = visit.values
-        outcome = values.get(seen)
+        outcome = values.get(outcome_key)
         if outcome is None:
             subject = named(trust.own, request.name_id, issuer)
             noted = self._inner_hub.note(visit, subject)
@@ -186,12 +187,12 @@ class LogoutRequestIntake:
             outcome = "done" if is_everywhere else "partly"
             if not _is_known(visit, ended):
                 outcome = "unknown"
-            values.add(seen, outcome, now + KNOWN_FOR)
+            values.add(outcome_key, outcome, now + KNOWN_FOR)
         return _status(outcome)
 
 
 def _status(outcome: str) -> messages.Status:
-    # A newer version may have stored another word.
+    # A newer version may have stored another outcome.
     return _STATUS.get(outcome, _STATUS["partly"])
 
 
@@ -206,7 +207,7 @@ def _subject_of(
     return subject
 
 
-def _seen_key(issuer: str, request_id: str) -> str:
+def _outcome_key(issuer: str, request_id: str) -> str:
     return f"logout-request:{issuer}\0{request_id}"
 
 
@@ -231,11 +232,11 @@ def _end(
         ended = visit.sessions.end_subject(
             subject, request.session_indexes, issued=request.issued
         )
-    whom = ended[0].who if ended else subject
+    who = ended[0].who if ended else subject
     audit.event(
         "logout.received",
-        # As at the login, where an attribute may identify the visitor.
-        pseudonym=trust.own.pseudonym(whom.name_id) if whom else None,
+        # The same as at the login, where an attribute may identify the visitor.
+        pseudonym=trust.own.pseudonym(who.name_id) if who else None,
         peer=issuer,
         reason=f"{len(ended)} ended",
     )

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class SingleLogoutOutcome(StrEnum):
-    """State of the other sessions. Templates and stored records contain the words."""
+    """The state of the other sessions; templates and stored records use the values."""
 
     PENDING = ""
     EVERYWHERE = "everywhere"
@@ -21,7 +21,7 @@ class SingleLogoutOutcome(StrEnum):
     #: Another logout notified the hub; its outcome is not known here.
     UNKNOWN = "unknown"
     NO_LOGIN = "no-login"
-    #: Everywhere, at an earlier instant; a new login may exist since.
+    #: Everywhere, at an earlier instant; the visitor may have logged in since.
     BEFORE = "before"
 
     @classmethod

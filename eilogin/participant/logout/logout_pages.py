@@ -15,14 +15,14 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import at, see_other
 from eilogin.web.visit import Visit
 
-#: A page of a reachable hub may show more about these.
+#: For these outcomes, the hub's own page may show more.
 _HUB_HELPS = (
     SingleLogoutOutcome.NO_LOGIN,
     SingleLogoutOutcome.UNKNOWN,
     SingleLogoutOutcome.PARTLY,
     SingleLogoutOutcome.UNCONFIRMED,
 )
-#: These need no page of ours before the target.
+#: For these outcomes, the browser goes to the target without a page of ours.
 _NO_NEWS = (
     SingleLogoutOutcome.EVERYWHERE,
     SingleLogoutOutcome.CHOSEN,
@@ -32,13 +32,13 @@ _NO_NEWS = (
 
 
 class AfterLogout(NamedTuple):
-    """Where the visitor goes after a logout, and what is known of it already."""
+    """The page after a logout, and the facts that are known before the hub answers."""
 
     #: A path of this site, or "" for a page of ours.
     target: str
-    #: Whether an inner hub began it, which shows the result itself.
+    #: Whether an inner hub began the logout; it shows the result itself.
     begun_inside: bool = False
-    #: Whether it missed a participant, whatever the hub answers.
+    #: Whether the logout missed a participant, whatever the hub answers.
     is_partial: bool = False
 
 
@@ -62,11 +62,12 @@ class LogoutPages:
         status: int = 200,
         page_at: str = "",
     ) -> Response:
-        """Redirect to the target if the outcome is no news, else answer with a page.
+        """Redirect to the target if it needs no page of ours; else return a page.
 
-        ``again`` is the address of another try, or ""; ``at_instant`` the time of the
-        logout, by default now. ``is_past``: the outcome may have changed since.
-        ``page_at``: redirect to the page at this address.
+        * ``again``: the address of another try, or "".
+        * ``at_instant``: the instant of the logout, by default now.
+        * ``is_past``: the outcome may have changed since.
+        * ``page_at``: redirect to this address, which shows the page.
         """
         own, target = visit.trust.own, then.target
         if then.is_partial and outcome == SingleLogoutOutcome.EVERYWHERE:

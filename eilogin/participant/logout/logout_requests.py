@@ -63,15 +63,16 @@ LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 class LogoutRequestSender:
     """Writes and sends the LogoutRequests of one participant.
 
-    ``wanted`` are the bindings by preference; if empty, the usual ones. ``timeout`` is
-    in seconds; ``at_once`` limits the SOAP calls of this process to a hub; ``encrypts``
-    encrypts the NameID if the hub has a key for it.
+    * ``preferred``: the bindings by preference; if empty, the usual ones.
+    * ``timeout``: of a SOAP call, in seconds.
+    * ``at_once``: most SOAP calls of this process to a hub.
+    * ``encrypts``: encrypt the NameID if the hub has a key for it.
     """
 
     def __init__(
-        self, wanted: Sequence[str], *, timeout: float, at_once: int, encrypts: bool
+        self, preferred: Sequence[str], *, timeout: float, at_once: int, encrypts: bool
     ) -> None:
-        self._wanted = wanted
+        self._preferred = preferred
         self._timeout = timeout
         self._at_once = at_once
         self._encrypts = encrypts
@@ -86,12 +87,12 @@ class LogoutRequestSender:
                 "LogoutRequest cannot name them"
             )
         name_id = login.named.name_id
-        wanted = self._wanted or _usual(browser_bindings(trust.own, name_id))
-        candidates = [hub.single_logout(binding) for binding in wanted]
+        usable = self._preferred or _usual(browser_bindings(trust.own, name_id))
+        candidates = [hub.single_logout(binding) for binding in usable]
         endpoints = [endpoint for endpoint in candidates if endpoint is not None]
         if not endpoints:
             raise binding_missing(
-                trust, entity_id, "a LogoutRequest", wanted, hub.single_logouts
+                trust, entity_id, "a LogoutRequest", usable, hub.single_logouts
             )
         return endpoints
 
@@ -126,7 +127,7 @@ class LogoutRequestSender:
         xml_signatures.sign(element, trust.key_for(trust.hub_peer(hub)))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
-            with _place(visit, hub, self._at_once):
+            with _slot(visit, hub, self._at_once):
                 octets = trust.back_channel.post(
                     endpoint.location, body, timeout=self._timeout
                 )
@@ -146,10 +147,10 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 
 @contextmanager
-def _place(visit: Visit, hub: str, most: int) -> Iterator[None]:
+def _slot(visit: Visit, hub: str, most: int) -> Iterator[None]:
     """Hold a slot for a SOAP call to a hub; raise PeerBusy if none gets free.
 
-    The hub cannot see the client network, so no network gets all slots here.
+    The hub cannot see the client network, so this server limits each network.
     """
     try:
         with _AT_HUBS.hold(hub, most, network_here(visit), patience=_PATIENCE):
@@ -181,7 +182,7 @@ def logout_outcome_in(
     codes = response.status.codes
     is_partial = messages.PARTIAL_LOGOUT in codes
     if not response.status.is_success and not is_partial:
-        # The hub may not know the session any more, which may go on elsewhere.
+        # The hub may have lost the session, so sessions may go on elsewhere.
         raise MessageUnexpected(
             f"{hub!r} does not confirm the logout; its status is "
             f"{' '.join(codes)[:200]!r}"

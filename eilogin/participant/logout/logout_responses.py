@@ -30,19 +30,20 @@ class LogoutResponses:
     def receive(self, visit: Visit, received: bindings.Received) -> Response:
         """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5).
 
-        Redirects to the result, which a visitor may reload; the message expires. For an
-        unverified message, the page says only that the visitor is signed out here.
+        Redirect to the page of the result, which the visitor may reload after the
+        message has expired. For an unverified message, the page says only that the
+        visitor is signed out here.
         """
         trust = visit.trust
         request_id, stored = logout_state.of_browser(visit)
         # A visitor who has signed in again must not read "logged out".
         if stored is None or visit.session is not None:
-            # Rejected in any case; the reason depends on the signature.
+            # Reject it; only the reason depends on the signature.
             verify(received, trust.hub_peer, trust.weak)
             raise _not_started_here()
         state = LogoutState.read(stored, self._usual)
         headers: list[tuple[str, str]] = []
-        # After "everywhere" it is a double click, or the hub's page once more.
+        # After "everywhere", it is a double click or a reload of the hub's page.
         if state.outcome != SingleLogoutOutcome.EVERYWHERE:
             try:
                 outcome = _outcome_in(trust, received, state, request_id)
@@ -87,7 +88,7 @@ class LogoutResponses:
         """Return the page of this browser's last logout, if the hub has answered.
 
         ``target`` replaces that of the logout. None also if an inner hub began it.
-        After a reload, the page says that the result is of the past.
+        After a reload, the page says that the result may have changed since.
         """
         _, stored = logout_state.of_browser(visit)
         state = LogoutState.read(stored, self._usual)

@@ -1,9 +1,9 @@
 """The logout retry queue of a participant: LogoutRequests that did not reach the hub.
 
 A thread of each process (:class:`LogoutQueueThread`) and ``eilogin work`` deliver them
-over SOAP, until the hub has answered or the session is over. The store has at most one
-entry for a session, sealed by this participant. One process at a time tries an entry.
-If a hub does not answer to one entry, its others wait too.
+over SOAP, until the hub has answered or the session would have ended. The store has at
+most one entry for a session, sealed by this participant. Only one process at a time
+tries an entry. If a hub does not answer to one entry, its other entries wait too.
 """
 
 import hashlib
@@ -52,8 +52,9 @@ class _Entry(NamedTuple):
     key: str
     notice: UnconfirmedLogout
     #: The key of the browser's own notice.
-    kept: str
-    seen: float
+    notice_key: str
+    #: The instant of the last try, at first of its creation.
+    last_try: float
 
     @property
     def hub(self) -> str:
@@ -62,28 +63,28 @@ class _Entry(NamedTuple):
     @property
     def due(self) -> float:
         begun = self.notice.issued
-        if retry_schedule.is_ahead(self.seen):
+        if retry_schedule.is_ahead(self.last_try):
             return begun
-        return retry_schedule.next_try(begun, self.seen, _FIRST)
+        return retry_schedule.next_try(begun, self.last_try, _FIRST)
 
 
 class LogoutQueue:
     """The queue of one participant; ``sender`` sends its LogoutRequests."""
 
     def __init__(self, sender: LogoutRequestSender, delivered: Delivered) -> None:
-        self._hub_told = sender
+        self._sender = sender
         self._delivered = delivered
-        #: When known entries are due, by key.
-        self._later: dict[str, float] = {}
+        #: When entries of earlier rounds are due, by key.
+        self._due_at: dict[str, float] = {}
 
     # --- one logout ---
 
     def add(self, visit: Visit, notice: UnconfirmedLogout) -> bool:
-        """Queue a logout; whether this server delivers it from now on.
+        """Queue a logout; return whether this server delivers it from now on.
 
-        False if the hub takes no SOAP, the browser has no secret, the session is over,
-        or the queue is full. Raises :class:`eilogin.errors.StoreUnavailable`, or
-        UnknownPeer for a hub that takes no logout.
+        False if the hub does not support SOAP, the browser has no secret, the session
+        is over, or the queue is full. Raise StoreUnavailable, or UnknownPeer for a hub
+        without single logout.
         """
         if not notice.secret or self._endpoint(visit.trust, notice) is None:
             return False
@@ -109,15 +110,15 @@ class LogoutQueue:
         return store.read(key) is not None
 
     @staticmethod
-    def drop(visit: Visit, kept: str) -> None:
-        """Take a logout out of the queue, by the key of its notice or ""."""
-        store, key = visit.sessions.store, _key(visit, kept)
-        # A look is cheaper than an end, and nearly no logout is queued.
-        if kept and store.read(key) is not None:
+    def drop(visit: Visit, notice_key: str) -> None:
+        """Remove a logout from the queue, by the key of its notice; "" is none."""
+        store, key = visit.sessions.store, _key(visit, notice_key)
+        # First read, which is faster than an end, because few logouts are queued.
+        if notice_key and store.read(key) is not None:
             store.end(keys=(key,))
 
     def _endpoint(self, trust: Trust, notice: UnconfirmedLogout) -> Endpoint | None:
-        endpoints = self._hub_told.endpoints(trust, notice.login)
+        endpoints = self._sender.endpoints(trust, notice.login)
         return next(
             (endpoint for endpoint in endpoints if endpoint.binding == bindings.SOAP),
             None,
@@ -131,16 +132,21 @@ class LogoutQueue:
         return visit.sessions.store.find(_label(visit))
 
     def deliver(self, visit: Visit) -> int:
-        """Try due entries; count the confirmed ones. Raises StoreUnavailable."""
+        """Try due entries; return how many were confirmed.
+
+        Raise StoreUnavailable.
+        """
         with logout_reserve.for_logout():
             return self._deliver(visit)
 
     def _deliver(self, visit: Visit) -> int:
         count, unreachable, reached = 0, set[str](), set[str]()
-        for entry in self._due(visit):
+        for entry in self._due_entries(visit):
             if entry.hub in unreachable:
                 continue
-            if not retry_schedule.take_up(visit.sessions.store, entry.key, entry.seen):
+            if not retry_schedule.take_up(
+                visit.sessions.store, entry.key, entry.last_try
+            ):
                 continue
             try:
                 count += self._try(visit, entry)
@@ -149,45 +155,48 @@ class LogoutQueue:
                 unreachable.add(entry.hub)
                 _log.warning("logout not delivered to %s: %s", entry.hub, error)
         # The hub answers again: its other entries are due at once.
-        self._later = {} if reached - unreachable else self._later
+        self._due_at = {} if reached - unreachable else self._due_at
         return count
 
-    def _due(self, visit: Visit) -> list[_Entry]:
+    def _due_entries(self, visit: Visit) -> list[_Entry]:
         """Return the entries for one round, longest waiting first."""
         now, keys = clock.now(), self.keys(visit)
-        self._later = {key: self._later[key] for key in keys if key in self._later}
+        self._due_at = {key: self._due_at[key] for key in keys if key in self._due_at}
         due = list[_Entry]()
         for key in keys:
-            if self._later.get(key, now) > now:
+            if self._due_at.get(key, now) > now:
                 continue
             entry = _read(visit, key)
             if entry is None:
                 continue
-            self._later[key] = entry.due
+            self._due_at[key] = entry.due
             if entry.due <= now:
                 due.append(entry)
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
     def _try(self, visit: Visit, entry: _Entry) -> bool:
-        """Send one LogoutRequest; whether the hub confirmed. Raises Unavailable."""
+        """Send one LogoutRequest; return whether the hub confirmed it.
+
+        Raise Unavailable.
+        """
         try:
             endpoint = self._endpoint(visit.trust, entry.notice)
-            if endpoint is None or _is_in_again(visit, entry.notice.login):
-                self.drop(visit, entry.kept)
+            if endpoint is None or _has_newer_session(visit, entry.notice.login):
+                self.drop(visit, entry.notice_key)
                 return False
             notice = unconfirmed_logouts.renewed(entry.notice)
-            outcome = self._hub_told.directly(visit, notice, endpoint)
+            outcome = self._sender.directly(visit, notice, endpoint)
         except Unavailable:
             raise
         except EiloginError as error:
             self._refused(visit, entry, error)
             return False
-        self.drop(visit, entry.kept)
-        self._delivered(visit, entry.kept, outcome)
+        self.drop(visit, entry.notice_key)
+        self._delivered(visit, entry.notice_key, outcome)
         return True
 
     def _refused(self, visit: Visit, entry: _Entry, error: EiloginError) -> None:
-        """Drop an entry after a few answers: the hub may not know its session."""
+        """Drop an entry after a few rejections: the hub may not know its session."""
         store = visit.sessions.store
         store.append(entry.key, error.code)
         tries = len(store.items(entry.key))
@@ -199,13 +208,13 @@ class LogoutQueue:
             error,
         )
         if tries >= _REFUSALS:
-            self.drop(visit, entry.kept)
+            self.drop(visit, entry.notice_key)
 
 
 class LogoutQueueThread:
-    """The thread of this process that delivers, while anything is queued.
+    """The thread of this process that delivers queued logouts.
 
-    It ends when the queue is empty: no thread runs before a server forks.
+    It ends when the queue is empty, so that no thread runs before a server forks.
     """
 
     def __init__(self, queue: LogoutQueue) -> None:
@@ -263,7 +272,7 @@ class LogoutQueueThread:
                         return
             except EiloginError as error:
                 self._log_once(error)
-            except Exception:  # noqa: BLE001 - the next round may be well
+            except Exception:  # noqa: BLE001 - the next round may succeed
                 _log.exception("logout retry queue: a delivery failed")
 
     def _log_once(self, error: EiloginError) -> None:
@@ -273,8 +282,8 @@ class LogoutQueueThread:
             _log.warning("logout retry queue: a delivery failed: %s", error)
 
 
-def _is_in_again(visit: Visit, login: Login) -> bool:
-    """Whether our message, which names no session, might end a newer one."""
+def _has_newer_session(visit: Visit, login: Login) -> bool:
+    """Return whether our message, which names no session, might end a newer one."""
     has_index = visit.trust.own.profile.has_session_index
     return not (login.session_index and has_index) and bool(
         visit.sessions.find_all_of(login.who)
@@ -282,7 +291,7 @@ def _is_in_again(visit: Visit, login: Login) -> bool:
 
 
 def _sealed(visit: Visit, key: str, notice: UnconfirmedLogout) -> str:
-    # Only what a LogoutRequest needs.
+    # Without the fields that a LogoutRequest does not need.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.key]
     octets = json.dumps(fields).encode()
@@ -295,12 +304,13 @@ def _read(visit: Visit, key: str) -> _Entry | None:
         return None
     try:
         octets = _sealer(visit).open(from_text(stored.data), *_bound_to(visit, key))
-        login_text, request_id, issued, kept, *_ = json.loads(octets)
+        login_text, request_id, issued, notice_key, *_ = json.loads(octets)
         login = Login.from_json(login_text, key="", seen=0.0)
     except UNREADABLE:
-        # Sealed with a key that is not ours any more, or by another version.
+        # Sealed with a former key, or by another version.
         return None
-    return _Entry(key, UnconfirmedLogout(login, request_id, issued), kept, stored.seen)
+    notice = UnconfirmedLogout(login, request_id, issued)
+    return _Entry(key, notice, notice_key, stored.seen)
 
 
 def _sealer(visit: Visit) -> Sealer:
@@ -313,9 +323,9 @@ def _bound_to(visit: Visit, key: str) -> tuple[str, ...]:
 
 def _label(visit: Visit) -> str:
     entity_id = visit.trust.own.entity_id
-    # As "eilogin store" counts them; and no shard: a colon would end the name of one.
+    # "eilogin store" counts by this prefix. A colon would end the name of a shard.
     return f"undelivered-to-hub-{hashlib.sha256(entity_id.encode()).hexdigest()[:16]}"
 
 
-def _key(visit: Visit, kept: str) -> str:
-    return f"{_label(visit)}-{hashlib.sha256(kept.encode()).hexdigest()}"
+def _key(visit: Visit, notice_key: str) -> str:
+    return f"{_label(visit)}-{hashlib.sha256(notice_key.encode()).hexdigest()}"

@@ -47,23 +47,23 @@ class ParticipantLogout:
         *,
         cause: str = logout_hooks.HERE,
     ) -> Response:
-        """End a login here, and notify the hub; the visitor goes to ``target`` then.
+        """End a login here, and notify the hub; then the visitor goes to ``target``.
 
-        ``cause`` is one of ``logout_hooks``.
+        ``cause`` is one of the causes in ``logout_hooks``.
         """
-        is_hubs = cause == logout_hooks.INSIDE
-        # So that a second click finds one of the two.
+        is_from_inner_hub = cause == logout_hooks.INSIDE
+        # Before the session ends, so that a second click finds one of the two.
         notice = (
             unconfirmed_logouts.new_notice(login)
-            if is_hubs
+            if is_from_inner_hub
             else unconfirmed_logouts.keep(visit, login)
         )
         is_reached = self._end_here(visit, login, cause, notice.key)
         then = AfterLogout(
             target,
-            begun_inside=is_hubs,
+            begun_inside=is_from_inner_hub,
             # No logout reaches the hubs that a later login replaced (login.left).
-            is_partial=bool(login.left) or not (is_reached or is_hubs),
+            is_partial=bool(login.left) or not (is_reached or is_from_inner_hub),
         )
         answer = self.delivery.answer(visit, notice, then)
         # After a logout, a new login is never a login loop.
@@ -77,14 +77,14 @@ class ParticipantLogout:
             return None
         notice = unconfirmed_logouts.as_of_now(visit, notice)
         then = AfterLogout(target, is_partial=notice.is_partial)
-        is_wanted = read_query(visit).get(RETRY) == RETRY_NOW
-        return self.delivery.answer(visit, notice, then, in_any_case=is_wanted)
+        is_retry = read_query(visit).get(RETRY) == RETRY_NOW
+        return self.delivery.answer(visit, notice, then, in_any_case=is_retry)
 
     def leave_without_session(self, visit: Visit, target: str) -> Response | None:
         """Notify the hub of a logout in a browser without a session here.
 
-        Uses its logout hint, which may end a session under another cookie, or repeats
-        an unconfirmed logout. None without either.
+        It uses the browser's logout hint, which may end a session under another cookie,
+        or repeats an unconfirmed logout. None without either.
         """
         hinted = _hinted(visit)
         if hinted is not None:
@@ -106,7 +106,7 @@ class ParticipantLogout:
     def leave_ended(self, visit: Visit, target: str) -> Response | None:
         """Notify the hub of a pending logout whose session has ended already.
 
-        None if no LogoutRequest can be made.
+        None if no LogoutRequest is possible.
         """
         notice = unconfirmed_logouts.of_session(visit)
         if notice is None:
@@ -119,7 +119,7 @@ class ParticipantLogout:
 
     @staticmethod
     def is_known(visit: Visit) -> bool:
-        """Whether a logout of this browser would end anything, as far as known."""
+        """Return whether a logout of this browser would probably end a session."""
         if visit.session_to_end() is not None:
             return True
         return _hinted(visit) is not None
@@ -134,16 +134,16 @@ class ParticipantLogout:
     # --- without the browser ----------------------------------------------------------
 
     def end(self, visit: Visit, login: Login, cause: str) -> bool:
-        """End a login without its browser; whether it ended everywhere."""
+        """End a login without its browser; return whether it ended everywhere."""
         self._end_here(visit, login, cause)
         notice = unconfirmed_logouts.new_notice(login)
         outcome = self.delivery.directly(visit, notice)
         return outcome == SingleLogoutOutcome.EVERYWHERE and not login.left
 
     def end_all(self, visit: Visit, logins: Iterable[Login], cause: str) -> bool:
-        """End several logins; whether all ended everywhere.
+        """End several logins; return whether all ended everywhere.
 
-        With the first, the hub may have ended others.
+        When the first one ends, the hub may end others of them.
         """
         sessions, results = visit.sessions, list[bool]()
         for login in logins:
@@ -154,16 +154,16 @@ class ParticipantLogout:
     def end_by_script(self, visit: Visit, login: Login) -> list[tuple[str, str]]:
         """End a login for a script, which cannot go to the hub; return headers for it.
 
-        If the hub did not confirm, the next visit to our logout notifies it.
+        If the hub does not confirm it, the next visit to our logout notifies the hub.
         """
         notice = unconfirmed_logouts.keep(visit, login)
         self._end_here(visit, login, logout_hooks.APPLICATION, notice.key)
         return self.delivery.by_script(visit, notice)
 
     def end_ended_by_script(self, visit: Visit) -> list[tuple[str, str]]:
-        """Do the same for a session that has ended already.
+        """Do as :meth:`end_by_script` for a session that has ended already.
 
-        If no LogoutRequest can be made, the headers forbid a passive login.
+        If no LogoutRequest is possible, the headers forbid a passive login.
         """
         notice = unconfirmed_logouts.of_session(visit)
         if notice is not None:
@@ -179,9 +179,9 @@ class ParticipantLogout:
     def _end_here(
         self, visit: Visit, login: Login, cause: str, notice_key: str = ""
     ) -> bool:
-        """End a login here and at an inner hub; whether that reached all there."""
-        # The end rejects Responses issued before it, as for another tab, by the hub's
-        # clock.
+        """End a login here and at an inner hub; return whether all there ended."""
+        # The end invalidates Responses of the hub from before it, such as for another
+        # tab. So it needs the time of the hub's clock.
         issued = clock.now() + login.ahead
         noted = self._inner_hub.note(visit, login.named)
         ended = visit.sessions.end_login(login, issued=issued)
@@ -219,14 +219,14 @@ class ParticipantLogoutService:
         self._visit = visit
 
     def leave(self, target: str, names: Collection[str]) -> Response | None:
-        """End the visitor's login, and notify the hub, maybe by the browser."""
+        """End the visitor's login, and notify the hub, perhaps through the browser."""
         login = self._visit.session_to_end()
         if login is None or login.name not in names:
             return None
         return self._logout.leave(self._visit, login, target, cause=logout_hooks.INSIDE)
 
     def end(self, names: Collection[str]) -> bool:
-        """End logins without a browser; whether all of them ended everywhere."""
+        """End logins without a browser; return whether all ended everywhere."""
         sessions = self._visit.sessions
         candidates = [sessions.named(name) for name in names]
         logins = [login for login in candidates if login is not None]
@@ -234,5 +234,5 @@ class ParticipantLogoutService:
         return is_complete and len(logins) == len(names)
 
     def outcome(self, target: str) -> bool | None:
-        """Whether the visitor is out everywhere, after :meth:`leave`; None before."""
+        """Return whether :meth:`leave` logged out everywhere; None before it."""
         return inner_hub_module.outcome(self._visit, target)

@@ -1,7 +1,7 @@
-"""The state of a logout: what this site remembers of it while the hub answers.
+"""The state of a logout, which this site keeps until the hub has answered.
 
-The store holds it under the ID of the LogoutRequest, which is in a cookie, or under a
-name derived from the notice in the retry queue.
+The store has it under the ID of the LogoutRequest, which is in a cookie, or under a
+name that derives from the notice in the retry queue.
 """
 
 import hashlib
@@ -19,15 +19,16 @@ from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.requests import safe_next
 from eilogin.web.visit import Visit
 
-#: Seconds: the visitor may stay at the hub's page, or reload ours.
+#: Seconds for which the visitor may stay at the hub's page, or reload ours.
 _KEPT_FOR = 60 * 60.0
 
 #: Seconds for the redirect after the hub's answer. Later the visitor may have signed in
 #: elsewhere.
 _A_MOMENT = 10.0
 
-#: Binds a logout to its browser, so that no other answer says "logged out" here. The
-#: hub's POST must bring it too (SameSite=None). It holds only the ID.
+#: Binds a logout to its browser, so that the answer to another logout does not say
+#: "logged out" here. The hub's POST must bring it too (SameSite=None). Its value is the
+#: ID.
 _COOKIE = Cookie("eilogin-logout", same_site="None")
 
 
@@ -56,15 +57,15 @@ class LogoutState(NamedTuple):
 
     @classmethod
     def read(cls, text: str | None, usual: str) -> "LogoutState":
-        """Read :attr:`text`; ``usual`` is the default target; no hub if unreadable."""
+        """Parse :attr:`text`; ``usual``: the default target. No hub if unreadable."""
         try:
-            hub, key, answered, word, target, is_hubs, is_partial = json.loads(
+            hub, key, answered, outcome, target, is_inner, is_partial = json.loads(
                 text or ""
             )
         except ValueError:
             return cls("", AfterLogout(usual))
-        then = AfterLogout(safe_next(target, usual), is_hubs, is_partial)
-        return cls(hub, then, key, answered, SingleLogoutOutcome.read(word))
+        then = AfterLogout(safe_next(target, usual), is_inner, is_partial)
+        return cls(hub, then, key, answered, SingleLogoutOutcome.read(outcome))
 
 
 def of_browser(visit: Visit) -> tuple[str, str | None]:
@@ -129,14 +130,14 @@ def forget_notice(visit: Visit, notice_key: str) -> None:
 
 
 def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
-    """Return the headers after a login, by which no answer says "logged out" any more.
+    """Return the headers after a login, so that no late answer says "logged out".
 
-    Drops a queued logout of the same subject (``who``) only. Raises StoreUnavailable.
+    Drop a queued logout only of the same subject (``who``). Raise StoreUnavailable.
     """
     has_cookie = _COOKIE.read(visit.cookie_header) is not None
-    before = logout_hint.left(visit)
-    if before is not None and before.login.who == who:
-        LogoutQueue.drop(visit, before.kept)
+    last_logout = logout_hint.left(visit)
+    if last_logout is not None and last_logout.login.who == who:
+        LogoutQueue.drop(visit, last_logout.notice_key)
     unconfirmed_logouts.void(visit)
     return [
         *([_COOKIE.expire()] if has_cookie else []),
@@ -145,9 +146,9 @@ def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
 
 
 def was_here(visit: Visit) -> bool:
-    """Whether this browser had a session here that is over, or logs out just now.
+    """Return whether this browser had a session here, or is logging out now.
 
-    It keeps the session cookie until it learns of the end.
+    It keeps the session cookie until its next request after the end.
     """
     if visit.token is not None:
         return True

@@ -21,7 +21,7 @@ from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.visit import Visit
 
-#: Least number of "!" in a user of a domain.
+#: Least number of "!" in a name with a domain.
 _MARKS_WITH_DOMAIN = 3
 _FORMATS = (PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED)
 
@@ -51,7 +51,7 @@ class OperatorLogout:
 
     @property
     def mounted_at(self) -> str:
-        """The path at which a composite or a filter of others mounts this site."""
+        """The path at which a composite, or a filter of others, mounts this site."""
         return self._visit.script_name
 
     @mounted_at.setter
@@ -61,18 +61,18 @@ class OperatorLogout:
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
 
-        That is the subject for the application (REMOTE_USER), or the NameID, attribute
-        or DigiD number behind it. ``sources`` is the option ``subject``.
+        The name is the subject for the application (REMOTE_USER), or the NameID,
+        attribute or DigiD number behind it. ``sources`` is the option ``subject``.
         """
         logins = {
             login.key: login
-            for who in self._meant(name, sources)
+            for who in self._candidates(name, sources)
             for login in self.sessions.find_all_of(who)
         }
         return list(logins.values())
 
     def end(self, logins: Sequence[Login]) -> bool:
-        """End these sessions, and notify the hub; whether all ended everywhere."""
+        """End these sessions at the hub too; return whether all ended everywhere."""
         return self._logout.end_all(self._visit, logins, logout_hooks.OPERATOR)
 
     def for_inner_hub(self) -> ParticipantLogoutService | None:
@@ -82,34 +82,37 @@ class OperatorLogout:
         return ParticipantLogoutService(self._logout, self._visit)
 
     def deliver(self) -> int:
-        """Deliver due logouts; count the confirmed ones. Raises StoreUnavailable."""
+        """Deliver due logouts; return how many were confirmed.
+
+        Raise StoreUnavailable.
+        """
         return self._logout.delivery.deliver_queued(self._visit)
 
     def wake(self) -> None:
         """Start the thread that delivers the queue, unless the queue is empty."""
         self._logout.delivery.queue_thread.wake_if_queued(self._visit)
 
-    def _meant(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
+    def _candidates(self, name: str, sources: Sequence[str]) -> Iterator[Subject]:
         trust = self._visit.trust
         attributes = [source for source in sources if source != NAME_ID]
         for hub in trust.hub_ids:
             for kind in (*_FORMATS, *attributes):
                 yield Subject(hub, self.own.entity_id, name, kind)
-                for value, domain in _as_application_has_it(name):
+                for value, domain in _parsed_name(name):
                     who = Subject(hub, self.own.entity_id, value, kind, domain)
                     if for_application(trust, who, sources) == name:
                         yield who
             if self.own.profile.has_sector_numbers:
-                yield from self._numbered(name, hub)
+                yield from self._with_number(name, hub)
 
-    def _numbered(self, number: str, hub: str) -> Iterator[Subject]:
+    def _with_number(self, number: str, hub: str) -> Iterator[Subject]:
         for sector in NUMBERS:
             who = digid_profile.named(self.own, NameID(f"{sector}:{number}"), hub)
             if who is not None:
                 yield who
 
 
-def _as_application_has_it(name: str) -> list[tuple[str, str]]:
+def _parsed_name(name: str) -> list[tuple[str, str]]:
     """Return value and domain in ``VALUE!FORMAT!HUB[!DOMAIN]``."""
     parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
     pairs = [(name.rsplit("!", 2)[0], "")]

@@ -1,13 +1,13 @@
 """Logouts that the hub has not confirmed, kept for a further click of the visitor.
 
 The browser or the hub may have failed, and the session here is over. So eilogin keeps
-the logout for an hour, and each further click notifies the hub again. It sends the same
-message while that is valid, so that the hub answers with its outcome.
+the logout for an hour, and each further click notifies the hub again. While the first
+message is valid, eilogin sends the same one, so that the hub answers with its outcome.
 
-The notice in the store is encrypted with our secret and one of this browser. The latter
-derives from the old session cookie while the message is valid, and is in a cookie of
-its own afterwards. So neither the store alone nor an address reveals it. The notice
-ends when the hub confirms, or after a login in this browser.
+The notice in the store is encrypted with our secret and one of this browser. While the
+message is valid, that secret derives from the old session cookie. Afterwards it is in a
+cookie of its own. So neither the store alone nor an address reveals the notice. eilogin
+deletes it when the hub confirms, or after a login in this browser.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
 from eilogin.web.visit import Visit
 
-#: Seconds.
+#: Seconds for which a logout is kept.
 KEPT_FOR = 60 * 60.0
 
-#: It opens nothing but what is kept here.
+#: The secret of the browser, which opens only notices.
 _COOKIE = Cookie("eilogin-logout-again")
 
 
@@ -58,13 +58,13 @@ def keep(visit: Visit, login: Login, held: str = "") -> UnconfirmedLogout:
     """Store and return the notice of a login that is about to end, or an earlier one.
 
     ``held`` is a secret cookie of this browser, by default its session cookie. Without
-    a NameID no message is possible, and nothing is stored.
+    a NameID no message is possible, so nothing is stored.
     """
     token = held or visit.token or ""
     notice = new_notice(login)
     if not token or login.named is None:
         return notice
-    # It is not known yet which participants an inner hub will reach.
+    # Nobody knows yet which participants an inner hub will reach.
     has_hub = visit.trust.own.hub_inside is not None
     notice = notice._replace(
         is_partial=notice.is_partial or has_hub, secret=_secret_of(token)
@@ -77,8 +77,8 @@ def keep(visit: Visit, login: Login, held: str = "") -> UnconfirmedLogout:
 
 def find(visit: Visit) -> UnconfirmedLogout | None:
     """Return the notice of this browser, or None."""
-    held = _COOKIE.read(visit.cookie_header)
-    notice = None if held is None else _read(visit, held)
+    secret = _COOKIE.read(visit.cookie_header)
+    notice = None if secret is None else _read(visit, secret)
     if notice is not None:
         return notice
     # A copy of the session cookie must not cause new messages long afterwards.
@@ -129,7 +129,7 @@ def forget(visit: Visit, key: str) -> None:
 
 
 def is_kept(visit: Visit, key: str) -> bool:
-    """Whether a notice exists under this key; "" is none."""
+    """Return whether a notice exists under this key; "" is none."""
     return bool(key) and visit.values.get(key) is not None
 
 
@@ -140,8 +140,8 @@ def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
 
 def void(visit: Visit) -> None:
     """Delete the browser's notice, also for a cookie thief. Raises StoreUnavailable."""
-    if held := _COOKIE.read(visit.cookie_header):
-        forget(visit, _key(held))
+    if secret := _COOKIE.read(visit.cookie_header):
+        forget(visit, _key(secret))
 
 
 def let_go(visit: Visit) -> list[tuple[str, str]]:
@@ -155,7 +155,7 @@ def _secret_of(token: str) -> str:
 
 def _write(visit: Visit, notice: UnconfirmedLogout, until: float = math.inf) -> bool:
     """Store a notice; False if this browser has one of the same session."""
-    # Only what a LogoutRequest needs.
+    # Without the fields that a LogoutRequest does not need.
     login = replace(notice.login, attributes={}, family="")
     fields = [login.to_json(), notice.request_id, notice.issued, notice.is_partial]
     octets = json.dumps(fields).encode()
@@ -163,7 +163,7 @@ def _write(visit: Visit, notice: UnconfirmedLogout, until: float = math.inf) -> 
         octets, *_bound_to(visit), also_by=notice.secret.encode()
     )
     until = min(clock.now() + KEPT_FOR, notice.login.ends, until)
-    # A power failure may undo it; the visitor then reads that the outcome is unknown.
+    # Not durable: after a power failure, the visitor reads that the outcome is unknown.
     values = visit.values
     return values.add(notice.key, as_text(sealed), until, durable=False)
 
@@ -177,11 +177,11 @@ def _read(visit: Visit, secret: str) -> UnconfirmedLogout | None:
             from_text(text), *_bound_to(visit), also_by=secret.encode()
         )
         login, request_id, issued, is_partial = json.loads(octets)
-        kept = Login.from_json(login, key="", seen=0.0)
+        ended_login = Login.from_json(login, key="", seen=0.0)
     except UNREADABLE:
-        # Sealed with a key that is not ours any more, or by another version.
+        # Sealed with a former key, or by another version.
         return None
-    return UnconfirmedLogout(kept, request_id, issued, is_partial, secret)
+    return UnconfirmedLogout(ended_login, request_id, issued, is_partial, secret)
 
 
 def _key(secret: str) -> str:

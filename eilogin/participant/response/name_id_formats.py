@@ -13,9 +13,9 @@ from eilogin import clock
 from eilogin.errors import SubjectMissing
 from eilogin.federation import Trust
 from eilogin.participant.subject_names import (
-    asked_format,
     is_of_other_format,
     is_unspecified,
+    requested_format,
 )
 from eilogin.saml.messages import EMAIL
 from eilogin.saml.printable_text import printable, short
@@ -51,14 +51,14 @@ class NameIDFormatCheck:
         """
         if not who.has_name_id:
             return
-        if not asked_format(trust):
+        if not requested_format(trust):
             self._note_change(who)
         elif is_unspecified(who):
             self._warn(
                 who,
                 f"{who.issuer!r} sent a NameID without a format; expected "
-                f"{_format_text(asked_format(trust))!r} (name_id_format). If that is "
-                "right, set name_id_format = unspecified",
+                f"{_format_text(requested_format(trust))!r} (name_id_format). If that "
+                "is right, set name_id_format = unspecified",
             )
         elif is_of_other_format(trust, who):
             self._refuse_or_warn(trust, who)
@@ -67,7 +67,7 @@ class NameIDFormatCheck:
         hub = who.issuer
         fault = (
             f"{hub!r} sent a NameID in the format {_format_text(who.format)!r}; "
-            f"expected {_format_text(asked_format(trust))!r} (name_id_format)"
+            f"expected {_format_text(requested_format(trust))!r} (name_id_format)"
         )
         if self._refuses:
             raise SubjectMissing(

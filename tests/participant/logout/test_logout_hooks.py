@@ -53,9 +53,9 @@ def new_module(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_packages_are_remembered():
-    module._of_packages.cache_clear()
+    module._hooks_of_packages.cache_clear()
     yield
-    module._of_packages.cache_clear()
+    module._hooks_of_packages.cache_clear()
 
 
 @pytest.fixture
@@ -393,7 +393,7 @@ class TestOneThatIsNoGood:
         hooks, turns, _ = hanging
         for _ in range(3):
             hooks.tell(Visit(environ), [login] * 4, "elsewhere")
-            turns._tells_at -= 40
+            turns._next_log_at -= 40
         waiting = re.findall("on_logout: a:gate hangs: ([0-9]+) logouts", caplog.text)
         assert waiting == ["1", "9"]
 

@@ -347,7 +347,7 @@ def test_a_logout_waits_for_its_turn_at_the_hub(site, monkeypatch):
     has_it, goes_on = threading.Event(), threading.Event()
 
     def hold():
-        with logout_requests._place(Visit(environ), HUB, 1):
+        with logout_requests._slot(Visit(environ), HUB, 1):
             has_it.set()
             goes_on.wait(60)
 
@@ -355,6 +355,6 @@ def test_a_logout_waits_for_its_turn_at_the_hub(site, monkeypatch):
     holder.start()
     assert has_it.wait(60)
     threading.Timer(0.1, goes_on.set).start()
-    with logout_requests._place(Visit(environ), HUB, 1):
+    with logout_requests._slot(Visit(environ), HUB, 1):
         assert goes_on.is_set()
     holder.join(60)

@@ -225,7 +225,7 @@ class TestAnEntry:
     ):
         """The message names her alone, and would end what has begun since."""
         monkeypatch.setattr(
-            logout_retry_queue, "_is_in_again", lambda environ, login: bool(login)
+            logout_retry_queue, "_has_newer_session", lambda environ, login: bool(login)
         )
         anna = log_in()
         federation.down.add(HUB)

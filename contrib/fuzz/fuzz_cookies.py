@@ -114,7 +114,8 @@ def _tag(text: str) -> None:
 
 
 def _kept_state(text: str) -> None:
-    found = relay_state.kept({"HTTP_COOKIE": f"__Host-eilogin-relay-state={text}"})
+    header = f"__Host-eilogin-relay-state={text}"
+    found = relay_state.kept(Visit({"HTTP_COOKIE": header}))
     relay_state.require_short(found)
 
 

@@ -69,7 +69,7 @@ class AccessControl:
             and env.SESSION_FAULT not in environ
         ):
             # A short cut for most requests: _stop_by returns the same.
-            return self._keep_alive.seen(visit, login)
+            return self._keep_alive.note_page_view(visit, login)
         return self._stop_by(rule, visit, login)
 
     def _stop_by(
@@ -110,7 +110,9 @@ class AccessControl:
         # If the session cannot be read, visit.session raises the reason.
         login = visit.session if self._refuses_when_down else visit.session_or_none
         answer = self._passive_login.begin(visit) if self._passive_login.is_on else None
-        return answer if login is None else self._keep_alive.seen(visit, login)
+        return (
+            answer if login is None else self._keep_alive.note_page_view(visit, login)
+        )
 
     def _stop_by_limit(self, visit: Visit, rule: PathRule) -> Response | None:
         login = visit.session
@@ -123,7 +125,7 @@ class AccessControl:
         if login is None or not unmet:
             return None
         # A keep-alive may bring attributes that the hub has added since the login.
-        redirect = self._keep_alive.seen(visit, login)
+        redirect = self._keep_alive.note_page_view(visit, login)
         return redirect or attribute_access.refuse(visit, self._pages, login, unmet)
 
     def _check_form(self, visit: Visit, level: str) -> Response | None:
@@ -148,7 +150,7 @@ class AccessControl:
         login = visit.session
         force = force or visit.needs_fresh_proof
         if login is not None and not force and reaches(login.level, level):
-            return self._keep_alive.seen(visit, login)
+            return self._keep_alive.note_page_view(visit, login)
         if passive and not can_be_passive(visit):
             return None
         return self._login_required.answer(visit, level, force=force, passive=passive)

@@ -65,7 +65,7 @@ class HintedLogout(NamedTuple):
     notice_key: str
 
 
-def left(visit: Visit) -> HintedLogout | None:
+def unconfirmed_logout(visit: Visit) -> HintedLogout | None:
     """Return this browser's unconfirmed last logout, or raise StoreUnavailable."""
     opened = _opened(visit)
     if opened is None or not _may_live(visit, opened.login):
@@ -86,7 +86,7 @@ def has_left(visit: Visit) -> bool:
     if not held(visit):
         return False
     try:
-        return left(visit) is not None
+        return unconfirmed_logout(visit) is not None
     except StoreUnavailable:
         return True
 

@@ -380,7 +380,7 @@ def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypa
     workers.brought(worker, "x=y")
     names = worker._names  # noqa: SLF001
     names.guarded.clear()
-    read = app_cookies._Reading.read  # noqa: SLF001
+    read = app_cookies._HeaderReading.read  # noqa: SLF001
 
     def then_news(reading, visit, family):
         found = read(reading, visit, family)
@@ -388,7 +388,7 @@ def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypa
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(app_cookies._Reading, "read", then_news)  # noqa: SLF001
+        patch.setattr(app_cookies._HeaderReading, "read", then_news)  # noqa: SLF001
         workers.brought(worker, "sid=planted")
     assert workers.brought(worker, "sid=planted") is None
 

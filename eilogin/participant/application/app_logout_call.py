@@ -155,8 +155,8 @@ class AppLogoutCall:
         calls: dict[str, Hook] = {}
         try:
             for login in logins:
-                kept = visit.values.take(_key(login))
-                cookies = _read(visit, login, kept)
+                sealed_cookies = visit.values.take(_key(login))
+                cookies = _read(visit, login, sealed_cookies)
                 is_done = done is not None and login.name == done.name
                 if cookies and not is_done:
                     environ = _environ_of_call(visit, self._how, login, cookies)
@@ -253,12 +253,12 @@ def _sealer(visit: Visit) -> Sealer:
     return Sealer(own.sealing_secrets, f"app logout at {own.entity_id}")
 
 
-def _read(visit: Visit, login: Login, kept: str | None) -> Sequence[_Cookie]:
-    if kept is None:
+def _read(visit: Visit, login: Login, sealed_cookies: str | None) -> Sequence[_Cookie]:
+    if sealed_cookies is None:
         return ()
     secret = login.family.encode()
     try:
-        text = _sealer(visit).open(from_text(kept), also_by=secret)
+        text = _sealer(visit).open(from_text(sealed_cookies), also_by=secret)
         return tuple(_Cookie(*cookie) for cookie in json.loads(text))
     except (NotSealed, *UNREADABLE):
         return ()
@@ -298,10 +298,10 @@ def _is_over(max_age: str) -> bool:
 
 
 def _bounded(cookies: Sequence[_Cookie]) -> Sequence[_Cookie]:
-    kept = [*cookies[-MOST:]]
-    while sum(map(len, map("".join, kept))) > LARGEST:
-        del kept[0]
-    return tuple(kept)
+    newest = [*cookies[-MOST:]]
+    while sum(map(len, map("".join, newest))) > LARGEST:
+        del newest[0]
+    return tuple(newest)
 
 
 # --- the call ---

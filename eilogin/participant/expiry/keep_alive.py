@@ -46,7 +46,7 @@ class KeepAlive:
         self._idle_limits = rules.idle_limits
         self._after = after
 
-    def seen(self, visit: Visit, login: Login) -> Response | None:
+    def note_page_view(self, visit: Visit, login: Login) -> Response | None:
         """Record the activity of a visitor; return the passive login if it is due.
 
         The passive login asks for the lowest level, which needs no prompt, and starts

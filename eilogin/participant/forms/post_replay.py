@@ -163,16 +163,16 @@ class PostReplay:
             sent=clock.now(),
             body=next(pieces, b""),
         )
-        kept = self._forms(visit).keep(
+        handle_and_secret = self._forms(visit).keep(
             form,
             tag,
             pieces,
             reserved=announced_size(visit, self._limit),
             network=wider(network_here(visit)),
         )
-        if kept is None:
+        if handle_and_secret is None:
             return None
-        handle, secret = kept
+        handle, secret = handle_and_secret
         audit.event("form.kept", level=level)
         cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
         return self._ask_to_log_in(

@@ -64,7 +64,7 @@ class PendingLogin:
     spent_by: str = ""
 
     @property
-    def asked(self) -> float:
+    def requested_at(self) -> float:
         """The instant of the AuthnRequest, in seconds."""
         return _instant_of(self.handle)
 

@@ -135,7 +135,7 @@ def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
     Drop a queued logout only of the same subject (``who``). Raise StoreUnavailable.
     """
     has_cookie = _COOKIE.read(visit.cookie_header) is not None
-    last_logout = logout_hint.left(visit)
+    last_logout = logout_hint.unconfirmed_logout(visit)
     if last_logout is not None and last_logout.login.who == who:
         LogoutQueue.drop(visit, last_logout.notice_key)
     unconfirmed_logouts.void(visit)

@@ -214,7 +214,7 @@ class FailedLogins:
             # With ``exact``, the hub may not confirm a session at another level.
             or (self._is_exact and login.level != pending.level)
             or pending.begun_as != pending_logins.tag_of(login)
-            or login.confirmed > pending.asked
+            or login.confirmed > pending.requested_at
         ):
             return []
         return end_here(visit, short(messages.NO_PASSIVE), self._inner_hub)

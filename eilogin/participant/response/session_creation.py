@@ -243,9 +243,9 @@ def _level_reached(
             f"the login needs the level {pending.level}, but {hub!r} confirmed "
             f"{level} ({assertion.level_class!r}): {trust.whom_to_ask(hub)}"
         )
-    if pending.is_forced and assertion.authn_instant < pending.asked - SKEW:
+    if pending.is_forced and assertion.authn_instant < pending.requested_at - SKEW:
         confirmed, requested = map(
-            _clock_time, (assertion.authn_instant, pending.asked)
+            _clock_time, (assertion.authn_instant, pending.requested_at)
         )
         raise ProofTooOld(
             f"eilogin asked for a fresh login at {requested} (ForceAuthn), but "
@@ -314,7 +314,7 @@ def _merged(
     proven = path_limits.proven_at(
         instant,
         new.level,
-        asked=pending.asked if pending.is_forced else None,
+        asked=pending.requested_at if pending.is_forced else None,
         before=same_visitor,
     )
     login = replace(new, proven=proven)

@@ -90,7 +90,7 @@ def site():
 def test_is_found_by_the_browser_that_began_it(site, how):
     pending = site.begin(level="midden", **how)
     assert site.find(pending) == pending
-    assert pending.asked == instants.now()
+    assert pending.requested_at == instants.now()
 
 
 def test_leaves_nothing_in_the_store(site, monkeypatch):

@@ -18,8 +18,8 @@ alone. A path without a line needs ``basis``. ``path_limits`` and
   of this path without ``methods`` holds for the other methods. If there is none, they
   get the strictest of this path's lines and of the rule without these lines.
 * If a header or the query has another method or path (``_method``,
-  ``X-Original-URL``), its rule holds too. So does the rule of a Destination (RFC 4918
-  10.3), with any method: an application may take the request for COPY or MOVE.
+  ``X-Original-URL``), its rule holds too. So does the rule of a Destination
+  (RFC 4918 10.3), with any method: an application may take it for COPY or MOVE.
 """
 
 from collections.abc import Iterable, Sequence

@@ -31,6 +31,7 @@ from eilogin.registry.member_description import asked_by as asked_by
 from eilogin.registry.member_rules import MemberRule as MemberRule
 from eilogin.registry.metadata_publishing import publish as publish
 from eilogin.registry.metadata_signing import Elements as Elements
+from eilogin.registry.metadata_signing import SignedMetadata as SignedMetadata
 from eilogin.registry.metadata_signing import about_to_sign as about_to_sign
 from eilogin.registry.metadata_signing import difference as difference
 from eilogin.registry.metadata_signing import faults_of as faults_of

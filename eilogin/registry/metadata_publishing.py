@@ -16,7 +16,7 @@ from eilogin import clock
 from eilogin.atomic_files import PUBLIC, write, write_under
 from eilogin.errors import ConfigurationError, MetadataExpired, MetadataUnusable
 from eilogin.registry.metadata_repair import fault_of
-from eilogin.registry.metadata_signing import last_signed
+from eilogin.registry.metadata_signing import SignedMetadata, last_signed
 from eilogin.registry.registry_folder import SIGNED, Folder
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import sign_entity
@@ -49,42 +49,38 @@ def publish(
             f"{folder.signed}: does not exist;"
             f" '{typed('eilogin federation sign', folder.path)}' makes it"
         )
-    metadata, elements = last
-    ends = metadata.valid_until or 0.0
-    octets = _valid_octets(folder, ends)
+    _require_valid(folder, last)
     names: set[str] = set()
     if key is not None:
-        for entity_id in progress(list(elements)):
+        for entity_id in progress(list(last.elements)):
             response = sign_entity(
-                deepcopy(elements[entity_id]),
+                deepcopy(last.elements[entity_id]),
                 publisher=folder.options.publisher or folder.options.name,
-                valid_until=ends,
+                valid_until=last.ends,
                 key=key,
             )
             own = names_of(entity_id)
             write_under([target / ENTITIES / n for n in own], response, mode=PUBLIC)
             names.update(own)
-    write(target / SIGNED, octets, mode=PUBLIC)
+    write(target / SIGNED, last.octets, mode=PUBLIC)
     for path in (target / ENTITIES).glob("*"):
         if path.name not in names and _OURS.fullmatch(path.name):
             path.unlink()
-    return len(elements) if key else 0
+    return len(last.elements) if key else 0
 
 
-def _valid_octets(folder: Folder, ends: float) -> bytes:
-    if ends <= clock.now():
+def _require_valid(folder: Folder, last: SignedMetadata) -> None:
+    if last.ends <= clock.now():
         raise MetadataExpired(
-            f"{folder.signed}: expired at {write_instant(ends)}; sign it again"
+            f"{folder.signed}: expired at {write_instant(last.ends)}; sign it again"
         )
-    octets = folder.signed.read_bytes()
-    if fault := fault_of(parse(octets, METADATA)):
+    if fault := fault_of(parse(last.octets, METADATA)):
         # An older version did not check before signing.
         raise MetadataUnusable(
             f"{folder.signed}: other products would reject it, because it is not"
             f" valid: {fault}. Sign it again:"
             f" '{typed('eilogin federation sign', folder.path)}'"
         )
-    return octets
 
 
 def names_of(entity_id: str) -> list[str]:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Collection, Iterator
 from copy import deepcopy
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -39,6 +40,20 @@ from eilogin.saml.signing_keys import SigningKey
 from eilogin.shell_quoting import typed
 
 Elements = dict[str, etree._Element]  # noqa: SLF001 - lxml has no other name
+
+
+@dataclass(frozen=True, eq=False)
+class SignedMetadata:
+    """One generation of the signed metadata, verified."""
+
+    octets: bytes
+    metadata: FederationMetadata
+    elements: Elements
+
+    @property
+    def ends(self) -> float:
+        """The end of its validity, 0.0 without one."""
+        return self.metadata.valid_until or 0.0
 
 
 def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
@@ -128,7 +143,7 @@ def nobody(folder: Folder) -> str:
         last = last_signed(folder)
     except ConfigurationError:
         last = None
-    ends = (last[0].valid_until or 0.0) if last else 0.0
+    ends = last.ends if last else 0.0
     if ends <= clock.now():
         return told
     return (
@@ -138,7 +153,7 @@ def nobody(folder: Folder) -> str:
     )
 
 
-def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
+def last_signed(folder: Folder) -> SignedMetadata | None:
     """Read and verify the last signed metadata, if any; raises ConfigurationError."""
     try:
         octets = folder.signed.read_bytes()
@@ -146,7 +161,8 @@ def last_signed(folder: Folder) -> tuple[FederationMetadata, Elements] | None:
         return None
     metadata = _read(folder, octets)
     members = parse(octets, METADATA).iterchildren(q("md:EntityDescriptor"))
-    return metadata, {one.get("entityID", ""): one for one in members}
+    elements = {member.get("entityID", ""): member for member in members}
+    return SignedMetadata(octets, metadata, elements)
 
 
 def _read(folder: Folder, octets: bytes) -> FederationMetadata:
@@ -176,7 +192,7 @@ def _require_later(folder: Folder) -> None:
         # After a change of the operator's key, for example, members must accept it
         # first.
         return
-    made = last[0].created if last else None
+    made = last.metadata.created if last else None
     if made is not None and made > clock.now():
         raise ConfigurationError(
             f"{folder.signed}: was made at {write_instant(made)}, and the time here"

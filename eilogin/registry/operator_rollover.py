@@ -120,7 +120,7 @@ def switch(folder: Folder, rollover: Rollover) -> None:
     """
     with operator_key(folder, rollover.key, folder.path / rollover.certificate):
         last = last_signed(folder)
-    until = (last[0].valid_until if last else None) or clock.now()
+    until = (last.metadata.valid_until if last else None) or clock.now()
     # federation.ini comes last: it shows whether the switch was made.
     write_rollover(folder, replace(rollover, until=until))
     file = folder.path / OPTIONS

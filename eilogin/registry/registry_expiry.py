@@ -25,12 +25,12 @@ def _of_operator(folder: Folder) -> Iterator[Expiry]:
         last = last_signed(folder)
     except ConfigurationError:
         last = None
-    if last and last[0].valid_until is not None:
+    if last and last.metadata.valid_until is not None:
         cure = (
             f"sign and publish again: {typed('eilogin federation sign', folder.path)}"
         )
         what = f"the signature in {folder.signed.name}"
-        yield Expiry("signed", "signature", what, last[0].valid_until, cure=cure)
+        yield Expiry("signed", "signature", what, last.ends, cure=cure)
     cure = typed("eilogin federation rollover", folder.path)
     what = f"the operator's certificate {folder.options.certificate.name}"
     ends = operator_certificate_ends(folder)

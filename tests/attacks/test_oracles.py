@@ -525,10 +525,10 @@ PUBLIC = {
     ("eilogin/saml/xml_signatures/octet_signatures.py", "len(signature) != 2 * half"),
     ("eilogin/sessions/session_service.py", "len(token) == _TOKEN_LENGTH"),
     # Both of our own making: what the hub above said, and what is in a sealed cookie.
-    ("eilogin/hub/signin/upstream_signin.py", "_said(current) == _said(proof)"),
+    ("eilogin/hub/signin/upstream_signin.py", "_values_from_above(current) == _values_from_above(proof)"),
     (
         "eilogin/hub/signin/upstream_signin.py",
-        "(known.who, known.session_index) != (proof.who, proof.session_index)",
+        "(earlier.who, earlier.session_index) != (proof.who, proof.session_index)",
     ),
     (
         "eilogin/participant/response/session_creation.py",
@@ -539,7 +539,7 @@ PUBLIC = {
         "pending.begun_as != pending_logins.tag_of(login)",
     ),
     # What an application sets now, and what it has set before.
-    ("eilogin/participant/application/app_logout_call.py", "cookies == before"),
+    ("eilogin/participant/application/app_logout_call.py", "cookies == kept"),
     # A SourceID is the hash of an entityID; here one is looked for to name it in a log.
     (
         "eilogin/participant/response/response_intake.py",

@@ -76,8 +76,8 @@ def publish_command(folder: Path, target: Path, *, no_mdq: bool) -> None:
     if publish_next(registry, target):
         extras += f", and {NEXT_CERTIFICATE}"
     click.echo(f"{target}: metadata.xml{extras}")
-    if last_signature := last_signed(registry):
-        print_unsigned_notes(registry, last_signature[1])
+    if last := last_signed(registry):
+        print_unsigned_notes(registry, last.elements)
 
 
 @click.command("diff", short_help="Show what is not signed yet.")
@@ -89,15 +89,13 @@ def diff_command(folder: Path) -> None:
         eilogin federation diff DIR
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
-    last_signature = last_signed(registry)
-    lines = list(
-        difference(last_signature[1] if last_signature else {}, about_to_sign(registry))
-    )
+    last = last_signed(registry)
+    lines = list(difference(last.elements if last else {}, about_to_sign(registry)))
     for line in lines:
         click.echo(line)
     if not lines:
         click.echo(
             "nothing has changed since the last signature"
-            if last_signature
+            if last
             else "there are no members yet"
         )

@@ -15,6 +15,7 @@ from eilogin.registry import (
     Elements,
     Folder,
     RegistryMember,
+    SignedMetadata,
     about_to_sign,
     difference,
     endings_of,
@@ -24,7 +25,6 @@ from eilogin.registry import (
     nobody,
 )
 from eilogin.saml.messages import write_instant
-from eilogin.saml.metadata import FederationMetadata
 from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
@@ -67,17 +67,17 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
     note. Else it is 0.
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
-    last_signature, faults = _last_signed(registry)
+    last, faults = _last_signed(registry)
     for fault in faults:
         click.echo(escaped(fault), err=True)
-    if last_signature is None or faults:
+    if last is None or faults:
         raise SystemExit(1)
     members = many(len(registry.members), "member")
     click.echo(
         f"{folder}: everything in order: {members}, signed until "
-        f"{write_instant(last_signature[0].valid_until or 0.0)}"
+        f"{write_instant(last.ends)}"
     )
-    notes = [*_notes(registry, *last_signature, days)]
+    notes = [*_notes(registry, last, days)]
     for note in notes:
         click.echo(f"note: {printable(note)}")
     if notes and strict:
@@ -86,26 +86,23 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
 
 def _last_signed(
     registry: Folder,
-) -> tuple[tuple[FederationMetadata, Elements] | None, list[str]]:
-    """Return the last signed metadata, and all faults."""
+) -> tuple[SignedMetadata | None, list[str]]:
+    """Return the metadata that was signed last, and all faults."""
     faults = faults_of(registry)
     try:
-        last_signature = last_signed(registry)
+        last = last_signed(registry)
     except ConfigurationError as error:
         return None, [*faults, str(error)]
-    expiry = (last_signature[0].valid_until or 0.0) if last_signature else 0.0
-    if expiry <= clock.now():
-        fault = f"expired at {write_instant(expiry)}" if last_signature else "missing"
+    ends = last.ends if last else 0.0
+    if ends <= clock.now():
+        fault = f"expired at {write_instant(ends)}" if last else "missing"
         cure = typed("eilogin federation sign", registry.path)
         faults.append(f"{registry.signed}: {fault}: '{cure}'")
-    return last_signature, faults
+    return last, faults
 
 
-def _notes(
-    registry: Folder, metadata: FederationMetadata, elements: Elements, days: int
-) -> Iterator[str]:
-    expiry = metadata.valid_until or 0.0
-    if expiry - clock.now() < _SIGNATURE_NOTICE:
+def _notes(registry: Folder, last: SignedMetadata, days: int) -> Iterator[str]:
+    if last.ends - clock.now() < _SIGNATURE_NOTICE:
         yield "the signature expires soon: sign and publish again"
     validity = registry.options.validity / _DAY
     if validity > _LONGEST_VALIDITY:
@@ -130,7 +127,7 @@ def _notes(
         for text in member.mended
     ]
     yield from first_of(differences, _MOST_NOTES)
-    yield from _unsigned_notes(registry, elements)
+    yield from _unsigned_notes(registry, last.elements)
 
 
 def _ending_note(ending: Expiry) -> str:

@@ -61,7 +61,5 @@ def is_signed(folder: Folder) -> bool:
         return False
     if last is None:
         return False
-    metadata, elements = last
-    ends = metadata.valid_until or 0.0
-    is_unchanged = not any(difference(elements, about_to_sign(folder)))
-    return is_unchanged and ends - clock.now() > _RENEWAL
+    is_unchanged = not any(difference(last.elements, about_to_sign(folder)))
+    return is_unchanged and last.ends - clock.now() > _RENEWAL

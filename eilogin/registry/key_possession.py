@@ -1,8 +1,8 @@
 """Proof that a member has the key that its metadata names: a signature.
 
-Otherwise somebody could bring in the metadata of another with their own addresses. Best
-is signed metadata (``eilogin metadata``): the holder of the key states all of it.
-Otherwise a login request will do: an XML document, or the address of a redirect.
+Otherwise somebody could register another's metadata with their own addresses. Best is
+signed metadata (``eilogin metadata``). A login request also suffices: an XML document,
+or the address of a redirect.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +18,11 @@ from eilogin.saml.safe_xml import METADATA, parse
 from eilogin.saml.signing_keys import PublicKey, fingerprints, public_key
 from eilogin.saml.xml_signatures import check_structure, signed
 
-#: Seconds: others may have seen the request too.
+#: Seconds. Others may have seen the request too.
 _FRESH = 86_400.0
 
 #: Raises UntrustedSignature.
-_Look = Callable[[Sequence[PublicKey]], object]
+_Verify = Callable[[Sequence[PublicKey]], object]
 
 
 def prove(
@@ -41,9 +41,9 @@ def prove(
     try:
         if request:
             key = _by_request(request, member, certificates, challenge)
-            seen = "" if challenge else ", which others may have seen too,"
-            told = f"it has signed an AuthnRequest{seen} with its key"
-            return f"{told} {fingerprints(key)}"
+            replayable = "" if challenge else ", which others may have seen too,"
+            proof = f"it has signed an AuthnRequest{replayable} with its key"
+            return f"{proof} {fingerprints(key)}"
         key = _by_metadata(octets, certificates)
     except Refused as error:
         raise MetadataUntrusted(
@@ -54,17 +54,17 @@ def prove(
 
 
 def _expected(before: RegistryMember | None) -> str:
-    whose = "of its metadata" if before is None else "that it has in the federation now"
+    which = "of its metadata" if before is None else "that it has in the federation now"
     return (
-        f"a signature by a key {whose}: on the metadata itself (as 'eilogin"
+        f"a signature by a key {which}: on the metadata itself (as 'eilogin"
         " metadata' prints it) or on a request (--proof). If you know in another"
         " way that the key is right, use --without-proof REASON"
     )
 
 
 def _certificates_of(member: RegistryMember) -> Sequence[str]:
-    found = (text for role in member.roles for text in role.signing_certificates)
-    return list(dict.fromkeys(found))
+    certificates = (text for role in member.roles for text in role.signing_certificates)
+    return list(dict.fromkeys(certificates))
 
 
 def _by_metadata(octets: bytes, certificates: Iterable[str]) -> str:
@@ -77,44 +77,44 @@ def _by_request(
     octets: bytes, member: RegistryMember, certificates: Iterable[str], challenge: str
 ) -> str:
     """The certificate of an AuthnRequest; ``challenge``: its ProviderName, or ""."""
-    found: list[AuthnRequest] = []
+    requests: list[AuthnRequest] = []
     octets = octets.strip()
     if octets.startswith(b"<"):
         document = parse(octets)
 
-        def look(keys: Sequence[PublicKey]) -> None:
-            found.append(read_authn_request(verified(document, keys)))
+        def verify(keys: Sequence[PublicKey]) -> None:
+            requests.append(read_authn_request(verified(document, keys)))
     else:
         # The query of an address is signed.
         query = octets.decode("ascii", "replace").rpartition("?")[2]
         received = read_redirect(query)
 
-        def look(keys: Sequence[PublicKey]) -> None:
+        def verify(keys: Sequence[PublicKey]) -> None:
             verify_redirect(received, keys)
-            found.append(read_authn_request(parse(received.octets)))
+            requests.append(read_authn_request(parse(received.octets)))
 
-    certificate = _first(certificates, look)
-    _require(found[-1], member, challenge)
+    certificate = _first(certificates, verify)
+    _require(requests[-1], member, challenge)
     return certificate
 
 
-def _first(certificates: Iterable[str], look: _Look) -> str:
+def _first(certificates: Iterable[str], verify: _Verify) -> str:
     by_text = {text: public_key(text) for text in certificates}
-    look([*by_text.values()])
+    verify([*by_text.values()])
     for text, key in by_text.items():
         with suppress(UntrustedSignature):
-            look([key])
+            verify([key])
             return text
     raise UntrustedSignature("none of those keys signed it")
 
 
 def _require(request: AuthnRequest, member: RegistryMember, challenge: str) -> None:
-    """Reject a request of another, of long ago, or for somebody else."""
+    """Reject a request of another issuer, an old one, or one for another endpoint."""
     require_issuer(request.issuer, member.entity_id)
     age = clock.now() - request.issued
     if not -SKEW <= age <= _FRESH:
-        made = write_instant(request.issued)
-        raise Refused(f"the request was made at {made}; expected a request of today")
+        issued = write_instant(request.issued)
+        raise Refused(f"the request was made at {issued}; expected a request of today")
     if challenge and request.provider_name != challenge:
         raise Refused(
             f"the request does not have {challenge!r} as its ProviderName, so other"
@@ -122,8 +122,8 @@ def _require(request: AuthnRequest, member: RegistryMember, challenge: str) -> N
         )
     participant = member.descriptor.service_provider
     consumers = participant.assertion_consumers if participant else ()
-    known = {one.location for one in consumers}
-    if request.acs_url and request.acs_url not in known:
+    acs_urls = {consumer.location for consumer in consumers}
+    if request.acs_url and request.acs_url not in acs_urls:
         raise Refused(
             "the AssertionConsumerService of the request is not in the metadata"
         )

@@ -30,14 +30,16 @@ _MOST = 20
 _LONGEST = 200
 
 
-def asked_by(member: RegistryMember, others: Iterable[RegistryMember]) -> Iterator[str]:
+def asked_by(
+    member: RegistryMember, other_members: Iterable[RegistryMember]
+) -> Iterator[str]:
     """Describe a member, its requests, and what it shares with ``others``, in lines."""
     remarks = first_of(member.remarks, _MOST)
     # Last, so that no text of the member moves them out of sight.
-    notes = (*remarks, *_lacking(member), *likenesses(member, others))
+    notes = (*remarks, *_lacking(member), *likenesses(member, other_members))
     mended = first_of(member.mended, _MOST)
     lines = (
-        *_asked_by_member(member),
+        *_member_lines(member),
         *(f"mended        {text}" for text in mended),
         *(f"note          {text}" for text in notes),
     )
@@ -45,27 +47,27 @@ def asked_by(member: RegistryMember, others: Iterable[RegistryMember]) -> Iterat
     return map(printable, lines)
 
 
-def _asked_by_member(member: RegistryMember) -> Iterator[str]:
-    one = member.descriptor
-    yield f"entityID      {one.entity_id}"
-    for language, name in one.names.items():
+def _member_lines(member: RegistryMember) -> Iterator[str]:
+    descriptor = member.descriptor
+    yield f"entityID      {descriptor.entity_id}"
+    for language, name in descriptor.names.items():
         yield f"name          {_cut(name)} ({_cut(language)})"
-    for language, text in one.descriptions.items():
+    for language, text in descriptor.descriptions.items():
         yield f"              {_cut(text)} ({_cut(language)})"
     for contact in first_of([*_contacts(member)], _MOST):
         yield f"contact       {contact}"
-    if one.valid_until is not None:
-        ends = write_instant(one.valid_until)
+    if descriptor.valid_until is not None:
+        ends = write_instant(descriptor.valid_until)
         yield f"valid until   {ends}: add newer metadata before that time"
     # Without a limit: the last may be the one that matters.
-    for category in sorted(one.entity_categories):
+    for category in sorted(descriptor.entity_categories):
         yield f"category      {_cut(category)}"
-    yield from _said_by(member)
+    yield from _attribute_lines(member)
     for role in member.roles:
-        yield from _asked_by_role(role)
+        yield from _role_lines(role)
 
 
-def _said_by(member: RegistryMember) -> Iterator[str]:
+def _attribute_lines(member: RegistryMember) -> Iterator[str]:
     path = "/".join(map(q, ("md:Extensions", "mdattr:EntityAttributes")))
     for attribute in member.element.iterfind(f"{path}/{q('saml:Attribute')}"):
         name = attribute.get("Name", "")
@@ -74,7 +76,7 @@ def _said_by(member: RegistryMember) -> Iterator[str]:
             yield f"says          {_cut(name)} = {_cut(values)}"
 
 
-def _asked_by_role(role: Role) -> Iterator[str]:
+def _role_lines(role: Role) -> Iterator[str]:
     if isinstance(role, IdentityProvider):
         yield "AS A HUB      participants accept its logins of citizens"
         yield from _addresses("login", role.single_sign_ons)
@@ -88,36 +90,36 @@ def _asked_by_role(role: Role) -> Iterator[str]:
     yield from _keys("signing", role.signing_certificates)
     yield from _keys("encryption", role.encryption_certificates)
     if isinstance(role, ServiceProvider):
-        wanted = [
+        attributes = [
             _cut(name) + (" (required)" if name in service.required else "")
             for service in role.attribute_services
             for name in service.requested
         ]
-        for attribute in dict.fromkeys(wanted):
+        for attribute in dict.fromkeys(attributes):
             yield f"  attribute   {attribute}"
 
 
-def _addresses(what: str, endpoints: Iterable[Endpoint]) -> Iterator[str]:
-    for one in endpoints:
-        for location in dict.fromkeys((one.location, one.for_answers)):
-            yield f"  {what:<12}{location}  ({short(one.binding)})"
+def _addresses(label: str, endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    for endpoint in endpoints:
+        for location in dict.fromkeys((endpoint.location, endpoint.for_answers)):
+            yield f"  {label:<12}{location}  ({short(endpoint.binding)})"
 
 
 def _keys(use: str, certificates: Iterable[str]) -> Iterator[str]:
     for text in certificates:
         try:
             begins, ends = certificate_begins(text), certificate_ends(text)
-            told = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
+            period = f"{write_instant(begins)[:10]} to {write_instant(ends)[:10]}"
             yield f"  {use:<12}{fingerprints(text)}"
-            yield f"              its certificate is valid from {told}"
+            yield f"              its certificate is valid from {period}"
         except MalformedMessage:
             yield f"  {use:<12}{text}"
 
 
 def _contacts(member: RegistryMember) -> Iterator[str]:
-    for one in member.descriptor.contacts:
-        known = (one.company, one.email, one.telephone)
-        yield " ".join([f"{one.kind}:", *(_cut(text) for text in known if text)])
+    for contact in member.descriptor.contacts:
+        details = (contact.company, contact.email, contact.telephone)
+        yield " ".join([f"{contact.kind}:", *(_cut(text) for text in details if text)])
 
 
 def _lacking(member: RegistryMember) -> Iterator[str]:
@@ -134,7 +136,7 @@ def _lacking(member: RegistryMember) -> Iterator[str]:
         except AlgorithmMissing as error:
             yield f"a hub that encrypts cannot log visitors in there: {error}"
     contacts = member.descriptor.contacts
-    if not any(one.email or one.telephone for one in contacts):
+    if not any(contact.email or contact.telephone for contact in contacts):
         yield "it has no contact (ContactPerson)"
     yield from _called_by_servers(member)
     hosts = hosts_of(member)
@@ -146,9 +148,12 @@ def _called_by_servers(member: RegistryMember) -> Iterator[str]:
     hosts = {
         urlsplit(location).hostname or ""
         for role in member.roles
-        for one in (*role.single_logouts, *getattr(role, "artifact_resolutions", ()))
-        if one.binding == SOAP
-        for location in (one.location, one.for_answers)
+        for endpoint in (
+            *role.single_logouts,
+            *getattr(role, "artifact_resolutions", ()),
+        )
+        if endpoint.binding == SOAP
+        for location in (endpoint.location, endpoint.for_answers)
     }
     for host in sorted(filter(_is_inside, hosts)):
         yield (
@@ -160,12 +165,12 @@ def _called_by_servers(member: RegistryMember) -> Iterator[str]:
 def _is_inside(host: str) -> bool:
     """Whether a host is private, link-local, or a name of one network."""
     try:
-        found = ip_address(host)
+        address = ip_address(host)
     except ValueError:
         name = host.rstrip(".")
         is_here = is_loopback(name)
         return not is_here and ("." not in name or name.endswith(_INTERNAL))
-    return not found.is_global and not found.is_loopback
+    return not address.is_global and not address.is_loopback
 
 
 def _cut(text: str) -> str:

@@ -114,8 +114,8 @@ def sections_of(path: Path) -> Mapping[str, Mapping[str, str]]:
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, configparser.Error) as error:
-        told = " ".join(str(error).split())
-        raise ConfigurationError(f"{path}: {told}") from error
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{path}: {reason}") from error
     return {title: dict(parser.items(title)) for title in parser.sections()}
 
 
@@ -132,10 +132,10 @@ def read_rules(path: Path) -> dict[str, MemberRule]:
     rules: dict[str, MemberRule] = {}
     faults: list[Fault] = []
     for entity_id, values in sections_of(path).items():
-        rule, found = config.attempt(MemberRule, str(path), entity_id, values)
+        rule, rule_faults = config.attempt(MemberRule, str(path), entity_id, values)
         if rule is not None:
             rules[entity_id] = rule
-        faults += found
+        faults += rule_faults
     if faults:
         raise InvalidOptions(faults)
     return rules
@@ -148,12 +148,12 @@ def with_rule(text: str, entity_id: str, rule: MemberRule) -> str:
     titles = [_title(section) for section in sections]
     is_there = title in titles
     # People need not keep that order.
-    later = (at for at, one in enumerate(titles) if one > title)
+    later = (at for at, other in enumerate(titles) if other > title)
     at = titles.index(title) if is_there else next(later, len(titles))
     before, after = sections[:at], sections[at + is_there :]
-    kept = _comments(sections[at]) if is_there else []
-    made = [title, *rule.lines] if rule.lines else []
-    lines = [*made, *kept]
+    comments = _comments(sections[at]) if is_there else []
+    options = [title, *rule.lines] if rule.lines else []
+    lines = [*options, *comments]
     section = "".join(f"{line}\n" for line in lines)
     parts = [head, *before, section, *after]
     return "\n".join(f"{part.rstrip()}\n" for part in parts if part.strip())

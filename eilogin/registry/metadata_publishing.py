@@ -1,8 +1,8 @@
 """Publish metadata as files that any web server can serve.
 
-``metadata.xml`` holds all members. ``entities/`` has a signed response for each, for
-the Metadata Query Protocol (draft-young-md-query 3.1, with its SAML profile): by its
-entityID, percent-encoded, and by the SHA-1 of that.
+``metadata.xml`` has all members. ``entities/`` has a signed response for each, for the
+Metadata Query Protocol (draft-young-md-query 3.1, with its SAML profile), named by the
+percent-encoded entityID and by its SHA-1.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ ENTITIES = "entities"
 
 #: Bytes of a file name.
 _LONGEST = 255
-#: Our files; eilogin removes no others.
+#: The files that eilogin may remove.
 _OURS = re.compile(r"\{sha1\}[0-9a-f]{40}|[A-Za-z][A-Za-z0-9+.-]*%3A[A-Za-z0-9%._~-]*")
 
 Progress = Callable[[list[str]], Iterable[str]]
@@ -39,9 +39,9 @@ def publish(
 ) -> int:
     """Put the last signed metadata into a folder; return the number of responses.
 
-    None without a ``key``. Each file is written whole; responses of former members are
-    removed last. Raises ConfigurationError if the signed metadata is missing, has
-    expired or breaks the schemas.
+    Without a ``key`` there are none. Each file is written whole, and responses of
+    former members are removed last. Raises ConfigurationError if the signed metadata is
+    missing, has expired or breaks the schemas.
     """
     last = last_signed(folder)
     if last is None:
@@ -84,7 +84,7 @@ def _require_valid(folder: Folder, last: SignedMetadata) -> None:
 
 
 def names_of(entity_id: str) -> list[str]:
-    """File names: entityID (not if too long or without scheme, ``..``), and hash."""
+    """The file names of a member: its entityID, if usable as a name, and its hash."""
     digest = hashlib.sha1(entity_id.encode(), usedforsecurity=False).hexdigest()
     names = [quote(entity_id, safe=""), "{sha1}" + digest]
     return [n for n in names if len(n) <= _LONGEST and _OURS.fullmatch(n)]

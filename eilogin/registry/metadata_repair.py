@@ -1,9 +1,9 @@
 """Repair faults in a member's metadata that would shut out other members.
 
 Some products refuse a whole aggregate for one member: Shibboleth for an empty
-``ServiceName``, validating products for any breach of a schema. So eilogin repairs a
-member without loss of meaning, and reports each change with its line. The schemas judge
-the rest (:func:`fault_of`).
+``ServiceName``, validating products for any schema error. So eilogin repairs a member
+without loss of meaning, and reports each change with its line. :func:`fault_of`
+validates the rest.
 """
 
 import base64
@@ -150,11 +150,11 @@ _MAGIC = {"jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
 
 def mend(element: etree._Element) -> tuple[str, ...]:
     """Repair an ``md:EntityDescriptor`` for strict products; return the changes."""
-    told: list[str] = []
+    changes: list[str] = []
 
     def tell(part: etree._Element, text: str) -> None:
         name = etree.QName(part).localname
-        told.append(f"line {part.sourceline}: {name} {text}")
+        changes.append(f"line {part.sourceline}: {name} {text}")
 
     for work in (
         _drop_foreign_roles,
@@ -171,7 +171,7 @@ def mend(element: etree._Element) -> tuple[str, ...]:
         _drop_broken_roles,
     ):
         work(element, tell)
-    return tuple(told)
+    return tuple(changes)
 
 
 def fault_of(element: etree._Element) -> str:
@@ -180,23 +180,23 @@ def fault_of(element: etree._Element) -> str:
         validate(element, "publication")
     except MalformedMessage as error:
         place = _LINE.search(str(error))
-        told = _BRACES.sub("", error.parser_said or str(error)).rstrip(".")
-        return f"line {place[1] if place else '?'}: {printable(told[:_LONGEST_TOLD])}"
+        reason = _BRACES.sub("", error.parser_said or str(error)).rstrip(".")
+        return f"line {place[1] if place else '?'}: {printable(reason[:_LONGEST_TOLD])}"
     for part in element.iter():
-        for name, said in _addresses_in(part):
-            if not is_uri(said):
-                shown = ascii(said)[:_LONGEST_SHOWN]
+        for name, address in _addresses_in(part):
+            if not is_uri(address):
+                shown = ascii(address)[:_LONGEST_SHOWN]
                 return f"line {part.sourceline}: {name}: {shown} is not a URI"
     return ""
 
 
 def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
     name = etree.QName(part).localname
-    for attribute, said in part.items():
+    for attribute, value in part.items():
         if attribute in _URI_ATTRIBUTES:
-            yield f"{name}, {attribute}", said
+            yield f"{name}, {attribute}", value
         elif attribute == "protocolSupportEnumeration":
-            for protocol in said.split() or [""]:
+            for protocol in value.split() or [""]:
                 yield f"{name}, {attribute}", protocol
     if part.tag in _URI_TEXTS:
         yield name, part.text or ""
@@ -204,20 +204,20 @@ def _addresses_in(part: etree._Element) -> Iterator[tuple[str, str]]:
 
 def is_uri(text: str) -> bool:
     """Whether a text is a strict URI (RFC 3986): libxml2 accepts more."""
-    found = _URI.fullmatch(" ".join(text.split()))
-    return found is not None and bool(found[1] or found[2])
+    match = _URI.fullmatch(" ".join(text.split()))
+    return match is not None and bool(match[1] or match[2])
 
 
 def fault_of_logo(text: str) -> str:
     """Why a ``data:`` logo is no small still image that runs nothing, or ""."""
-    found = _OTHER_IMAGE.match(text)
-    if found is None:
+    match = _OTHER_IMAGE.match(text)
+    if match is None:
         return logos.fault_of(text)
     try:
-        octets = base64.b64decode("".join(text[found.end() :].split()), validate=True)
+        octets = base64.b64decode("".join(text[match.end() :].split()), validate=True)
     except (binascii.Error, ValueError):
         octets = b""
-    kind = found[1].lower()
+    kind = match[1].lower()
     is_one = octets.startswith(_MAGIC[kind]) and len(octets) <= logos.MOST
     kilobytes = logos.MOST // 1024
     return "" if is_one else f"it is not a {kind.upper()} of at most {kilobytes} KiB"
@@ -236,14 +236,14 @@ def _is_blank(part: etree._Element) -> bool:
     return not len(part) and not (part.text or "").strip()
 
 
-# --- what only some know --------------------------------------------------------------
+# --- content that not all products know -----------------------------------------------
 
 
 def _drop_foreign_roles(element: etree._Element, tell: _Tell) -> None:
     """Drop roles of other protocols, such as AD FS, whose schemas no reader has."""
     for role in _inside(element, q("md:RoleDescriptor")):
-        said = role.get(q("xsi:type"), "none")
-        _drop(role, f"no SAML schema knows its type ({said})", tell)
+        role_type = role.get(q("xsi:type"), "none")
+        _drop(role, f"no SAML schema knows its type ({role_type})", tell)
 
 
 def _drop_unknown_extensions(element: etree._Element, tell: _Tell) -> None:
@@ -262,10 +262,10 @@ def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
     for part in element.iter():
         for name in list(part.attrib):
             if _is_odd(part, name):
-                said = part.attrib.pop(name)
+                value = part.attrib.pop(name)
                 if name not in _SILENT:
                     local = etree.QName(name).localname
-                    tell(part, f"lost its {local}, which was {said[:80]!a}")
+                    tell(part, f"lost its {local}, which was {value[:80]!a}")
 
 
 def _is_odd(part: etree._Element, name: str) -> bool:
@@ -287,11 +287,11 @@ def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
     names = f"{{{IDPDISC}}}*", f"{{{_INIT}}}*"
     for part in _inside(element, *names):
         is_indexed = part.tag.startswith(f"{{{IDPDISC}}}")
-        known = {"Binding", "Location", "ResponseLocation"}
-        known |= {"index", "isDefault"} if is_indexed else set()
+        allowed = {"Binding", "Location", "ResponseLocation"}
+        allowed |= {"index", "isDefault"} if is_indexed else set()
         index = part.get("index", "" if is_indexed else "0").strip()
         is_sound = (
-            {"Binding", "Location"} <= set(part.attrib) <= known
+            {"Binding", "Location"} <= set(part.attrib) <= allowed
             and re.fullmatch(r"\d{1,5}", index, re.ASCII)
             and part.get("isDefault", "0").strip() in _FLAGS
             and _is_blank(part)
@@ -321,9 +321,9 @@ def _mend_texts(element: etree._Element, tell: _Tell) -> None:
             tell(part, f"had no xml:lang and now has '{_UNDETERMINED}'")
             part.set(_LANGUAGE, _UNDETERMINED)
     for part in _inside(element, q("md:ContactPerson")):
-        said = part.get("contactType", "")
-        if said not in _CONTACTS:
-            tell(part, f"has contactType 'other' now, not {said[:40]!a}")
+        contact_type = part.get("contactType", "")
+        if contact_type not in _CONTACTS:
+            tell(part, f"has contactType 'other' now, not {contact_type[:40]!a}")
             part.set("contactType", "other")
 
 
@@ -344,7 +344,7 @@ def _mend_base64(element: etree._Element, tell: _Tell) -> None:
 def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
     for logo in _inside(element, q("mdui:Logo")):
         sizes = [logo.get(name, "").strip() for name in ("width", "height")]
-        if not all(re.fullmatch(r"0*[1-9]\d{0,5}", one, re.ASCII) for one in sizes):
+        if not all(re.fullmatch(r"0*[1-9]\d{0,5}", size, re.ASCII) for size in sizes):
             _drop(logo, "it lacks a width and height in pixels", tell)
         elif logo.text.lower().startswith("data:"):
             if fault := fault_of_logo(logo.text):
@@ -359,24 +359,26 @@ def _mend_services(element: etree._Element, tell: _Tell) -> None:
     for attribute in _inside(element, q("saml:Attribute"), q("md:RequestedAttribute")):
         if not attribute.get("Name", "").strip():
             _drop(attribute, "it has no Name", tell)
-    names = [one.text for one in element.iter(q("mdui:DisplayName"))]
+    names = [display_name.text for display_name in element.iter(q("mdui:DisplayName"))]
     name = next(iter(names), None) or element.get("entityID", "")
     for service in _inside(element, q("md:AttributeConsumingService")):
         if service.find(q("md:RequestedAttribute")) is None:
             _drop(service, "it asks for no attribute", tell)
         elif service.find(q("md:ServiceName")) is None:
             tell(service, f"had no ServiceName and now has {name[:80]!a}")
-            made = etree.Element(q("md:ServiceName"), {_LANGUAGE: _UNDETERMINED})
-            made.text = name
-            service.insert(0, made)
+            service_name = etree.Element(
+                q("md:ServiceName"), {_LANGUAGE: _UNDETERMINED}
+            )
+            service_name.text = name
+            service.insert(0, service_name)
 
 
 def _drop_half_organizations(element: etree._Element, tell: _Tell) -> None:
-    for one in _inside(element, q("md:Organization")):
-        lacks = [name for name in _OF_ORGANIZATION if one.find(name) is None]
-        if lacks:
-            named = ", ".join(etree.QName(name).localname for name in lacks)
-            _drop(one, f"it lacks {named}", tell)
+    for organization in _inside(element, q("md:Organization")):
+        missing = [name for name in _OF_ORGANIZATION if organization.find(name) is None]
+        if missing:
+            named = ", ".join(etree.QName(name).localname for name in missing)
+            _drop(organization, f"it lacks {named}", tell)
 
 
 def _drop_empty(element: etree._Element, tell: _Tell) -> None:

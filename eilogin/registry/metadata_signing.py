@@ -59,8 +59,8 @@ class SignedMetadata:
 def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetadata:
     """Sign all members for some seconds from now, and replace the last signed file.
 
-    Returns the federation as others read it. Raises ConfigurationError if they could
-    not use it, and keeps the last file.
+    Return the metadata as others read it. Raises ConfigurationError if they could not
+    use it, and keeps the last file.
     """
     if faults := faults_of(folder):
         raise ConfigurationError("\n".join(faults))
@@ -80,7 +80,7 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
 
 
 def about_to_sign(folder: Folder) -> Elements:
-    """The federation that would be signed now."""
+    """The members with their rules, unsigned."""
     return {
         entity_id: _with_rule(
             member, folder.rules.get(entity_id, MemberRule()), folder.options.publisher
@@ -103,7 +103,7 @@ def _with_rule(
 
 
 def faults_of(folder: Folder) -> list[str]:
-    """Why the members cannot be signed, in sentences."""
+    """The reasons, as sentences, why the members cannot be signed."""
     faults = []
     if not folder.members:
         faults.append(nobody(folder))
@@ -130,12 +130,12 @@ def faults_of(folder: Folder) -> list[str]:
 
 
 def nobody(folder: Folder) -> str:
-    """Why a federation without members cannot be signed, and what counts now.
+    """The fault of a federation without members, and what is valid now.
 
-    Signed metadata has a member (saml-metadata 2.3.1), and no signature revokes the
-    last metadata before its end.
+    Metadata needs a member (saml-metadata 2.3.1), and nothing revokes the last metadata
+    before its end.
     """
-    told = (
+    fault = (
         f"{folder.path}: has no members; SAML metadata needs at least one. Add one:"
         f" '{typed('eilogin federation add', folder.path)} FILE'"
     )
@@ -145,9 +145,9 @@ def nobody(folder: Folder) -> str:
         last = None
     ends = last.ends if last else 0.0
     if ends <= clock.now():
-        return told
+        return fault
     return (
-        f"{told}; until then, others use the last signed metadata, until"
+        f"{fault}; until then, others use the last signed metadata, until"
         f" {write_instant(ends)} at the latest. You can remove the published file,"
         " so that no other member reads it"
     )
@@ -189,23 +189,21 @@ def _require_later(folder: Folder) -> None:
     try:
         last = last_signed(folder)
     except ConfigurationError:
-        # After a change of the operator's key, for example, members must accept it
-        # first.
+        # Such as after a change of the operator's key.
         return
-    made = last.metadata.created if last else None
-    if made is not None and made > clock.now():
+    created = last.metadata.created if last else None
+    if created is not None and created > clock.now():
         raise ConfigurationError(
-            f"{folder.signed}: was made at {write_instant(made)}, and the time here"
+            f"{folder.signed}: was made at {write_instant(created)}, and the time here"
             f" is {write_instant(clock.now())}; members reject older metadata. Set"
             " the clock"
         )
 
 
 def difference(before: Elements, after: Elements) -> Iterator[str]:
-    """The differences of members: in words, then in full.
+    """The differences of members: in the words of ``eilogin trust``, then in full.
 
-    The words are those of a site (``federation.changes``): ``!`` marks changes that
-    need approval there.
+    ``!`` marks changes that need approval at a site.
     """
     full: list[str] = []
     differing = set()
@@ -215,23 +213,25 @@ def difference(before: Elements, after: Elements) -> Iterator[str]:
             differing.add(entity_id)
             names = (entity_id, entity_id, "before", "after")
             full += difflib.unified_diff(old, new, *names, lineterm="")
-    old_ones, new_ones = (_federation(one, differing) for one in (before, after))
+    old_ones, new_ones = (
+        _federation(elements, differing) for elements in (before, after)
+    )
     yield from compare(old_ones, new_ones).lines
     yield from full
 
 
-def _federation(elements: Elements, wanted: Collection[str]) -> Membership:
-    # Addresses on loopback were judged before.
-    found = (
+def _federation(elements: Elements, entity_ids: Collection[str]) -> Membership:
+    # Earlier checks have judged loopback addresses.
+    metadata = (
         read_unsigned(serialize(element), on_loopback=True)
         for entity_id, element in elements.items()
-        if entity_id in wanted
+        if entity_id in entity_ids
     )
-    return Membership(*found)
+    return Membership(*metadata)
 
 
 def _lines(element: etree._Element | None) -> list[str]:
-    # In canonical form: layout and spelling of namespaces do not count.
+    # Canonical: layout and namespace prefixes do not count.
     if element is None:
         return []
     [member] = group_of([deepcopy(element)])

@@ -35,8 +35,8 @@ def operator_key(
     pem = path.read_bytes()
     if place.startswith(TOKEN):
         public = _public_key_in(path)
-        said = pin.get_secret_value().decode() if pin else None
-        with token_key(place, said, public) as private:
+        pin_text = pin.get_secret_value().decode() if pin else None
+        with token_key(place, pin_text, public) as private:
             key = SigningKey(private, load_certificate(pem))
             _require_pair(place, path, key, public)
             yield key

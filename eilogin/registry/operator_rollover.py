@@ -1,8 +1,8 @@
 """Change the operator's own key, in steps that a file of the folder records.
 
-``rollover.ini`` exists during the change: it has the next key, the members that have
-its certificate, and its start. SAML has no message about the certificates that members
-pin. So a member counts as ready after the operator has noted it.
+During the change, ``rollover.ini`` has the next key, its start, and the members with
+its certificate. SAML has no message about pinned certificates, so the operator notes
+which members are ready.
 """
 
 import re
@@ -46,12 +46,14 @@ class Rollover:
 
     def has_switched(self, folder: Folder) -> bool:
         """Whether the next key signs."""
-        return _certificate_said(folder) == self.certificate
+        return _configured_certificate(folder) == self.certificate
 
 
 def begun(folder: Folder, key: str, certificate: str) -> Rollover:
     """Begin the change to another key; raises ConfigurationError."""
-    rollover = Rollover(_certificate_said(folder), key, certificate, int(clock.now()))
+    rollover = Rollover(
+        _configured_certificate(folder), key, certificate, int(clock.now())
+    )
     certificate_in(folder.path / certificate)
     if rollover.has_switched(folder):
         raise ConfigurationError(
@@ -62,9 +64,9 @@ def begun(folder: Folder, key: str, certificate: str) -> Rollover:
     return rollover
 
 
-def _certificate_said(folder: Folder) -> str:
-    said = sections_of(folder.path / OPTIONS)[SECTION]
-    return said["certificate"]
+def _configured_certificate(folder: Folder) -> str:
+    options = sections_of(folder.path / OPTIONS)[SECTION]
+    return options["certificate"]
 
 
 def read_rollover(folder: Folder) -> Rollover | None:
@@ -73,14 +75,14 @@ def read_rollover(folder: Folder) -> Rollover | None:
     sections = dict(sections_of(path))
     if not sections:
         return None
-    said = sections.pop(_SECTION, {})
+    options = sections.pop(_SECTION, {})
     try:
         return Rollover(
-            said["old"],
-            said["key"],
-            said["certificate"],
-            read_instant(said["begun"]),
-            read_instant(said["until"]) if "until" in said else 0.0,
+            options["old"],
+            options["key"],
+            options["certificate"],
+            read_instant(options["begun"]),
+            read_instant(options["until"]) if "until" in options else 0.0,
             {name: values.get("ready", "") for name, values in sections.items()},
         )
     except (KeyError, ValueError) as error:
@@ -108,7 +110,7 @@ def write_rollover(folder: Folder, rollover: Rollover) -> None:
 
 
 def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
-    """The members that are not known to be ready."""
+    """The members that are not ready."""
     return [name for name in folder.members if name not in rollover.ready]
 
 

@@ -35,38 +35,38 @@ def token_key(uri: str, pin: str | None, public: PublicKey) -> Iterator[PrivateK
             "a key on a token needs python-pkcs11: pip install 'eilogin[pkcs11]'"
         ) from error
     parts = _parts(uri)
-    wanted: dict[str, Any] = {"object_class": pkcs11.ObjectClass.PRIVATE_KEY}
+    attributes: dict[str, Any] = {"object_class": pkcs11.ObjectClass.PRIVATE_KEY}
     if "object" in parts:
-        wanted["label"] = parts["object"]
+        attributes["label"] = parts["object"]
     if "id" in parts:
-        wanted["id"] = parts["id"].encode("latin-1")
+        attributes["id"] = parts["id"].encode("latin-1")
     is_curve = isinstance(public, ec.EllipticCurvePublicKey)
     try:
         token = pkcs11.lib(parts["module-path"]).get_token(token_label=parts["token"])
         with token.open(user_pin=pin) as session:
-            key = session.get_key(**wanted)
+            key = session.get_key(**attributes)
             yield _Curve(key, public) if is_curve else _RSA(key, public)
     except (pkcs11.PKCS11Error, RuntimeError) as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ConfigurationError(f"{uri}: the token says {told}") from error
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ConfigurationError(f"{uri}: the token says {reason}") from error
 
 
 def _parts(uri: str) -> dict[str, str]:
     path, _, query = uri.removeprefix(TOKEN).partition("?")
-    said = (part.partition("=") for part in [*path.split(";"), *query.split("&")])
+    pairs = (part.partition("=") for part in [*path.split(";"), *query.split("&")])
     parts = {
         # Text is in UTF-8, and an ID is octets (RFC 7512 2.3).
         name: unquote(value, "latin-1" if name == "id" else "utf-8")
-        for name, _, value in said
+        for name, _, value in pairs
         if value
     }
     strange = [name for name in parts if name not in _PARTS]
     if strange or not {"token", "module-path"} <= parts.keys():
         # Without the values: one may be the PIN.
-        found = f", found {' and '.join(strange)}" if strange else ""
+        unknown = f", found {' and '.join(strange)}" if strange else ""
         raise ConfigurationError(
             f"key: expected {TOKEN}token=NAME;object=NAME?module-path=FILE, and of"
-            f" these no others than {', '.join(_PARTS)}{found}; a PIN is 'pin'"
+            f" these no others than {', '.join(_PARTS)}{unknown}; a PIN is 'pin'"
         )
     return parts
 

@@ -29,18 +29,18 @@ def _of_operator(folder: Folder) -> Iterator[Expiry]:
         cure = (
             f"sign and publish again: {typed('eilogin federation sign', folder.path)}"
         )
-        what = f"the signature in {folder.signed.name}"
-        yield Expiry("signed", "signature", what, last.ends, cure=cure)
+        subject = f"the signature in {folder.signed.name}"
+        yield Expiry("signed", "signature", subject, last.ends, cure=cure)
     cure = typed("eilogin federation rollover", folder.path)
-    what = f"the operator's certificate {folder.options.certificate.name}"
+    subject = f"the operator's certificate {folder.options.certificate.name}"
     ends = operator_certificate_ends(folder)
-    yield Expiry("certificate", "certificate", what, ends, cure=f"see '{cure}'")
+    yield Expiry("certificate", "certificate", subject, ends, cure=f"see '{cure}'")
 
 
 def member_endings(member: RegistryMember) -> Iterator[Expiry]:
     """The expiries of a member: metadata, and the last certificate of each use."""
-    one = member.descriptor
-    ask = f"ask {one.whom_to_ask} for new metadata"
+    descriptor = member.descriptor
+    ask = f"ask {descriptor.whom_to_ask} for new metadata"
     for role in member.roles:
         kind = "hub" if isinstance(role, IdentityProvider) else "participant"
         uses: dict[float, list[str]] = {}
@@ -50,18 +50,27 @@ def member_endings(member: RegistryMember) -> Iterator[Expiry]:
                 uses.setdefault(ends, []).append(use)
         for ends, names in uses.items():
             used = " and ".join(names)
-            what = f"the certificate of '{one.entity_id}' ({kind}, {used})"
-            yield Expiry("members", f"{kind} {used}", what, ends, one.entity_id, ask)
-    if one.valid_until is not None:
-        what = f"the metadata of '{one.entity_id}'"
-        yield Expiry("members", "metadata", what, one.valid_until, one.entity_id, ask)
+            subject = f"the certificate of '{descriptor.entity_id}' ({kind}, {used})"
+            yield Expiry(
+                "members", f"{kind} {used}", subject, ends, descriptor.entity_id, ask
+            )
+    if descriptor.valid_until is not None:
+        subject = f"the metadata of '{descriptor.entity_id}'"
+        yield Expiry(
+            "members",
+            "metadata",
+            subject,
+            descriptor.valid_until,
+            descriptor.entity_id,
+            ask,
+        )
 
 
 def _last(certificates: Iterable[str]) -> float | None:
-    found = []
+    ends = []
     for text in certificates:
         try:
-            found.append(certificate_ends(text))
+            ends.append(certificate_ends(text))
         except MalformedMessage:
             continue
-    return max(found, default=None)
+    return max(ends, default=None)

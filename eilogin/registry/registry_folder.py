@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -73,7 +73,7 @@ def _not_here(value: object) -> object:
 
 
 class FederationOptions(Options):
-    """What ``federation.ini`` says."""
+    """The options of ``federation.ini``."""
 
     name: str = option("Sets the name of the federation.")
     publisher: str = option(
@@ -98,6 +98,11 @@ class FederationOptions(Options):
 
 
 Progress = Callable[[list[Path]], Iterable[Path]]
+
+
+class _MemberFile(NamedTuple):
+    path: Path
+    member: RegistryMember
 
 
 class Folder:
@@ -125,12 +130,12 @@ class Folder:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Files by entityID."""
-        return {entity_id: path for entity_id, (path, _) in self._read.items()}
+        return {entity_id: file.path for entity_id, file in self._read.items()}
 
     @cached_property
     def members(self) -> dict[str, RegistryMember]:
         """Members by entityID, in that order."""
-        return {entity_id: member for entity_id, (_, member) in self._read.items()}
+        return {entity_id: file.member for entity_id, file in self._read.items()}
 
     @cached_property
     def rules(self) -> dict[str, MemberRule]:
@@ -139,13 +144,13 @@ class Folder:
 
     @property
     def signed(self) -> Path:
-        """The last signed metadata."""
+        """The file of the last signed metadata."""
         return self.path / self.options.signed
 
     @cached_property
-    def _read(self) -> dict[str, tuple[Path, RegistryMember]]:
+    def _read(self) -> dict[str, _MemberFile]:
         loopback = self.options.loopback
-        found: dict[str, tuple[Path, RegistryMember]] = {}
+        members: dict[str, _MemberFile] = {}
         for path in self._progress(sorted((self.path / MEMBERS).glob("*.xml"))):
             if path.is_symlink():
                 # git does not show a change of a link's target.
@@ -155,14 +160,14 @@ class Folder:
                 )
             octets = octets_of(path)
             member = read_member(str(path), octets, on_loopback=loopback)
-            if member.entity_id in found:
-                other = found[member.entity_id][0]
+            if member.entity_id in members:
+                other = members[member.entity_id].path
                 raise MetadataUnusable(
                     f"{path}: '{member.entity_id}' is in {other.name} too; remove"
                     " one of them"
                 )
-            found[member.entity_id] = path, member
-        return dict(sorted(found.items()))
+            members[member.entity_id] = _MemberFile(path, member)
+        return dict(sorted(members.items()))
 
     # --- changing it ---
 
@@ -182,8 +187,7 @@ class Folder:
     def remove(self, entity_id: str) -> None:
         """Remove a member and its rule."""
         rules = self.rules
-        # The member goes first: verify reports a rule without its member, but a member
-        # without its rule would have no limits.
+        # The member goes first: a member without its rule would have no limits.
         self.files[entity_id].unlink()
         if entity_id in rules:
             self.put_rule(entity_id, MemberRule())
@@ -204,7 +208,7 @@ class Folder:
 
 
 def octets_of(path: Path) -> bytes:
-    """Read a file of metadata, up to the accepted size."""
+    """Read a file of metadata, one byte beyond the accepted size at most."""
     try:
         with path.open("rb") as file:
             return file.read(LONGEST + 1)

@@ -1,8 +1,8 @@
 """A member as the operator keeps it: its own metadata, without claims of the operator.
 
-The XML stays the member's own, with content that eilogin does not read. Removed are its
-signature (proof only on arrival), cache duration, registrar, publisher, and the
-attributes by which an operator describes a member.
+The XML stays the member's own, with content that eilogin does not read. eilogin removes
+its signature (proof only on arrival), cache duration, registrar, publisher, and the
+attributes of an operator.
 """
 
 import re
@@ -29,8 +29,7 @@ VALID = "; ask its administrator for metadata that is valid by the schemas of SA
 
 #: Bytes of one member.
 LONGEST = 1024 * 1024
-#: Signing adds to the file. Without a margin, one member could make it too large to
-#: read.
+#: A margin for what signing adds: one member must not make the file too large.
 _LIMITS = replace(
     METADATA, depth=METADATA.depth - 1, attributes=METADATA.attributes - 5
 )
@@ -70,7 +69,7 @@ _HEAD = re.compile(rb"\s*<!--(.*?)-->", re.DOTALL)
 
 @dataclass(frozen=True, eq=False)
 class RegistryMember:
-    """A party whose metadata the operator has, or is asked to accept."""
+    """A member, or a candidate."""
 
     #: Read-only.
     element: etree._Element
@@ -93,8 +92,12 @@ class RegistryMember:
     @property
     def roles(self) -> list[Role]:
         """The roles that eilogin knows."""
-        one = self.descriptor
-        return [role for role in (one.identity_provider, one.service_provider) if role]
+        descriptor = self.descriptor
+        return [
+            role
+            for role in (descriptor.identity_provider, descriptor.service_provider)
+            if role
+        ]
 
     @property
     def file_name(self) -> str:
@@ -105,8 +108,8 @@ class RegistryMember:
 
     def octets(self, note: str) -> bytes:
         """Its file; ``note`` says who added it, when, and the proof."""
-        told = printable(note).replace("--", "- -").rstrip("-")
-        return b"<!-- %b -->\n%b\n" % (told.encode(), serialize(self.element))
+        comment = printable(note).replace("--", "- -").rstrip("-")
+        return b"<!-- %b -->\n%b\n" % (comment.encode(), serialize(self.element))
 
 
 def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMember:
@@ -132,13 +135,13 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMembe
     except PeerUnusable as error:
         raise MetadataUnusable(f"{name}: {error}") from error
     except Refused as error:
-        told = in_full(error) if isinstance(error, MalformedMessage) else str(error)
-        raise MetadataUnusable(f"{name}: {printable(told)}") from error
+        reason = in_full(error) if isinstance(error, MalformedMessage) else str(error)
+        raise MetadataUnusable(f"{name}: {printable(reason)}") from error
     (descriptor,) = metadata.entities
     _require_use(name, descriptor)
     note = _HEAD.match(octets)
-    kept = note[1].decode().strip() if note else ""
-    return RegistryMember(element, descriptor, kept, metadata.remarks, mended)
+    note_text = note[1].decode().strip() if note else ""
+    return RegistryMember(element, descriptor, note_text, metadata.remarks, mended)
 
 
 def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
@@ -159,7 +162,7 @@ def _require_one(element: etree._Element) -> None:
             f"found '{found}'; expected an EntityDescriptor: the SAML metadata of one"
             " member"
         )
-    inside = (one.tag for one in element.iterdescendants(*_MEMBERS))
+    inside = (inner.tag for inner in element.iterdescendants(*_MEMBERS))
     if found := next(inside, None):
         # A search at any depth would find another member.
         raise MalformedMessage(
@@ -170,29 +173,29 @@ def _require_one(element: etree._Element) -> None:
 
 def _require_links(element: etree._Element) -> None:
     """Reject links that are no web addresses, even unread: one could run a script."""
-    for one in element.iter():
-        links = [text for name in _LINKS_IN if (text := one.get(name)) is not None]
-        if one.tag in _LINKS:
-            links.append(one.text or "")
+    for part in element.iter():
+        links = [text for name in _LINKS_IN if (text := part.get(name)) is not None]
+        if part.tag in _LINKS:
+            links.append(part.text or "")
         for link in links:
-            is_logo = one.tag == q("mdui:Logo") and not fault_of_logo(link)
+            is_logo = part.tag == q("mdui:Logo") and not fault_of_logo(link)
             if not is_logo and not _SAFE.match(link):
                 raise MalformedMessage(
-                    f"its {etree.QName(one).localname} is not a web address:"
+                    f"its {etree.QName(part).localname} is not a web address:"
                     f" {link[:_LONGEST_NAME]!a}; expected http or https"
                 )
 
 
 def _require_no_scripts(element: etree._Element) -> None:
     """Reject the address of a script, or of an embedded page, anywhere."""
-    for one in element.iter():
-        said = [*map(str, one.attrib.values())]
-        if one.tag not in _PROSE and one.tag != q("mdui:Logo"):
-            said.append(one.text or "")
-        for text in said:
+    for part in element.iter():
+        texts = [*map(str, part.attrib.values())]
+        if part.tag not in _PROSE and part.tag != q("mdui:Logo"):
+            texts.append(part.text or "")
+        for text in texts:
             if ":" in text and _SCRIPT.match(_IGNORED.sub("", text)):
                 raise MalformedMessage(
-                    f"line {one.sourceline}: {etree.QName(one).localname} has an"
+                    f"line {part.sourceline}: {etree.QName(part).localname} has an"
                     " address that a browser would execute:"
                     f" {text[:_LONGEST_NAME]!a}; expected https, or none. Ask its"
                     " administrator"
@@ -201,25 +204,25 @@ def _require_no_scripts(element: etree._Element) -> None:
 
 def _require_use(name: str, descriptor: EntityDescriptor) -> None:
     hub, participant = descriptor.identity_provider, descriptor.service_provider
-    lacks = ""
+    missing = ""
     if hub is None and participant is None:
-        lacks = "a role of SAML 2.0 (SPSSODescriptor or IDPSSODescriptor)"
+        missing = "a role of SAML 2.0 (SPSSODescriptor or IDPSSODescriptor)"
     if participant and not _has(participant.assertion_consumers, POST, ARTIFACT):
-        lacks = "an AssertionConsumerService by HTTP-POST or HTTP-Artifact"
+        missing = "an AssertionConsumerService by HTTP-POST or HTTP-Artifact"
     if hub and not _has(hub.single_sign_ons, REDIRECT, POST):
-        lacks = "a SingleSignOnService by HTTP-Redirect or HTTP-POST"
-    if lacks:
+        missing = "a SingleSignOnService by HTTP-Redirect or HTTP-POST"
+    if missing:
         raise MetadataUnusable(
-            f"{name}: the metadata of '{descriptor.entity_id}' lacks {lacks}; ask"
+            f"{name}: the metadata of '{descriptor.entity_id}' lacks {missing}; ask"
             " its administrator for metadata with one"
         )
 
 
 def _has(endpoints: tuple[Endpoint, ...], *bindings: str) -> bool:
-    return any(one.binding in bindings for one in endpoints)
+    return any(endpoint.binding in bindings for endpoint in endpoints)
 
 
-# --- what is not a member's to say ----------------------------------------------------
+# --- claims of the operator -----------------------------------------------------------
 
 
 def _clean(element: etree._Element) -> None:
@@ -242,12 +245,12 @@ def _clean(element: etree._Element) -> None:
 
 
 def _clean_extensions(extensions: etree._Element) -> None:
-    for told in extensions.findall(_MDRPI):
-        extensions.remove(told)
+    for claim in extensions.findall(_MDRPI):
+        extensions.remove(claim)
     for attributes in extensions.findall(_ATTRIBUTES):
-        for said in list(attributes):
-            if said.tag != q("saml:Attribute") or _is_ours(said):
-                attributes.remove(said)
+        for attribute in list(attributes):
+            if attribute.tag != q("saml:Attribute") or _is_ours(attribute):
+                attributes.remove(attribute)
         if not len(attributes):
             extensions.remove(attributes)
 

@@ -1,7 +1,6 @@
 """Find members that could be confused with a member, or conflict with it.
 
-No likeness is a fault: a host may have several members, and a company one key for all.
-But the person who decides should ask.
+A likeness is no fault: a host may have several members, and a company one key for all.
 """
 
 import re
@@ -17,14 +16,18 @@ _MOST = 5
 
 
 def likenesses(
-    member: RegistryMember, others: Iterable[RegistryMember]
+    member: RegistryMember, other_members: Iterable[RegistryMember]
 ) -> Iterator[str]:
-    """Tell in sentences what a member shares with others."""
-    others = [one for one in others if one.entity_id != member.entity_id]
-    for told, of in _SHARED.items():
-        mine = of(member)
-        if found := [one.entity_id for one in others if mine & of(one)]:
-            yield f"{told} {some(found, _MOST)}"
+    """Describe in sentences what a member shares with others."""
+    other_members = [
+        other for other in other_members if other.entity_id != member.entity_id
+    ]
+    for likeness, values_of in _SHARED.items():
+        values = values_of(member)
+        if similar := [
+            other.entity_id for other in other_members if values & values_of(other)
+        ]:
+            yield f"{likeness} {some(similar, _MOST)}"
 
 
 def _called(member: RegistryMember) -> set[str]:

@@ -76,15 +76,15 @@ def approve(
 def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
     """Reject changes until they change again; raises as `approve`."""
     waiting, named = _named(folder, change_id)
-    ids = {one.id for one in named}
+    ids = {change.id for change in named}
     pending = tuple(
-        replace(one, is_rejected=True, approvals=()) if one.id in ids else one
-        for one in waiting.pending
+        replace(change, is_rejected=True, approvals=()) if change.id in ids else change
+        for change in waiting.pending
     )
-    state = waiting.state if any(not one.is_rejected for one in pending) else None
+    state = waiting.state if any(not change.is_rejected for change in pending) else None
     folder.put_waiting(replace(waiting, pending=pending, state=state))
     folder.note_decisions(
-        [Decision(one.id, is_approved=False, who=who) for one in named]
+        [Decision(change.id, is_approved=False, who=who) for change in named]
     )
 
 
@@ -112,7 +112,7 @@ def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Membership
         return Membership()
     if waiting.state is not None:
         return Membership.from_index(folder.index(waiting.state))
-    names = {one.entity_id for one in pending}
+    names = {change.entity_id for change in pending}
     state = composed(folder, active.state, _but_for(folder, active, names))
     return Membership.from_index(folder.index(state))
 
@@ -121,7 +121,7 @@ def _but_for(
     folder: SiteFolder, active: Active, names: Collection[str]
 ) -> dict[str, QuarantinedMember]:
     held = held_of(folder, active.state)
-    return {name: one for name, one in held.items() if name not in names}
+    return {name: member for name, member in held.items() if name not in names}
 
 
 def _named(
@@ -133,7 +133,7 @@ def _named(
     if isinstance(change_id, str):
         named = waiting.named(change_id)
     else:
-        named = tuple(one for one in waiting.open if one.id in change_id)
+        named = tuple(change for change in waiting.open if change.id in change_id)
     if not named:
         raise ConfigurationError(
             f"{folder}: the pending change is {waiting.id}, not"

@@ -33,12 +33,12 @@ class Judged:
     @property
     def open(self) -> list[Pending]:
         """The changes that nobody has rejected."""
-        return [one for one in self.pending if not one.is_rejected]
+        return [change for change in self.pending if not change.is_rejected]
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reasons of the open changes, once each."""
-        return tuple(dict.fromkeys(why for one in self.open for why in one.reasons))
+        return tuple(dict.fromkeys(reason for change in self.open for reason in change.reasons))
 
 
 @dataclass(frozen=True)
@@ -67,25 +67,25 @@ class Judge:
         mass = self._mass(new, changes)
         judged = Judged()
         for name in sorted({*reasons, *moved, *mass, *self.held}):
-            known = self._known(name, old, new, is_moved=name in moved)
+            record = self._known_record(name, old, new, is_moved=name in moved)
             is_named = name in new.members or name in new.left_out
-            if (known is None and not is_named) or self._is_over(known, new):
+            if (record is None and not is_named) or self._is_over(record, new):
                 continue
-            told = [mass.get(name, ""), moved.get(name, ""), *reasons.get(name, ())]
-            base = known or self.departed.get(name)
-            one = self._pending(
+            member_reasons = [mass.get(name, ""), moved.get(name, ""), *reasons.get(name, ())]
+            base = record or self.departed.get(name)
+            change = self._pending(
                 Pending(
                     _id_of(name, base, new, moved.get(name, "")),
                     name,
-                    tuple(dict.fromkeys(filter(None, told))),
+                    tuple(dict.fromkeys(filter(None, member_reasons))),
                     clock.now(),
                     is_rejected=self.is_rejected,
                     is_mass=name in mass,
                 )
             )
-            if one.reasons or one.is_rejected:
-                judged.pending.append(one)
-                judged.held[name] = self._hold(one, known, is_moved=name in moved)
+            if change.reasons or change.is_rejected:
+                judged.pending.append(change)
+                judged.held[name] = self._hold(change, record, is_moved=name in moved)
         return judged
 
     def whole(self, state_id: str, reasons: Iterable[str]) -> Pending:
@@ -95,18 +95,18 @@ class Judge:
     @property
     def _earlier(self) -> Mapping[str, Pending]:
         pending = () if self.before is None else self.before.pending
-        return {one.entity_id: one for one in pending}
+        return {change.entity_id: change for change in pending}
 
     def _mass(self, new: Membership, changes: Changes) -> dict[str, str]:
         """Find mass changes, held even if added members make them a small part."""
-        found = changes.mass(self.rules)
+        mass = changes.mass(self.rules)
         earlier = self._earlier
-        for name, one in self.held.items():
-            if one.is_mass and name in earlier and _differs(one, new):
-                found.setdefault(name, "; ".join(earlier[name].reasons[:1]))
-        return found
+        for name, member in self.held.items():
+            if member.is_mass and name in earlier and _differs(member, new):
+                mass.setdefault(name, "; ".join(earlier[name].reasons[:1]))
+        return mass
 
-    def _known(
+    def _known_record(
         self, name: str, old: Membership, new: Membership, *, is_moved: bool
     ) -> EntityDescriptor | None:
         """Return the last known record of a member.
@@ -120,57 +120,57 @@ class Judge:
         return old.members.get(name)
 
     @staticmethod
-    def _is_over(known: EntityDescriptor | None, new: Membership) -> bool:
-        if known is None or known.entity_id in new.members:
+    def _is_over(record: EntityDescriptor | None, new: Membership) -> bool:
+        if record is None or record.entity_id in new.members:
             return False
-        end = known.valid_until
+        end = record.valid_until
         return end is not None and clock.now() >= end + SKEW
 
-    def _pending(self, one: Pending) -> Pending:
+    def _pending(self, change: Pending) -> Pending:
         """Keep age, approvals and rejection of the same change."""
-        earlier = self._earlier.get(one.entity_id)
-        if earlier is None or earlier.id != one.id or self.before is None:
-            return one
+        earlier = self._earlier.get(change.entity_id)
+        if earlier is None or earlier.id != change.id or self.before is None:
+            return change
         if earlier.is_rejected:
-            reasons = one.reasons or earlier.reasons
-            return replace(one, since=earlier.since, reasons=reasons, is_rejected=True)
+            reasons = change.reasons or earlier.reasons
+            return replace(change, since=earlier.since, reasons=reasons, is_rejected=True)
         if self.before.configuration != self.configuration:
-            return one
-        is_so = earlier.reasons == one.reasons
+            return change
+        is_so = earlier.reasons == change.reasons
         approvals = earlier.approvals if is_so else ()
-        return replace(one, since=earlier.since, approvals=approvals)
+        return replace(change, since=earlier.since, approvals=approvals)
 
     def _hold(
-        self, why: Pending, known: EntityDescriptor | None, *, is_moved: bool
+        self, change: Pending, record: EntityDescriptor | None, *, is_moved: bool
     ) -> QuarantinedMember:
-        name, origin = why.entity_id, self.origin_of(why.entity_id)
-        before = self.held.get(name) or QuarantinedMember(name, known)
+        name, origin = change.entity_id, self.origin_of(change.entity_id)
+        before = self.held.get(name) or QuarantinedMember(name, record)
         if name not in self.held and origin is not None:
             before = QuarantinedMember(
-                name, known, origin.key, origin.line, origin.signers
+                name, record, origin.key, origin.line, origin.signers
             )
         return replace(
             before,
-            known=known,
-            is_mass=why.is_mass,
+            known=record,
+            is_mass=change.is_mass,
             is_moved=is_moved,
-            closes=self.closes(name) and not why.is_mass,
+            closes=self.closes(name) and not change.is_mass,
         )
 
 
 def _id_of(
-    name: str, known: EntityDescriptor | None, new: Membership, moved: str
+    name: str, record: EntityDescriptor | None, new: Membership, moved: str
 ) -> str:
     """Return the unique ID of a change.
 
     Long, because an attacker could find two changes with one short ID, and have the
     hidden one approved.
     """
-    before = "" if known is None else _digest(known).hex()
+    before = "" if record is None else _digest(record).hex()
     left_out = new.left_out.get(name)
     why = "" if left_out is None else f"{left_out.code}: {left_out}"
-    said = [name, before, new.digests.get(name, b"").hex(), why, moved]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_ID]
+    parts = [name, before, new.digests.get(name, b"").hex(), why, moved]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_ID]
 
 
 def _differs(held: QuarantinedMember, new: Membership) -> bool:

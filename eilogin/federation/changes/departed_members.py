@@ -60,7 +60,7 @@ def departed_of(folder: SiteFolder) -> Departed:
             f"federation_folder: {path}: {error.strerror}"
         ) from error
     try:
-        return Departed(dict(map(_apart, lines)), str(path))
+        return Departed(dict(map(_parsed_line, lines)), str(path))
     except ValueError as error:
         raise _unusable(str(path), "a line without an entityID") from error
 
@@ -84,15 +84,15 @@ def note_departed(
     lines = {name: before[name] for name in staying}
     for name in leaving:
         lines[name] = _type().dump_json(known.get(name) or old.members[name])
-    kept = [*lines.items()][-_MOST:]
-    folder.write(_FILE, b"".join(_together(*one) for one in kept))
+    newest = [*lines.items()][-_MOST:]
+    folder.write(_FILE, b"".join(_line(*entry) for entry in newest))
 
 
-def _together(entity_id: str, member: bytes) -> bytes:
+def _line(entity_id: str, member: bytes) -> bytes:
     return json.dumps(entity_id).encode() + b"\t" + member + b"\n"
 
 
-def _apart(line: bytes) -> tuple[str, bytes]:
+def _parsed_line(line: bytes) -> tuple[str, bytes]:
     entity_id, _, member = line.partition(b"\t")
     return str(json.loads(entity_id)), member
 
@@ -102,9 +102,9 @@ def _type() -> TypeAdapter[EntityDescriptor]:
     return TypeAdapter(EntityDescriptor)
 
 
-def _unusable(place: str, what: str) -> ConfigurationError:
+def _unusable(place: str, unreadable: str) -> ConfigurationError:
     return ConfigurationError(
-        f"federation_folder: {place}: cannot read {what}; expected the last records"
+        f"federation_folder: {place}: cannot read {unreadable}; expected the last records"
         " of former members. Restore the file, or remove it: eilogin then compares"
         " a returning member with no old record"
     )

@@ -104,12 +104,12 @@ class Changes:
     @property
     def count(self) -> int:
         """The number of changes, except of validity."""
-        return sum(one.kind != VALIDITY for one in self.changes)
+        return sum(change.kind != VALIDITY for change in self.changes)
 
     @property
     def hidden(self) -> int:
         """The number of changes that :attr:`lines` omits."""
-        counts = Counter(one.kind for one in self.changes if one.kind != VALIDITY)
+        counts = Counter(change.kind for change in self.changes if change.kind != VALIDITY)
         return sum(max(count - MOST_TOLD, 0) for count in counts.values())
 
     def _lines(self, most: int) -> list[str]:
@@ -117,8 +117,8 @@ class Changes:
         for kind, changes in self._by_kind(self.changes):
             lines.append(f"{kind} ({len(changes)}):")
             # Changes that need approval come first, so that others cannot hide them.
-            first = sorted(changes, key=lambda one: not one.waits)[:most]
-            lines += [f"  {'!' if one.waits else ' '} {one}" for one in first]
+            first = sorted(changes, key=lambda change: not change.waits)[:most]
+            lines += [f"  {'!' if change.waits else ' '} {change}" for change in first]
             lines += _and_more(changes, most)
         return lines
 
@@ -131,7 +131,7 @@ class Changes:
     def waits(self, rules: ApprovalRules) -> list[str]:
         """The reasons for approval, if any."""
         reasons = [told for _, told in self._large_parts(rules.percent).values()]
-        waiting = [one for one in self.changes if one.waits]
+        waiting = [change for change in self.changes if change.waits]
         for _, changes in self._by_kind(waiting):
             reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
         new = [*self._more_hubs(rules)]
@@ -141,49 +141,49 @@ class Changes:
 
     def held(self, rules: ApprovalRules) -> dict[str, list[str]]:
         """The reasons by entityID."""
-        found: dict[str, list[str]] = {}
-        for one in (*self.changes, *self._more_hubs(rules)):
-            if one.waits:
-                found.setdefault(one.entity_id, []).append(str(one))
-        return found
+        reasons: dict[str, list[str]] = {}
+        for change in (*self.changes, *self._more_hubs(rules)):
+            if change.waits:
+                reasons.setdefault(change.entity_id, []).append(str(change))
+        return reasons
 
     def mass(self, rules: ApprovalRules) -> dict[str, str]:
         """The reason of each member of a mass change."""
-        found: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         for names, told in self._large_parts(rules.percent).values():
-            found |= dict.fromkeys(names, told)
-        return found
+            reasons |= dict.fromkeys(names, told)
+        return reasons
 
     def _more_hubs(self, rules: ApprovalRules) -> Iterator[Change]:
         if rules.takes_all_hubs:
-            told = "a new hub, and 'hub = all' offers it to visitors"
+            reason = "a new hub, and 'hub = all' offers it to visitors"
         elif rules.takes_only_hub:
-            told = "a new hub, and the option 'hub' does not name yours"
+            reason = "a new hub, and the option 'hub' does not name yours"
         else:
             return
         lost = self.lost_hubs if rules.takes_only_hub else ()
-        for one in (*self.new_hubs, *lost):
-            yield replace(one, text=f"{told}: {one.text}", waits=True)
+        for change in (*self.new_hubs, *lost):
+            yield replace(change, text=f"{reason}: {change.text}", waits=True)
 
     def _large_parts(
         self, percent: float | None
     ) -> dict[str, tuple[Sequence[str], str]]:
-        found = {}
-        for names, what in ((self.gone, "gone"), (self.changed, "otherwise")):
+        parts = {}
+        for names, verb in ((self.gone, "gone"), (self.changed, "otherwise")):
             part = 100 * len(names) / self.before if self.before else 0.0
             if percent is not None and part > percent and len(names) >= _FEWEST:
-                told = (
-                    f"{len(names)} of {self.before} members are {what} at once"
+                reason = (
+                    f"{len(names)} of {self.before} members are {verb} at once"
                     f" ({part:.0f} %; federation_changes = {percent:g})"
                 )
-                found[what] = names, told
-        return found
+                parts[verb] = names, reason
+        return parts
 
     @staticmethod
     def _by_kind(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
-        found = [*changes]
+        listed = [*changes]
         for kind in KINDS:
-            if fitting := [one for one in found if one.kind == kind]:
+            if fitting := [change for change in listed if change.kind == kind]:
                 yield kind, fitting
 
 
@@ -207,13 +207,13 @@ def id_of(federation: Membership, parts: Sequence[object] = ()) -> str:
     ``parts`` name the origins of members, if several. Long, because an attacker could
     find two states with one short ID, and have the hidden one approved.
     """
-    said = [
+    parts_of_id = [
         sorted((name, digest.hex()) for name, digest in federation.digests.items()),
-        sorted((name, _why(one)) for name, one in federation.left_out.items()),
+        sorted((name, _why(error)) for name, error in federation.left_out.items()),
         federation.name,
         *parts,
     ]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts_of_id).encode()).hexdigest()[:32]
 
 
 def compare(  # noqa: PLR0913 - each of them is one thing that is known
@@ -234,16 +234,16 @@ def compare(  # noqa: PLR0913 - each of them is one thing that is known
     Expired members are compared too. Otherwise an attacker could wait for the end of
     the old state and add any member as new.
     """
-    found = _Comparison(
+    comparison = _Comparison(
         old, new, frozenset(hubs), departed or {}, concerned=concerned, held=held
     )
     return Changes(
-        changes=(*found.changes, *found.validity),
+        changes=(*comparison.changes, *comparison.validity),
         before=sum(name not in held for name in old.members),
-        gone=tuple(name for name in found.gone if name not in held),
-        changed=tuple(name for name in found.changed if name not in held),
-        new_hubs=found.new_hubs,
-        lost_hubs=found.lost_hubs,
+        gone=tuple(name for name in comparison.gone if name not in held),
+        changed=tuple(name for name in comparison.changed if name not in held),
+        new_hubs=comparison.new_hubs,
+        lost_hubs=comparison.lost_hubs,
         concerned=concerned,
     )
 
@@ -270,9 +270,9 @@ class _Comparison:
     @property
     def validity(self) -> Iterator[Change]:
         for (before, after), count in self._ends.items():
-            told = f"valid until {_end(after)}; before: {_end(before)}"
+            ends = f"valid until {_end(after)}; before: {_end(before)}"
             who = "1 member" if count == 1 else f"{count} members"
-            yield Change(VALIDITY, "", f"{who}: {told}")
+            yield Change(VALIDITY, "", f"{who}: {ends}")
 
     @cached_property
     def new_hubs(self) -> tuple[Change, ...]:
@@ -293,7 +293,7 @@ class _Comparison:
         )
 
     def _all(self) -> Iterator[Change]:
-        yield from self._gone()
+        yield from self._removed()
         yield from self._added()
         yield from self._left_out()
         for name in self.old.members:
@@ -301,15 +301,15 @@ class _Comparison:
                 yield from self._changed(name)
         yield from self._of_all()
 
-    def _gone(self) -> Iterator[Change]:
+    def _removed(self) -> Iterator[Change]:
         for name in self.gone:
             entity = self.old.members[name]
-            told = introduced(entity)
+            text = introduced(entity)
             if name in self.new.left_out:
-                told += f"; left out: {_why(self.new.left_out[name])}"
+                text += f"; left out: {_why(self.new.left_out[name])}"
             is_ours = name in self.hubs and entity.identity_provider is not None
-            ours = "our hub: " if is_ours else ""
-            yield Change(GONE, name, ours + told, is_ours)
+            prefix = "our hub: " if is_ours else ""
+            yield Change(GONE, name, prefix + text, is_ours)
 
     def _added(self) -> Iterator[Change]:
         for name in self.added:
@@ -322,13 +322,13 @@ class _Comparison:
             yield Change(ADDED, name, introduced(entity) + again)
 
     def _left_out(self) -> Iterator[Change]:
-        olds, news = self.old.left_out, self.new.left_out
-        for name, error in news.items():
-            before = olds.get(name)
+        old_errors, new_errors = self.old.left_out, self.new.left_out
+        for name, error in new_errors.items():
+            before = old_errors.get(name)
             if name not in self.old.members and _why(before) != _why(error):
                 yield Change(LEFT_OUT, name, _why(error))
-        for name in olds:
-            if name not in news and name not in self.new.members:
+        for name in old_errors:
+            if name not in new_errors and name not in self.new.members:
                 yield Change(
                     LEFT_OUT, name, "is no longer in the metadata; was left out before"
                 )
@@ -338,29 +338,29 @@ class _Comparison:
         if ends[0] != ends[1]:
             self._ends[ends] += 1
         # Most members need no parsing: the digests leave out the end of validity.
-        known = self.held.get(name)
-        if known is None and self.old.digests[name] == self.new.digests[name]:
+        quarantined = self.held.get(name)
+        if quarantined is None and self.old.digests[name] == self.new.digests[name]:
             return
-        before, after = known or self.old.members[name], self.new.members[name]
-        found = [*self._differences(before, after)]
-        if found:
+        before, after = quarantined or self.old.members[name], self.new.members[name]
+        changes = [*self._differences(before, after)]
+        if changes:
             self.changed.append(name)
-        yield from found
+        yield from changes
 
     def _differences(
         self, before: EntityDescriptor, after: EntityDescriptor
     ) -> Iterator[Change]:
         name = after.entity_id
         is_concerned = self.concerned is None or name in self.concerned
-        for one in differences(before, after, is_our_hub=name in self.hubs):
+        for change in differences(before, after, is_our_hub=name in self.hubs):
             yield (
-                one if is_concerned or one.kind == ROLES else replace(one, waits=False)
+                change if is_concerned or change.kind == ROLES else replace(change, waits=False)
             )
 
     def _of_all(self) -> Iterator[Change]:
         if self.old.name != self.new.name:
-            told = f"name of the federation: '{words(self.new.name)}'"
-            yield Change(OTHER, "", f"{told}; before: '{words(self.old.name)}'")
+            text = f"name of the federation: '{words(self.new.name)}'"
+            yield Change(OTHER, "", f"{text}; before: '{words(self.old.name)}'")
 
 
 def _hubs_before(options: TrustOptions, old: Membership) -> Sequence[str]:

@@ -95,16 +95,16 @@ def differences(
 def introduced(entity: EntityDescriptor) -> str:
     """Describe a new member."""
     roles = [
-        _introduced(what, role)
-        for what, role in (
+        _introduced(label, role)
+        for label, role in (
             ("hub", entity.identity_provider),
             ("participant", entity.service_provider),
         )
         if role is not None
     ]
     name = entity.name("en")
-    called = f"'{words(name)}', " if name != entity.entity_id else ""
-    return called + ("; ".join(roles) or "without a role that eilogin knows")
+    quoted_name = f"'{words(name)}', " if name != entity.entity_id else ""
+    return quoted_name + ("; ".join(roles) or "without a role that eilogin knows")
 
 
 def plain(text: str) -> str:
@@ -125,27 +125,27 @@ def key_ids(role: Role) -> frozenset[bytes]:
 
 def origins(role: Role) -> frozenset[str]:
     """Scheme, host and port of all addresses of a role."""
-    return frozenset().union(*(_origins(one) for one in _all_addresses(role).values()))
+    return frozenset().union(*(_origins(endpoints) for endpoints in _all_addresses(role).values()))
 
 
 def shared(
-    known: Iterable[str], new: Iterable[str], read: Callable[[str], PublicKey]
+    old: Iterable[str], new: Iterable[str], read: Callable[[str], PublicKey]
 ) -> tuple[str, ...]:
     """The known certificates whose keys are among the new ones."""
-    still = _by_key(new, read)
-    return tuple(text for key, text in _by_key(known, read).items() if key in still)
+    shared_keys = _by_key(new, read)
+    return tuple(text for key, text in _by_key(old, read).items() if key in shared_keys)
 
 
-def stricter(known: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
+def stricter(old: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
     """The fields in which the operator's rules are stricter than before."""
-    found: dict[str, Any] = {}
+    fields_of_rules: dict[str, Any] = {}
     if new.sso_domain == NO_SSO:
-        found["sso_domain"] = NO_SSO
-    if _height(new.required_level) > _height(known.required_level):
-        found["required_level"] = new.required_level
-    if _is_within(new.released, known.released):
-        found["released"] = new.released
-    return found
+        fields_of_rules["sso_domain"] = NO_SSO
+    if _height(new.required_level) > _height(old.required_level):
+        fields_of_rules["required_level"] = new.required_level
+    if _is_within(new.released, old.released):
+        fields_of_rules["released"] = new.released
+    return fields_of_rules
 
 
 _Difference = tuple[str, str, bool]
@@ -160,92 +160,92 @@ def _differences(
     )
     yield from _of_role("participant", old.service_provider, new.service_provider)
     yield from _ruled(old, new)
-    yield from _asked(old, new)
-    yield from _others("", old, new)
+    yield from _requested_attributes(old, new)
+    yield from _other_fields("", old, new)
 
 
 def _of_role(
-    what: str, old: Role | None, new: Role | None, *, is_ours: bool = False
+    label: str, old: Role | None, new: Role | None, *, is_ours: bool = False
 ) -> Iterator[_Difference]:
     if old is None or new is None:
         if new is not None:
             # A mere participant could now assert the identity of a visitor.
-            told = f"is a {what} now: {_introduced(what, new)}"
-            yield ROLES, told, isinstance(new, IdentityProvider)
+            text = f"is a {label} now: {_introduced(label, new)}"
+            yield ROLES, text, isinstance(new, IdentityProvider)
         if old is not None:
-            ours = ", and it is ours" if is_ours else ""
-            yield ROLES, f"is no longer a {what}{ours}", is_ours
+            suffix = ", and it is ours" if is_ours else ""
+            yield ROLES, f"is no longer a {label}{suffix}", is_ours
         return
-    yield from _signing(what, old, new)
-    yield from _encryption(what, old, new)
-    yield from _addresses(what, old, new)
+    yield from _signing(label, old, new)
+    yield from _encryption(label, old, new)
+    yield from _addresses(label, old, new)
     if isinstance(old, IdentityProvider) and isinstance(new, IdentityProvider):
         yield from _scopes(old.scopes, new.scopes)
-    yield from _others(f"{what}: ", old, new)
+    yield from _other_fields(f"{label}: ", old, new)
 
 
 # --- keys ---------------------------------------------------------------------------
 
 
-def _signing(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+def _signing(label: str, old: Role, new: Role) -> Iterator[_Difference]:
     before, after = old.signing_certificates, new.signing_certificates
     if before == after:
         return
-    olds, news = _by_key(before, public_key), _by_key(after, public_key)
-    if not olds.keys() & news.keys():
-        told = f"{what}: all keys are replaced: {_known_by(before)}"
-        yield KEYS, f"{told}; now {_known_by(after)}", True
+    old_keys, new_keys = _by_key(before, public_key), _by_key(after, public_key)
+    if not old_keys.keys() & new_keys.keys():
+        text = f"{label}: all keys are replaced: {_fingerprints_of(before)}"
+        yield KEYS, f"{text}; now {_fingerprints_of(after)}", True
         return
-    for kind, text in _keys_of_both(what, olds, news):
-        yield KEYS, f"{what}: {kind} {text}", False
+    for kind, text in _keys_of_both(label, old_keys, new_keys):
+        yield KEYS, f"{label}: {kind} {text}", False
 
 
-def _encryption(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+def _encryption(label: str, old: Role, new: Role) -> Iterator[_Difference]:
     before, after = old.encryption_certificates, new.encryption_certificates
     if before == after:
         return
-    olds, news = _by_key(before, encryption_key), _by_key(after, encryption_key)
+    old_keys, new_keys = _by_key(before, encryption_key), _by_key(after, encryption_key)
     # In a rollover, the next key may first sign, then serve both uses.
-    known = olds.keys() | _by_key(old.signing_certificates, encryption_key).keys()
-    if olds and not news:
-        told = "has no encryption key now, so messages to it are readable for others"
-        yield ENCRYPTION, f"{what}: {told}; before: {_known_by(before)}", True
-    elif olds and not known & news.keys():
-        told = f"all keys are replaced: {_known_by(before)}; now {_known_by(after)}"
-        yield ENCRYPTION, f"{what}: {told}", True
+    usable = old_keys.keys() | _by_key(old.signing_certificates, encryption_key).keys()
+    if old_keys and not new_keys:
+        text = "has no encryption key now, so messages to it are readable for others"
+        yield ENCRYPTION, f"{label}: {text}; before: {_fingerprints_of(before)}", True
+    elif old_keys and not usable & new_keys.keys():
+        text = f"all keys are replaced: {_fingerprints_of(before)}; now {_fingerprints_of(after)}"
+        yield ENCRYPTION, f"{label}: {text}", True
     else:
-        for kind, text in _keys_of_both(what, olds, news):
-            yield ENCRYPTION, f"{what}: {kind} {text}", False
+        for kind, text in _keys_of_both(label, old_keys, new_keys):
+            yield ENCRYPTION, f"{label}: {kind} {text}", False
 
 
 def _keys_of_both(
-    what: str, olds: Mapping[bytes, str], news: Mapping[bytes, str]
+    label: str, old_keys: Mapping[bytes, str], new_keys: Mapping[bytes, str]
 ) -> Iterator[tuple[str, str]]:
-    added = [text for key, text in news.items() if key not in olds]
-    gone = [text for key, text in olds.items() if key not in news]
+    added = [text for key, text in new_keys.items() if key not in old_keys]
+    removed = [text for key, text in old_keys.items() if key not in new_keys]
     for text in added:
         yield "key added:", _fingerprints(text)
-    for text in gone:
+    for text in removed:
         yield "key gone:", _fingerprints(text)
-    if not added and not gone:
-        yield "the same keys,", f"in other certificates: {_known_by([*news.values()])}"
+    if not added and not removed:
+        yield "the same keys,", f"in other certificates: {_fingerprints_of([*new_keys.values()])}"
 
 
 def _by_key(
     certificates: Iterable[str], read: Callable[[str], PublicKey]
 ) -> dict[bytes, str]:
-    found: dict[bytes, str] = {}
+    by_key: dict[bytes, str] = {}
     for text in certificates:
         try:
             key = read(text)
         except MalformedMessage:
             continue
         octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        found.setdefault(octets, text)
-    return found
+        by_key.setdefault(octets, text)
+    return by_key
 
 
-def _known_by(certificates: Sequence[str], most: int = _CHANGED) -> str:
+def _fingerprints_of(certificates: Sequence[str], most: int = _CHANGED) -> str:
     first = [*map(_fingerprints, certificates[:most])]
     return _some([*first, *certificates[most:]], most)
 
@@ -260,19 +260,19 @@ def _fingerprints(certificate: str) -> str:
 # --- addresses ----------------------------------------------------------------------
 
 
-def _addresses(what: str, old: Role, new: Role) -> Iterator[_Difference]:
+def _addresses(label: str, old: Role, new: Role) -> Iterator[_Difference]:
     before, after = _all_addresses(old), _all_addresses(new)
     for name, goes_there in _ADDRESSES.items():
-        olds, news = before.get(name, ()), after.get(name, ())
-        if olds == news:
+        old_endpoints, new_endpoints = before.get(name, ()), after.get(name, ())
+        if old_endpoints == new_endpoints:
             continue
         # The first address of a kind may be at a known origin.
-        usual = _origins(olds) or origins(old)
-        if moved := _origins(news) - usual:
-            told = f"go to {_some(sorted(moved))}; before: {_some(sorted(usual))}"
-            yield ADDRESSES, f"{what}: {goes_there} {told}", True
+        old_origins = _origins(old_endpoints) or origins(old)
+        if moved := _origins(new_endpoints) - old_origins:
+            text = f"go to {_some(sorted(moved))}; before: {_some(sorted(old_origins))}"
+            yield ADDRESSES, f"{label}: {goes_there} {text}", True
         else:
-            yield ADDRESSES, f"{what}: {goes_there}: {_at_the_same(olds, news)}", False
+            yield ADDRESSES, f"{label}: {goes_there}: {_at_the_same(old_endpoints, new_endpoints)}", False
 
 
 def _all_addresses(role: Role) -> dict[str, Sequence[Endpoint]]:
@@ -280,7 +280,7 @@ def _all_addresses(role: Role) -> dict[str, Sequence[Endpoint]]:
 
 
 def _origins(endpoints: Iterable[Endpoint]) -> frozenset[str]:
-    urls = ((one.location, one.response_location) for one in endpoints)
+    urls = ((endpoint.location, endpoint.response_location) for endpoint in endpoints)
     return frozenset(_origin(url) for pair in urls for url in pair if url)
 
 
@@ -297,8 +297,8 @@ def _origin(url: str) -> str:
 _USUAL_PORT = {"http": 80, "https": 443}
 
 
-def _at_the_same(olds: Sequence[Endpoint], news: Sequence[Endpoint]) -> str:
-    before, after = (set(map(_place, ends)) for ends in (olds, news))
+def _at_the_same(old_endpoints: Sequence[Endpoint], new_endpoints: Sequence[Endpoint]) -> str:
+    before, after = (set(map(_place, endpoints)) for endpoints in (old_endpoints, new_endpoints))
     if before == after:
         return "the same in another order, or with another default"
     return _more_and_less(before, after, _written)
@@ -332,36 +332,36 @@ def _scopes(
 
 def _ruled(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
     if old.sso_domain != new.sso_domain:
-        domains = (words(one.sso_domain) or "the usual one" for one in (new, old))
-        told = "shares a session within the SSO domain: {}; before: {}"
-        yield RULED, told.format(*domains), new.sso_domain != NO_SSO
+        domains = (words(entity.sso_domain) or "the usual one" for entity in (new, old))
+        text = "shares a session within the SSO domain: {}; before: {}"
+        yield RULED, text.format(*domains), new.sso_domain != NO_SSO
     if old.required_level != new.required_level:
-        levels = [one.required_level for one in (new, old)]
-        told = "needs the level: {}; before: {}"
+        levels = [entity.required_level for entity in (new, old)]
+        text = "needs the level: {}; before: {}"
         named = (words(level) or "none" for level in levels)
-        yield RULED, told.format(*named), _height(levels[0]) < _height(levels[1])
+        yield RULED, text.format(*named), _height(levels[0]) < _height(levels[1])
     if old.released != new.released:
-        told = f"may get {_listed(new.released)}; before: {_listed(old.released)}"
-        yield RULED, told, not _is_within(new.released, old.released)
+        text = f"may get {_listed(new.released)}; before: {_listed(old.released)}"
+        yield RULED, text, not _is_within(new.released, old.released)
 
 
 def _height(level: str) -> int:
     return LEVELS.index(level) if level in LEVELS else -1
 
 
-def _asked(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
+def _requested_attributes(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
     if old.service_provider and new.service_provider:
         yield from _requests(old.service_provider, new.service_provider, new.released)
     if old.entity_categories != new.entity_categories:
         before, after = old.entity_categories, new.entity_categories
-        told = f"entity categories: {_more_and_less(before, after, words)}"
-        yield ASKED, told, bool(after - before)
+        text = f"entity categories: {_more_and_less(before, after, words)}"
+        yield ASKED, text, bool(after - before)
 
 
 def _requests(
     old: ServiceProvider, new: ServiceProvider, released: Collection[str] | None
 ) -> Iterator[_Difference]:
-    before, after = _requested(old), _requested(new)
+    before, after = _attribute_names(old), _attribute_names(new)
     if before != after:
         # Attributes that the operator forbids have no effect.
         more = after - before
@@ -371,43 +371,43 @@ def _requests(
         yield ASKED, "the same attributes, in other lists", False
 
 
-def _requested(role: ServiceProvider) -> frozenset[str]:
-    lists = ((*one.requested, *one.required) for one in role.attribute_services)
+def _attribute_names(role: ServiceProvider) -> frozenset[str]:
+    lists = ((*service.requested, *service.required) for service in role.attribute_services)
     return frozenset(name for names in lists for name in names)
 
 
-def _is_within(names: Collection[str] | None, others: Collection[str] | None) -> bool:
-    return others is None or (names is not None and set(names) <= set(others))
+def _is_within(names: Collection[str] | None, limit: Collection[str] | None) -> bool:
+    return limit is None or (names is not None and set(names) <= set(limit))
 
 
 # --- all the rest -------------------------------------------------------------------
 
 
-def _others(what: str, old: Any, new: Any) -> Iterator[_Difference]:
+def _other_fields(label: str, old: Any, new: Any) -> Iterator[_Difference]:
     """Compare the fields that cannot take anything from anybody."""
-    for name in sorted({f.name for one in (old, new) for f in fields(one)}):
+    for name in sorted({f.name for record in (old, new) for f in fields(record)}):
         if name in _LOOKED_AT:
             continue
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            told = f"{what}{name.replace('_', ' ')}: {_told(before, after)}"
-            yield OTHER, told, False
+            text = f"{label}{name.replace('_', ' ')}: {_changed_value(before, after)}"
+            yield OTHER, text, False
 
 
-def _told(before: Any, after: Any) -> str:
+def _changed_value(before: Any, after: Any) -> str:
     if isinstance(before, bool) and isinstance(after, bool):
         return "yes, before: no" if after else "no, before: yes"
-    olds, news = set(_items(before)), set(_items(after))
-    if olds == news:
+    old_items, new_items = set(_items(before)), set(_items(after))
+    if old_items == new_items:
         return "the same in another order"
-    return _more_and_less(olds, news, words)
+    return _more_and_less(old_items, new_items, words)
 
 
 def _items(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
-        yield from (f"{key} '{one}'" for key, one in value.items())
+        yield from (f"{key} '{item}'" for key, item in value.items())
     elif isinstance(value, tuple | frozenset):
-        yield from (_item(one) for one in value)
+        yield from (_item(item) for item in value)
     else:
         yield str(value)
 
@@ -418,10 +418,10 @@ def _item(value: Any) -> str:
     return " ".join(filter(None, (str(getattr(value, f.name)) for f in fields(value))))
 
 
-def _introduced(what: str, role: Role) -> str:
+def _introduced(label: str, role: Role) -> str:
     at = _some(sorted(origins(role)), _NAMED) or "nowhere"
-    keys = _known_by(role.signing_certificates, _NAMED)
-    return f"{what} at {at}; keys: {keys or 'none'}"
+    keys = _fingerprints_of(role.signing_certificates, _NAMED)
+    return f"{label} at {at}; keys: {keys or 'none'}"
 
 
 def _listed(names: Collection[str] | None) -> str:
@@ -431,12 +431,12 @@ def _listed(names: Collection[str] | None) -> str:
 def _more_and_less(
     before: Collection[_T], after: Collection[_T], write: Callable[[_T], str]
 ) -> str:
-    told = []
+    parts = []
     more, less = set(after) - set(before), set(before) - set(after)
-    for what, found in (("new", more), ("no more", less)):
-        if found:
-            told.append(f"{what}: {_some(sorted(map(write, found)))}")
-    return "; ".join(told)
+    for label, items in (("new", more), ("no more", less)):
+        if items:
+            parts.append(f"{label}: {_some(sorted(map(write, items)))}")
+    return "; ".join(parts)
 
 
 def _some(texts: Sequence[str], most: int = _CHANGED) -> str:

@@ -74,8 +74,8 @@ def held_of(folder: SiteFolder, state: State | None) -> dict[str, QuarantinedMem
         return {}
     path = folder.path / state.held
     try:
-        found = map(_type().validate_json, path.read_bytes().splitlines())
-        return {one.entity_id: one for one in found}
+        members = map(_type().validate_json, path.read_bytes().splitlines())
+        return {member.entity_id: member for member in members}
     except (OSError, ValidationError) as error:
         raise ConfigurationError(
             f"federation_folder: {path}: cannot be read ({_why(error)}); expected"
@@ -95,7 +95,7 @@ def keep_held(folder: SiteFolder, held: Quarantined) -> str:
 
 def known_of(held: Quarantined) -> dict[str, EntityDescriptor]:
     """The known records."""
-    return {n: one.known for n, one in held.items() if one.known is not None}
+    return {n: member.known for n, member in held.items() if member.known is not None}
 
 
 def signed_index(folder: SiteFolder, state: State) -> Path:
@@ -113,11 +113,11 @@ def composed(
         index = signed.name
     else:
         new = Membership.from_index(signed)
-        instead = {n: one.record(new.members.get(n)) for n, one in held.items()}
+        replacements = {n: member.record(new.members.get(n)) for n, member in held.items()}
         generation = max(folder.next_generation(), generation + 1)
         index = index or f"index-{generation}"
         try:
-            write_with(folder.path / index, signed, instead)
+            write_with(folder.path / index, signed, replacements)
             folder.take(folder.path / index)
         except OSError as error:
             raise ConfigurationError(
@@ -138,40 +138,40 @@ def composed(
 
 
 def remaining(
-    known: EntityDescriptor, new: EntityDescriptor, *, closes: bool
+    old: EntityDescriptor, new: EntityDescriptor, *, closes: bool
 ) -> EntityDescriptor:
     """The parts of a known record that count while a new one is pending."""
-    rules = stricter(known, new)
+    rules = stricter(old, new)
     return replace(
-        known,
+        old,
         **rules,
-        service_provider=_role_left(
-            known.service_provider, new.service_provider, closes=closes
+        service_provider=_remaining_role(
+            old.service_provider, new.service_provider, closes=closes
         ),
-        identity_provider=_role_left(
-            known.identity_provider, new.identity_provider, closes=closes
+        identity_provider=_remaining_role(
+            old.identity_provider, new.identity_provider, closes=closes
         ),
     )
 
 
-def _role_left(
-    known: _RoleT | None, new: _RoleT | None, *, closes: bool
+def _remaining_role(
+    old: _RoleT | None, new: _RoleT | None, *, closes: bool
 ) -> _RoleT | None:
-    if known is None or new is None:
+    if old is None or new is None:
         # A participant keeps its hub, which it cannot do without.
-        return None if closes else known
-    signing = shared(known.signing_certificates, new.signing_certificates, public_key)
+        return None if closes else old
+    signing = shared(old.signing_certificates, new.signing_certificates, public_key)
     # A signing key may be the next encryption key.
-    both = (*known.encryption_certificates, *known.signing_certificates)
-    encryption = shared(both, new.encryption_certificates, encryption_key)
-    has_none = not encryption and bool(known.encryption_certificates)
+    certificates = (*old.encryption_certificates, *old.signing_certificates)
+    encryption = shared(certificates, new.encryption_certificates, encryption_key)
+    has_none = not encryption and bool(old.encryption_certificates)
     if closes and has_none:
         # Otherwise messages would be encrypted for nobody, or for somebody else.
         signing = ()
     return replace(
-        known,
-        signing_certificates=signing or (() if closes else known.signing_certificates),
-        encryption_certificates=encryption or known.encryption_certificates,
+        old,
+        signing_certificates=signing or (() if closes else old.signing_certificates),
+        encryption_certificates=encryption or old.encryption_certificates,
     )
 
 

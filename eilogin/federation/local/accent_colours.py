@@ -61,11 +61,11 @@ class Accent:
         colour = text.strip().lower()
         if not re.fullmatch(r"#[0-9a-f]{6}", colour):
             raise ValueError("one colour of six hexadecimal digits, such as '#154273'")
-        found = _lowest_contrast(colour, LIGHT)
-        if found < LOWEST:
+        ratio = _lowest_contrast(colour, LIGHT)
+        if ratio < LOWEST:
             raise ValueError(
                 f"a colour with a contrast of at least {LOWEST}:1 on a light page"
-                f" (WCAG 2.2, 1.4.3); this one has {_floored(found)}:1; the nearest"
+                f" (WCAG 2.2, 1.4.3); this one has {_floored(ratio)}:1; the nearest"
                 f" with the same hue is '{_readable(colour, LIGHT, LOWEST)}'"
             )
         return cls(colour)
@@ -100,9 +100,9 @@ class Accent:
         )
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, other: str) -> float:
     """The contrast of two colours, from 1 to 21 (WCAG 2.2, "contrast ratio")."""
-    darker, lighter = sorted((_luminance(_rgb(one)), _luminance(_rgb(other))))
+    darker, lighter = sorted((_luminance(_rgb(colour)), _luminance(_rgb(other))))
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -118,8 +118,8 @@ def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
     end = 0.0 if is_light else 1.0
     # The last step is black or white.
     steps = (lightness + (end - lightness) * n / _STEPS for n in range(_STEPS + 1))
-    found = (_hex(colorsys.hls_to_rgb(hue, step, saturation)) for step in steps)
-    return next(one for one in found if _lowest_contrast(one, surfaces) >= lowest)
+    colours = (_hex(colorsys.hls_to_rgb(hue, step, saturation)) for step in steps)
+    return next(candidate for candidate in colours if _lowest_contrast(candidate, surfaces) >= lowest)
 
 
 def _tint_of(accent: str, surface: str) -> str:
@@ -139,7 +139,7 @@ def _luminance(rgb: _RGB) -> float:
 
 def _mixed(colour: str, other: str, share: float) -> str:
     pairs = zip(_rgb(colour), _rgb(other), strict=True)
-    return _hex([(one * (1 - share) + two * share) / 255 for one, two in pairs])
+    return _hex([(first * (1 - share) + second * share) / 255 for first, second in pairs])
 
 
 def _rgb(colour: str) -> _RGB:

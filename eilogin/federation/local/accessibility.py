@@ -42,13 +42,13 @@ class Accessibility:
     appeal: str = ""
 
 
-def require_whole(status: str, said: Collection[str], *, has_email: bool) -> None:
+def require_whole(status: str, names: Collection[str], *, has_email: bool) -> None:
     """Raise ValueError, with an option, if a statement is incomplete.
 
     ``said`` are the names of the options ``accessibility_…`` with a value.
     """
-    if said and not status:
-        raise ValueError(f"accessibility_status: is required beside {min(said)!r}")
+    if names and not status:
+        raise ValueError(f"accessibility_status: is required beside {min(names)!r}")
     required = {
         "accessibility_date": bool(status),
         "accessibility_contact": bool(status) and not has_email,
@@ -56,7 +56,7 @@ def require_whole(status: str, said: Collection[str], *, has_email: bool) -> Non
         "accessibility_gaps": status in INCOMPLETE,
     }
     for name, is_required in required.items():
-        if is_required and name not in said:
+        if is_required and name not in names:
             raise ValueError(
                 f"{name}: is required with accessibility_status = {status}"
             )

@@ -84,19 +84,19 @@ class KeyFolder(Sequence[OwnKey]):
     def _complain(self) -> None:
         if self._fault and not self._is_told:
             self._is_told = True
-            told = "the previous keys stay in use"
-            _log.error("%s: keys: %s: %s", self._site, told, self._fault)
+            consequence = "the previous keys stay in use"
+            _log.error("%s: keys: %s: %s", self._site, consequence, self._fault)
 
     def _read(self) -> tuple[OwnKey, ...]:
-        found = read_keys(self._folder)
+        keys = read_keys(self._folder)
         if not self._profile.requires_rsa:
-            return signing_as(found, self._profile)
-        if others := [key.name for key in found if not key.is_rsa]:
+            return signing_as(keys, self._profile)
+        if wrong := [key.name for key in keys if not key.is_rsa]:
             raise ConfigurationError(
-                f"{self._folder}: found keys that are not RSA: {', '.join(others)};"
+                f"{self._folder}: found keys that are not RSA: {', '.join(wrong)};"
                 " expected RSA, because DigiD accepts nothing else"
             )
-        return signing_as(found, self._profile)
+        return signing_as(keys, self._profile)
 
 
 def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _stamp(folder: Path) -> _Stamp:
     """A value that changes with any file of the folder, its owner and its mode."""
     try:
         files = sorted(folder.iterdir())
-        found = [(path.name, path.stat()) for path in files]
+        stats = [(path.name, path.stat()) for path in files]
     except OSError:
         return ()
-    return tuple((name, s.st_ino, s.st_ctime_ns, s.st_size) for name, s in found)
+    return tuple((name, s.st_ino, s.st_ctime_ns, s.st_size) for name, s in stats)

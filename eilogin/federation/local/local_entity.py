@@ -160,7 +160,7 @@ class Own:
     @property
     def published_keys(self) -> tuple[SigningKey, ...]:
         """The keys that peers verify with: the present, the next and earlier ones."""
-        return tuple(one.pair for one in published(self._signing, clock.now()))
+        return tuple(key.pair for key in published(self._signing, clock.now()))
 
     @property
     def decryption_keys(self) -> tuple[SigningKey, ...]:
@@ -178,17 +178,17 @@ class Own:
         A next key that signs is named ahead anyway, so it is left out.
         """
         now = clock.now()
-        found = published(self._encrypting, now)
-        ahead = (k.pair for k in found[1:] if not k.signs and k.begins > now)
-        return (*(k.pair for k in found[:1]), *ahead)
+        keys = published(self._encrypting, now)
+        ahead = (k.pair for k in keys[1:] if not k.signs and k.begins > now)
+        return (*(k.pair for k in keys[:1]), *ahead)
 
     @property
     def _signing(self) -> Sequence[OwnKey]:
-        return [one for one in self.keys if one.signs]
+        return [key for key in self.keys if key.signs]
 
     @property
     def _encrypting(self) -> Sequence[OwnKey]:
-        return [one for one in self.keys if one.encrypts]
+        return [key for key in self.keys if key.encrypts]
 
     def _derived(self, purpose: bytes) -> bytes:
         """Derive a secret from our only key; with several keys, secrets are set."""
@@ -260,7 +260,7 @@ class Own:
             "information_urls": dict.fromkeys(self.names, link),
             # A blank separates words; a plus sign is a blank within one (mdui 2.1.4).
             "keywords": {
-                language: " ".join("+".join(one.split()) for one in words)
+                language: " ".join("+".join(keyword.split()) for keyword in words)
                 for language, words in self.keywords.items()
             },
             "logos": self._logos(),
@@ -268,14 +268,14 @@ class Own:
         }
 
     def _service_provider(self) -> ServiceProvider:
-        found = ServiceProvider(
+        role = ServiceProvider(
             signing_certificates=self._signing_certificates(),
             authn_requests_signed=True,
             want_assertions_signed=True,
         )
         if self.profile.has_minimal_metadata:
             return replace(
-                found,
+                role,
                 names_keys=True,
                 assertion_consumers=(
                     Endpoint(bindings.ARTIFACT, self.url("acs"), index=0),
@@ -283,7 +283,7 @@ class Own:
                 single_logouts=self._single_logouts(),
             )
         return replace(
-            found,
+            role,
             **self._encryption(),
             assertion_consumers=self._consumers(),
             single_logouts=self._single_logouts(),
@@ -303,14 +303,14 @@ class Own:
     def _consumers(self) -> tuple[Endpoint, ...]:
         kinds = {"artifact": bindings.ARTIFACT, "post": bindings.POST}
         # The first is the default if an AuthnRequest names none.
-        wanted = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
+        consumer_bindings = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
         return tuple(
             Endpoint(binding, self.url("acs"), index=i, is_default=i == 0)
-            for i, binding in enumerate(wanted)
+            for i, binding in enumerate(consumer_bindings)
         )
 
     def _identity_provider(self) -> IdentityProvider:
-        found = IdentityProvider(
+        role = IdentityProvider(
             signing_certificates=self._signing_certificates(),
             single_sign_ons=(
                 Endpoint(bindings.REDIRECT, self.url("sso")),
@@ -325,12 +325,12 @@ class Own:
         if self.profile.has_minimal_metadata:
             # DigiD's own has no more (DigiD 1.7), and one key for everything.
             return replace(
-                found,
-                encryption_certificates=found.signing_certificates[:1],
+                role,
+                encryption_certificates=role.signing_certificates[:1],
                 names_keys=True,
             )
         return replace(
-            found,
+            role,
             **self._encryption(),
             name_id_formats=(PERSISTENT, TRANSIENT),
             activity_services=(Endpoint(bindings.SOAP, self.url("activity")),),
@@ -344,7 +344,7 @@ class Own:
         }
 
     def _single_logouts(self) -> tuple[Endpoint, ...]:
-        wanted = (
+        logout_bindings = (
             self.profile.hub_logout_services
             if self.role == HUB
             else self.profile.participant_logout_services
@@ -354,7 +354,7 @@ class Own:
             bindings.POST: self.url("slo"),
             bindings.SOAP: self.url("slo_soap"),
         }
-        return tuple(Endpoint(b, addresses[b]) for b in wanted)
+        return tuple(Endpoint(b, addresses[b]) for b in logout_bindings)
 
     def _logos(self) -> tuple[Logo, ...]:
         if not self.logo:

@@ -95,11 +95,11 @@ def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
     first = in_turn(keys, now)
     if first is None:
         return ()
-    others = sorted(
+    rest = sorted(
         (key for key in keys if key is not first and not key.is_over(now)),
         key=lambda key: (key.begins <= first.begins, key.begins),
     )
-    return (first, *others)
+    return (first, *rest)
 
 
 def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:
@@ -116,8 +116,8 @@ def load_pair(key: Path, certificate: Path) -> SigningKey:
     try:
         return SigningKey.load(key.read_bytes(), certificate.read_bytes())
     except OSError as error:
-        told = f"cannot read '{error.filename}': {error.strerror}"
-        raise ConfigurationError(told) from error
+        reason = f"cannot read '{error.filename}': {error.strerror}"
+        raise ConfigurationError(reason) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"'{key}' and '{certificate}': {error}") from error
 
@@ -264,7 +264,7 @@ def _missing_files(
 
 
 def _read(
-    folder: Path, name: str, said: Mapping[str, str], faults: list[str]
+    folder: Path, name: str, settings: Mapping[str, str], faults: list[str]
 ) -> OwnKey | None:
     certificate = folder / f"{name}.crt"
     try:
@@ -272,27 +272,27 @@ def _read(
     except ConfigurationError as error:
         faults.append(str(error))
         return None
-    here = [*_faults_of(said, pair)]
-    faults += [f"{folder / CALENDAR}: [{name}] {fault}" for fault in here]
-    if here:
+    key_faults = [*_faults_of(settings, pair)]
+    faults += [f"{folder / CALENDAR}: [{name}] {fault}" for fault in key_faults]
+    if key_faults:
         return None
-    begins, ends = _turn(said, pair)
-    use = said.get("use", _BOTH).strip()
+    begins, ends = _period(settings, pair)
+    use = settings.get("use", _BOTH).strip()
     return OwnKey(pair, begins, ends, name, use, certificate)
 
 
-def _turn(said: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
+def _period(settings: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
     first, last = _validity(pair)
     return (
-        read_instant(said["from"]) if "from" in said else first,
-        read_instant(said["until"]) if "until" in said else last,
+        read_instant(settings["from"]) if "from" in settings else first,
+        read_instant(settings["until"]) if "until" in settings else last,
     )
 
 
-def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
-    for option in sorted(said.keys() - {*_OPTIONS}):
+def _faults_of(settings: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
+    for option in sorted(settings.keys() - {*_OPTIONS}):
         yield f"{option}: unknown option; expected one of {', '.join(_OPTIONS)}"
-    use = said.get("use", _BOTH).strip()
+    use = settings.get("use", _BOTH).strip()
     if use not in (_SIGNING, _ENCRYPTION, _BOTH):
         yield (
             f"use: found {use[:40]!r}; expected '{_SIGNING}', '{_ENCRYPTION}' or"
@@ -300,23 +300,23 @@ def _faults_of(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
         )
     if use == _ENCRYPTION and not isinstance(pair.private, RSAPrivateKey):
         yield "use: found a key that cannot encrypt; expected an RSA key"
-    wrong = [*_faults_of_instants(said)]
+    wrong = [*_faults_of_instants(settings)]
     yield from wrong
     if not wrong:
-        yield from _faults_of_turn(said, pair)
+        yield from _faults_of_period(settings, pair)
 
 
-def _faults_of_instants(said: Mapping[str, str]) -> Iterator[str]:
+def _faults_of_instants(settings: Mapping[str, str]) -> Iterator[str]:
     for option in ("from", "until"):
         try:
-            if option in said:
-                read_instant(said[option])
+            if option in settings:
+                read_instant(settings[option])
         except ValueError as error:
             yield f"{option}: {error}"
 
 
-def _faults_of_turn(said: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
-    begins, ends = _turn(said, pair)
+def _faults_of_period(settings: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
+    begins, ends = _period(settings, pair)
     first, last = _validity(pair)
     if begins >= ends:
         yield (

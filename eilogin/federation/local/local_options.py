@@ -148,8 +148,8 @@ class OwnOptions(SiteOptions):
     @classmethod
     def _is_there(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         # Separate, to report its faults with those of others.
-        said = info.data
-        if value is None and "keys" in said and said["keys"] is None:
+        values = info.data
+        if value is None and "keys" in values and values["keys"] is None:
             raise ValueError(f"{_FILES[str(info.field_name)]}, or 'keys'")
         return value
 
@@ -182,13 +182,13 @@ class OwnOptions(SiteOptions):
 
     @model_validator(mode="after")
     def _profile_is_kept_to_the_letter(self) -> "OwnOptions":
-        said, profile = self.model_fields_set, PROFILES[self.profile]
+        option_names, profile = self.model_fields_set, PROFILES[self.profile]
         if self.acs == "post" and bindings.POST not in profile.response_bindings:
             raise ValueError(
                 "acs: expected 'artifact', because DigiD answers only by artifact"
                 " (profile = digid)"
             )
-        has_format = "name_id_format" in said and self.name_id_format != "none"
+        has_format = "name_id_format" in option_names and self.name_id_format != "none"
         if has_format and profile.hub_chooses_name_id:
             raise ValueError(
                 "name_id_format: expected 'none', because DigiD chooses the format"
@@ -198,7 +198,7 @@ class OwnOptions(SiteOptions):
         has_other_keys = self.keys is None and not all(k.is_rsa for k in self.own_keys)
         if has_other_keys and profile.requires_rsa:
             raise ValueError("key: expected an RSA key, because DigiD accepts RSA only")
-        for name in filter(said.__contains__, profile.refused_options):
+        for name in filter(option_names.__contains__, profile.refused_options):
             raise ValueError(
                 f"{name}: is not allowed with 'profile = digid', because DigiD has"
                 " no such thing"

@@ -49,7 +49,7 @@ def _classes(value: object) -> object:
     if not isinstance(value, str):
         return value
     by_level: dict[str, tuple[str, ...]] = {}
-    said: set[str] = set()
+    listed: set[str] = set()
 
     def read(line: str) -> None:
         level, *classes = line.split()
@@ -60,10 +60,10 @@ def _classes(value: object) -> object:
             raise ValueError("each level once, followed by all its classes")
         if not classes or not all(map(_URI.fullmatch, classes)):
             raise ValueError("a level, followed by the URIs of its classes")
-        if len(set(classes)) < len(classes) or said & set(classes):
+        if len(set(classes)) < len(classes) or listed & set(classes):
             raise ValueError("each class once, at one level")
         by_level[level] = tuple(classes)
-        said.update(classes)
+        listed.update(classes)
 
     read_lines(split(value), read)
     if not by_level:
@@ -103,11 +103,11 @@ def _of_lines(read_line: Callable[[str], object]) -> Callable[[object], object]:
 def _keywords(value: object) -> object:
     if not isinstance(value, str):
         return value
-    texts = (" ".join(one.split()) for one in value.replace("\n", ",").split(","))
+    texts = (" ".join(word.split()) for word in value.replace("\n", ",").split(","))
     words = tuple(dict.fromkeys(filter(None, texts)))
     is_odd = any(
-        len(one) > LONGEST_KEYWORD or "+" in one or not one.isprintable()
-        for one in words
+        len(word) > LONGEST_KEYWORD or "+" in word or not word.isprintable()
+        for word in words
     )
     if is_odd or len(words) > MOST_KEYWORDS:
         raise ValueError(

@@ -159,13 +159,13 @@ class SiteOptions(Options):
 
     @model_validator(mode="after")
     def _states_all_of_its_accessibility(self) -> "SiteOptions":
-        said = [
+        names = [
             name
             for name in self.model_fields_set
             if name.startswith("accessibility_") and getattr(self, name)
         ]
         status = self.accessibility_status
-        require_whole(status, said, has_email=bool(self.email))
+        require_whole(status, names, has_email=bool(self.email))
         return self
 
     def notes(self) -> Iterator[OptionNote]:

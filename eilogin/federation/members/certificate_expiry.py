@@ -32,26 +32,26 @@ def endings_of(
     options: TrustOptions, own: Own, federation: Membership, hubs: Sequence[str]
 ) -> tuple[Expiry, ...]:
     """The expiries beside our keys; a hub checks its many participants itself."""
-    theirs = () if own.role == HUB else hub_requirements.endings(federation, hubs)
-    return (*_in_files(options), *theirs)
+    hub_endings = () if own.role == HUB else hub_requirements.endings(federation, hubs)
+    return (*_in_files(options), *hub_endings)
 
 
 def key_endings(keys: Iterable[OwnKey]) -> Iterator[Expiry]:
     """The expiry of our last key of each use."""
-    found = [*keys]
-    signing = [key for key in found if key.signs]
-    encrypting = [key for key in found if key.encrypts]
-    lasts = [last_in_line(of_use) for of_use in (signing, encrypting) if of_use]
-    for key in dict.fromkeys(lasts):
+    listed = [*keys]
+    signing = [key for key in listed if key.signs]
+    encrypting = [key for key in listed if key.encrypts]
+    last_keys = [last_in_line(of_use) for of_use in (signing, encrypting) if of_use]
+    for key in dict.fromkeys(last_keys):
         yield _of_key(key)
 
 
 def remarks(options: TrustOptions) -> Iterator[Remark]:
     """Remarks on our certificates that expire soon, or have expired."""
-    told: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for ending in _ours(options):
-        told[ending.option] = told.get(ending.option, 0) + ending.is_soon
-        if ending.is_soon and told[ending.option] <= _MOST_NAMED:
+        counts[ending.option] = counts.get(ending.option, 0) + ending.is_soon
+        if ending.is_soon and counts[ending.option] <= _MOST_NAMED:
             yield Remark(ending.option, ending.code, ending.told)
 
 
@@ -77,28 +77,28 @@ def _in_files(options: TrustOptions) -> Iterator[Expiry]:
 
 def _of_key(key: OwnKey) -> Expiry:
     subject = key.pair.certificate.subject.rfc4514_string()
-    what = f"{key.path} ({subject})"
+    subject_of_key = f"{key.path} ({subject})"
     if not key.name:
-        return Expiry("certificate", "certificate", what, key.ends)
+        return Expiry("certificate", "certificate", subject_of_key, key.ends)
     cure = "no other key follows it in time: make one (eilogin keys new)"
-    return Expiry("keys", f"keys: {key.name}", what, key.ends, cure=cure)
+    return Expiry("keys", f"keys: {key.name}", subject_of_key, key.ends, cure=cure)
 
 
 def _in_file(name: str, path: Path) -> Sequence[Expiry]:
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, *UNREADABLE):
         return ()  # another check reports the file
     # The others in a file of ours belong to its authority.
-    here = found if name == "back_channel_ca" else found[:1]
-    several = len(here) > 1
-    made = [
+    ours = certificates if name == "back_channel_ca" else certificates[:1]
+    several = len(ours) > 1
+    endings = [
         Expiry(
             name,
             f"{name} {number}" if several else name,
-            f"{path} ({one.subject.rfc4514_string()})",
-            one.not_valid_after_utc.timestamp(),
+            f"{path} ({certificate.subject.rfc4514_string()})",
+            certificate.not_valid_after_utc.timestamp(),
         )
-        for number, one in enumerate(here, 1)
+        for number, certificate in enumerate(ours, 1)
     ]
-    return sorted(made, key=attrgetter("ends"))
+    return sorted(endings, key=attrgetter("ends"))

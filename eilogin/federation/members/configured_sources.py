@@ -91,10 +91,10 @@ def _fetched_from(
         ),
     )
     if line.is_query:
-        found = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
+        sources = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
     else:
-        found = [MetadataURL(line.url, keys, web)]
-    for source in found:
+        sources = [MetadataURL(line.url, keys, web)]
+    for source in sources:
         yield replace(
             source,
             validity=line.validity,

@@ -65,10 +65,10 @@ class Expiry:
 
 def ends_in_words(ends: float) -> str:
     """``ends at … (in 12 days)``, or ``expired at …``."""
-    left, instant = ends - clock.now(), write_instant(ends)
-    if left < 0:
+    seconds, instant = ends - clock.now(), write_instant(ends)
+    if seconds < 0:
         return f"expired at {instant}"
-    days = int(left / _DAY)
+    days = int(seconds / _DAY)
     in_days = "within a day" if not days else f"in {days} day{'s' * (days > 1)}"
     return f"ends at {instant} ({in_days})"
 
@@ -79,10 +79,10 @@ class Alarms:
     def __init__(self, site: str, endings: Callable[[], Iterable[Expiry]]) -> None:
         self._site, self._endings = site, endings
         #: The last logged stage, from 1.
-        self._told: dict[_Key, int] = {}
+        self._logged_stages: dict[_Key, int] = {}
         self._next = 0.0
         self._lock = threading.Lock()
-        self._look(is_told=True)
+        self._look(is_silent=True)
 
     def see(self) -> None:
         """Log what is due."""
@@ -97,22 +97,22 @@ class Alarms:
         """Read the endings again."""
         self._next = 0.0
 
-    def _look(self, *, is_told: bool = False) -> None:
-        now, told = clock.now(), dict[_Key, int]()
+    def _look(self, *, is_silent: bool = False) -> None:
+        now, stages = clock.now(), dict[_Key, int]()
         # Our keys may change.
         following = now + _DAY
         for ending in self._endings():
-            before = self._told.get(ending.key, 0)
+            before = self._logged_stages.get(ending.key, 0)
             stage = sum(ending.ends - at <= now for at in STAGES)
-            if stage > before and not is_told:
-                self._tell(ending, now)
-            told[ending.key] = max(stage, before)
+            if stage > before and not is_silent:
+                self._log_ending(ending, now)
+            stages[ending.key] = max(stage, before)
             coming = (ending.ends - at for at in STAGES)
             following = min([following, *(at for at in coming if at > now)])
-        self._told, self._next = told, following
+        self._logged_stages, self._next = stages, following
 
-    def _tell(self, ending: Expiry, now: float) -> None:
+    def _log_ending(self, ending: Expiry, now: float) -> None:
         is_urgent = ending.ends - now <= _URGENT
         level = logging.ERROR if is_urgent else logging.WARNING
-        said = f"{ending.option}: {ending.told} ({ending.code})"
-        _log.log(level, "%s: %s", self._site, said)
+        text = f"{ending.option}: {ending.told} ({ending.code})"
+        _log.log(level, "%s: %s", self._site, text)

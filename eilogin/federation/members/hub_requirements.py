@@ -68,15 +68,15 @@ class Remark:
         return f"{self.text} ({self.code})"
 
 
-def our_hubs(own: Own, said: Sequence[str], federation: Membership) -> tuple[str, ...]:
+def our_hubs(own: Own, names: Sequence[str], federation: Membership) -> tuple[str, ...]:
     """The entityIDs of our usable hubs; raises as `wanted` and `require`."""
-    hubs = wanted(said, federation)
+    hubs = wanted(names, federation)
     for name in hubs:
         require(own, federation, name)
     return hubs
 
 
-def wanted(said: Sequence[str], federation: Membership) -> tuple[str, ...]:
+def wanted(names: Sequence[str], federation: Membership) -> tuple[str, ...]:
     """The entityIDs that the option ``hub`` selects, known or not.
 
     Raises HubUnknown if the option is empty and the metadata does not have exactly one
@@ -85,11 +85,11 @@ def wanted(said: Sequence[str], federation: Membership) -> tuple[str, ...]:
     hubs = federation.hubs
     # Another hub must not silently replace a lost one.
     is_clear = len(hubs) == 1 and not federation.lost_hubs
-    if hubs and (ALL in said or (not said and is_clear)):
+    if hubs and (ALL in names or (not names and is_clear)):
         return tuple(hubs)
-    if not said or ALL in said:
+    if not names or ALL in names:
         raise _unclear(federation)
-    return tuple(said)
+    return tuple(names)
 
 
 def hub(
@@ -106,16 +106,16 @@ def hub(
     except UnknownPeer as error:
         raise HubUnknown(f"{error}{_instead_of(entity_id, federation)}") from error
     if entity.identity_provider is None:
-        told = f"{entity_id!r} is not a hub of this federation"
-        raise HubUnknown(f"{told}{_instead_of(entity_id, federation)}")
+        fault = f"{entity_id!r} is not a hub of this federation"
+        raise HubUnknown(f"{fault}{_instead_of(entity_id, federation)}")
     return entity, entity.identity_provider
 
 
 def _instead_of(entity_id: str, federation: Membership) -> str:
     hubs = federation.hubs
     named = some(hubs, _NAMED) or "none"
-    told = f"{did_you_mean(entity_id, hubs)} (hubs: {named})"
-    return told + _passed_over(federation)
+    hint = f"{did_you_mean(entity_id, hubs)} (hubs: {named})"
+    return hint + _passed_over(federation)
 
 
 def _unclear(federation: Membership) -> ConfigurationError:
@@ -141,8 +141,8 @@ def _unclear(federation: Membership) -> ConfigurationError:
 
 def _passed_over(federation: Membership) -> str:
     """Explain that our own filters may exclude the entity."""
-    told = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
-    return f"; {some(told, _NAMED)}" if told else ""
+    remarks_on_filters = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
+    return f"; {some(remarks_on_filters, _NAMED)}" if remarks_on_filters else ""
 
 
 def _over(entity: EntityDescriptor, ended: float) -> MetadataExpired:
@@ -167,11 +167,11 @@ def require(own: Own, federation: Membership, entity_id: str) -> None:
     if own.acs == "artifact" and bindings.SOAP not in {e.binding for e in resolvers}:
         # DigiD has no other binding.
         by_post = bindings.POST in own.profile.response_bindings
-        instead = "write 'acs = post', or " if by_post else ""
+        cure = "write 'acs = post', or " if by_post else ""
         raise BindingMissing(
             f"the hub '{entity_id}' resolves no artifacts over SOAP"
             f" (ArtifactResolutionService: {bindings_of(resolvers)}), but 'acs' is"
-            f" 'artifact'; {instead}ask {entity.whom_to_ask} for metadata with one"
+            f" 'artifact'; {cure}ask {entity.whom_to_ask} for metadata with one"
         )
     try:
         suited(own.key, *entity.algorithms(role))
@@ -203,8 +203,8 @@ def _on_members(federation: Membership) -> Iterator[Remark]:
 
 
 def _on_logout(entity: EntityDescriptor, role: IdentityProvider) -> Iterator[Remark]:
-    wanted = (bindings.REDIRECT, bindings.POST, bindings.SOAP)
-    if role.single_logout(*wanted) is None:
+    logout_bindings = (bindings.REDIRECT, bindings.POST, bindings.SOAP)
+    if role.single_logout(*logout_bindings) is None:
         text = (
             f"single logout is impossible: the hub '{entity.entity_id}' accepts no"
             " LogoutRequest (SingleLogoutService:"
@@ -220,8 +220,8 @@ def endings(federation: Membership, hubs: Sequence[str]) -> Iterator[Expiry]:
     for name in hubs:
         entity, role = hub(federation, name)
         ask = f"ask {entity.whom_to_ask} for new metadata"
-        what = f"a certificate of '{name}'"
-        yield Expiry("federation", "signing", what, _last_end(role), name, ask)
+        subject = f"a certificate of '{name}'"
+        yield Expiry("federation", "signing", subject, _last_end(role), name, ask)
 
 
 def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
@@ -230,13 +230,13 @@ def participant_ending(own: Own, entity: EntityDescriptor) -> Expiry | None:
     if role is None:
         return None
     ask = f"ask {entity.whom_to_ask} for new metadata"
-    what = f"a certificate of '{entity.entity_id}'"
+    subject = f"a certificate of '{entity.entity_id}'"
     # As DigiD, count the first certificate only (DigiD 4).
     first = role.signing_certificates[
         : 1 if own.profile.uses_first_certificate else None
     ]
     ends = max(map(certificate_ends, first), default=math.inf)
-    return Expiry("federation", "signing", what, ends, entity.entity_id, ask)
+    return Expiry("federation", "signing", subject, ends, entity.entity_id, ask)
 
 
 def _last_end(role: Role) -> float:
@@ -261,7 +261,7 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
             code = CERTIFICATE_BEGINS
         else:
             when, code = ends_in_words(ends), CERTIFICATE_ENDS
-        what = (
+        consequence = (
             "as DigiD does, this hub rejects its messages with status 404"
             if text in refused
             else (
@@ -269,8 +269,8 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
                 " some others reject such a certificate"
             )
         )
-        told = (
-            f"a certificate of '{entity.entity_id}' {when}: {what}; ask"
+        text = (
+            f"a certificate of '{entity.entity_id}' {when}: {consequence}; ask"
             f" {entity.whom_to_ask} for new metadata"
         )
-        yield Remark("federation", code, told)
+        yield Remark("federation", code, text)

@@ -62,20 +62,20 @@ class MemberIndex(ABC):
     @staticmethod
     def of(sources: Sequence[FederationMetadata]) -> "_Gathered":
         """Combine sources that have no usable member in common."""
-        members = Gathered(one.entities for one in sources)
+        members = Gathered(source.entities for source in sources)
         return _Gathered(
             members=members,
             outlines=members.outlines(),
             left_out={
                 entity_id: error
-                for one in sources
-                for entity_id, error in one.left_out.items()
+                for source in sources
+                for entity_id, error in source.left_out.items()
                 if entity_id not in members
             },
-            remarks=tuple(text for one in sources for text in one.remarks),
-            copies=tuple(one.instead_of for one in sources if one.instead_of),
-            is_aggregate=any(one.is_aggregate for one in sources),
-            name=next((one.name for one in sources if one.name), ""),
+            remarks=tuple(text for source in sources for text in source.remarks),
+            copies=tuple(source.instead_of for source in sources if source.instead_of),
+            is_aggregate=any(source.is_aggregate for source in sources),
+            name=next((source.name for source in sources if source.name), ""),
         )
 
     @property
@@ -99,8 +99,8 @@ class _Gathered(MemberIndex):
     @cached_property
     def digests(self) -> Mapping[str, bytes]:
         return {
-            one.entity_id: hashlib.sha256(one.body).digest()
-            for one in self.members.packed()
+            member.entity_id: hashlib.sha256(member.body).digest()
+            for member in self.members.packed()
         }
 
 
@@ -129,41 +129,41 @@ def write_index(path: Path, sources: Sequence[FederationMetadata]) -> None:
 
 
 def write_with(
-    path: Path, signed: Path, instead: Mapping[str, EntityDescriptor | None]
+    path: Path, signed: Path, replacements: Mapping[str, EntityDescriptor | None]
 ) -> None:
     """Copy an index with some records replaced, or removed where None.
 
     New members come last. Raises OSError, and MetadataUnusable for ``signed``.
     """
-    known = open_index(signed)
-    found = {one.entity_id: one for one in known.members.packed()}
-    for name, entity in instead.items():
+    index = open_index(signed)
+    packed = {member.entity_id: member for member in index.members.packed()}
+    for name, entity in replacements.items():
         if entity is None:
-            found.pop(name, None)
+            packed.pop(name, None)
         else:
-            found[name] = Packed.of(entity)
-    members = Gathered([Members([*found.values()])])
-    left_out = {n: why for n, why in known.left_out.items() if n not in instead}
+            packed[name] = Packed.of(entity)
+    members = Gathered([Members([*packed.values()])])
+    left_out = {n: why for n, why in index.left_out.items() if n not in replacements}
     _write(
         path,
         _Gathered(
             members=members,
             outlines=members.outlines(),
             left_out=left_out,
-            remarks=known.remarks,
-            copies=known.copies,
-            is_aggregate=known.is_aggregate,
-            name=known.name,
+            remarks=index.remarks,
+            copies=index.copies,
+            is_aggregate=index.is_aggregate,
+            name=index.name,
         ),
     )
 
 
-def _write(path: Path, known: "_Gathered") -> None:
+def _write(path: Path, index: "_Gathered") -> None:
     number, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
     try:
         with os.fdopen(number, "wb") as file:
             hashed = hashlib.sha256()
-            for piece in _pieces(known):
+            for piece in _pieces(index):
                 hashed.update(piece)
                 file.write(piece)
             file.write(hashed.digest())
@@ -178,21 +178,21 @@ def _write(path: Path, known: "_Gathered") -> None:
         raise
 
 
-def _pieces(known: "_Gathered") -> Iterator[bytes]:
+def _pieces(index: "_Gathered") -> Iterator[bytes]:
     yield _first_line()
     lines = {}
-    for one in known.members.packed():
-        digest = hashlib.sha256(one.body).hexdigest()
-        lines[one.entity_id] = _Line(*one.outline, digest, len(one.body))
-        yield one.body
-    head = _head(known, lines)
+    for member in index.members.packed():
+        digest = hashlib.sha256(member.body).hexdigest()
+        lines[member.entity_id] = _Line(*member.outline, digest, len(member.body))
+        yield member.body
+    head = _head(index, lines)
     yield head
     yield len(head).to_bytes(_LENGTH)
 
 
-def _head(known: MemberIndex, lines: dict[str, _Line]) -> bytes:
-    left_out = {name: LeftOut.of(error) for name, error in known.left_out.items()}
-    facts = known.remarks, known.copies, known.is_aggregate, known.name
+def _head(index: MemberIndex, lines: dict[str, _Line]) -> bytes:
+    left_out = {name: LeftOut.of(error) for name, error in index.left_out.items()}
+    facts = index.remarks, index.copies, index.is_aggregate, index.name
     return json.dumps(_Head(lines, left_out, *facts)).encode()
 
 
@@ -205,7 +205,7 @@ def open_index(path: Path) -> "_Opened":
     bodies = _Bodies(path, file)
     try:
         head = bodies.read_head()
-        left_out = {name: left.error() for name, left in head.left_out.items()}
+        left_out = {name: entry.error() for name, entry in head.left_out.items()}
     except (OSError, ValueError, KeyError) as error:
         raise _unusable(path, "another file, or only a part of one") from error
     return _Opened(
@@ -295,9 +295,9 @@ def _body(bodies: _Bodies, start: int, line: _Line) -> bytes:
     return body
 
 
-def _unusable(path: Path, found: str) -> MetadataUnusable:
+def _unusable(path: Path, content: str) -> MetadataUnusable:
     return MetadataUnusable(
-        f"{path}: found {found}; expected an index of a federation as this version"
+        f"{path}: found {content}; expected an index of a federation as this version"
         " of eilogin writes it. eilogin makes it again from the metadata"
     )
 

@@ -28,25 +28,25 @@ class Membership:
     """The members by entityID, without expired ones: each use checks the validity."""
 
     def __init__(self, *sources: FederationMetadata) -> None:
-        self._know(MemberIndex.of(sources))
+        self._use_index(MemberIndex.of(sources))
 
     @classmethod
     def from_index(cls, path: Path) -> "Membership":
         """Open an index, decoded at use; raises MetadataUnusable."""
         federation = cls()
-        federation._know(open_index(path))
+        federation._use_index(open_index(path))
         return federation
 
-    def _know(self, known: MemberIndex) -> None:
-        self._known = known
-        self._entities = known.members
+    def _use_index(self, index: MemberIndex) -> None:
+        self._index = index
+        self._entities = index.members
         #: Members without any usable record.
-        self.left_out = known.left_out
-        self.remarks = known.remarks
-        self.copies = known.copies
+        self.left_out = index.left_out
+        self.remarks = index.remarks
+        self.copies = index.copies
         #: Whether a source lists all members.
-        self.is_aggregate = known.is_aggregate
-        self.name = known.name
+        self.is_aggregate = index.is_aggregate
+        self.name = index.name
 
     @classmethod
     def from_files(
@@ -62,7 +62,7 @@ class Membership:
 
     def end_of(self, entity_id: str) -> float | None:
         """The end of a member's validity, or None."""
-        return self._known.outlines[entity_id].valid_until
+        return self._index.outlines[entity_id].valid_until
 
     @property
     def entities(self) -> list[EntityDescriptor]:
@@ -72,33 +72,33 @@ class Membership:
     @property
     def digests(self) -> Mapping[str, bytes]:
         """Hashes of the members without validity, by entityID."""
-        return self._known.digests
+        return self._index.digests
 
     @property
     def digest(self) -> str:
         """A hash of all content."""
-        return self._known.digest
+        return self._index.digest
 
     def entity(self, entity_id: str) -> EntityDescriptor:
         """The valid member with this entityID, or UnknownPeer."""
-        found = self._entities.get(entity_id)
-        if found is None:
+        entity = self._entities.get(entity_id)
+        if entity is None:
             if entity_id in self.left_out:
                 error = self.left_out[entity_id]
                 raise UnknownPeer(f"left out ({error.code}): {error}")
             raise UnknownPeer(f"{entity_id!r} is not a member of the federation")
-        if found.valid_until is not None and _is_over(found.valid_until):
-            ended = write_instant(found.valid_until)
+        if entity.valid_until is not None and _is_over(entity.valid_until):
+            ended = write_instant(entity.valid_until)
             raise UnknownPeer(f"the metadata of {entity_id!r} expired at {ended}")
-        return found
+        return entity
 
     def scopes_of(self, entity_id: str) -> frozenset[str] | None:
         """The scopes of a hub; None if unlisted or no hub.
 
         Expired hubs count: their scopes belong to nobody else.
         """
-        found = self._entities.get(entity_id)
-        role = None if found is None else found.identity_provider
+        entity = self._entities.get(entity_id)
+        role = None if entity is None else entity.identity_provider
         return None if role is None else role.scopes
 
     def hint_for(self, entity_id: str) -> str:
@@ -110,8 +110,8 @@ class Membership:
                 "; read the newer one ('eilogin trust refresh', or a restart), or"
                 " ask the federation's operator for it"
             )
-        known = _compared(entity_id, self._entities)
-        hint = did_you_mean(entity_id, known, most=3, cutoff=0.8)
+        compared = _compared(entity_id, self._entities)
+        hint = did_you_mean(entity_id, compared, most=3, cutoff=0.8)
         cure = (
             "it should be one, add its metadata to 'federation' and refresh"
             " ('eilogin trust refresh', or a restart), or ask the federation's"
@@ -121,28 +121,28 @@ class Membership:
 
     def name_of(self, entity_id: str, language: str) -> str:
         """The name of an entity, or its host (as for Shibboleth), or its entityID."""
-        found = self._entities.get(entity_id)
-        name = entity_id if found is None else found.name(language)
+        entity = self._entities.get(entity_id)
+        name = entity_id if entity is None else entity.name(language)
         if name != entity_id:
             return name
-        return _host(entity_id) or (_site(found) if found else "") or entity_id
+        return _host(entity_id) or (_site(entity) if entity else "") or entity_id
 
     def link_of(self, entity_id: str, language: str) -> str:
         """A party's page for visitors, or ""."""
-        found = self._entities.get(entity_id)
-        return "" if found is None else found.information_url(language)
+        entity = self._entities.get(entity_id)
+        return "" if entity is None else entity.information_url(language)
 
     def logo_of(self, entity_id: str, language: str) -> str:
         """A party's logo in ``language``, or another: a safe ``data:`` URI, or ""."""
-        found = self._entities.get(entity_id)
-        known = () if found is None else found.logos_in(language)
-        shown = (_shown(entity_id, one.url) for one in known)
-        return next(filter(None, shown), "")
+        entity = self._entities.get(entity_id)
+        logos_of_entity = () if entity is None else entity.logos_in(language)
+        uris = (_shown(entity_id, logo.url) for logo in logos_of_entity)
+        return next(filter(None, uris), "")
 
     def keywords_of(self, entity_id: str, language: str) -> Sequence[str]:
         """A few short search words for a party."""
-        found = self._entities.get(entity_id)
-        return () if found is None else found.keywords_in(language)
+        entity = self._entities.get(entity_id)
+        return () if entity is None else entity.keywords_in(language)
 
     @property
     def hubs(self) -> list[str]:
@@ -152,8 +152,8 @@ class Membership:
     @cached_property
     def sso_domains(self) -> Mapping[str, int]:
         """Participants of each SSO domain."""
-        outlines = self._known.outlines.values()
-        return Counter(one.sso_domain for one in outlines if one.is_participant)
+        outlines = self._index.outlines.values()
+        return Counter(outline.sso_domain for outline in outlines if outline.is_participant)
 
     @property
     def lost_hubs(self) -> list[str]:
@@ -167,22 +167,22 @@ class Membership:
         return [self._entities[name] for name in self._names(are_over=True)]
 
     def _hubs(self, *, are_over: bool) -> list[str]:
-        outlines = self._known.outlines
+        outlines = self._index.outlines
         return [n for n in self._names(are_over=are_over) if outlines[n].is_hub]
 
     def _names(self, *, are_over: bool) -> Iterator[str]:
-        for name, outline in self._known.outlines.items():
+        for name, outline in self._index.outlines.items():
             if _is_over(outline.valid_until) == are_over:
                 yield name
 
 
-def _compared(name: str, known: Collection[str]) -> Iterable[str]:
+def _compared(name: str, names: Collection[str]) -> Iterable[str]:
     """Bound the cost of a hint: of many names, those of the same host."""
     host = "".join(name.split("/", 3)[2:3])
-    if len(name) > _LONGEST_COMPARED or (len(known) > _MOST_COMPARED and not host):
+    if len(name) > _LONGEST_COMPARED or (len(names) > _MOST_COMPARED and not host):
         return ()
-    few = len(known) <= _MOST_COMPARED
-    return islice((one for one in known if few or host in one), _MOST_COMPARED)
+    is_small = len(names) <= _MOST_COMPARED
+    return islice((candidate for candidate in names if is_small or host in candidate), _MOST_COMPARED)
 
 
 @lru_cache(256)
@@ -206,7 +206,7 @@ def _site(entity: EntityDescriptor) -> str:
         *(participant.assertion_consumers if participant else ()),
         *(hub.single_sign_ons if hub else ()),
     ]
-    return next((_host(one.location) for one in endpoints), "")
+    return next((_host(endpoint.location) for endpoint in endpoints), "")
 
 
 def _host(url: str) -> str:

@@ -218,15 +218,15 @@ class TrustOptions(OwnOptions, name="trust"):
     def _digid_takes_what_is_signed(self) -> "TrustOptions":
         if self.role != HUB or not PROFILES[self.profile].requires_signed_metadata:
             return self
-        told = (
+        reason = (
             "on a hub with 'profile = digid', because DigiD accepts only signed"
             " metadata"
         )
         if self.federation_unsigned:
-            raise ValueError(f"federation_unsigned: expected 'false' {told}")
+            raise ValueError(f"federation_unsigned: expected 'false' {reason}")
         for line in filter(_says_unsigned, self.federation):
             raise ValueError(
-                f"federation: expected no 'unsigned=true' behind '{line}' {told}"
+                f"federation: expected no 'unsigned=true' behind '{line}' {reason}"
             )
         return self
 
@@ -325,14 +325,14 @@ def _says_unsigned(line: FederationLine) -> bool:
 
 def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLine]]:
     """The lines without a required signature, by option."""
-    said = [line for line in options.federation if _says_unsigned(line)]
-    usual = [
+    marked = [line for line in options.federation if _says_unsigned(line)]
+    unmarked = [
         line
         for line in options.federation
-        if options.federation_unsigned and line not in said and not line.certificates
+        if options.federation_unsigned and line not in marked and not line.certificates
     ]
-    found = {"federation": said, "federation_unsigned": usual}
-    return {option: lines for option, lines in found.items() if lines}
+    by_option = {"federation": marked, "federation_unsigned": unmarked}
+    return {option: lines for option, lines in by_option.items() if lines}
 
 
 def is_on_loopback(options: TrustOptions) -> bool:

@@ -6,12 +6,13 @@
     python .ci/prose.py --inner FILE…   docstrings and comments of some Python files
     python .ci/prose.py --numbers …     count sentences instead
 
-The gate reads README.rst, CHANGES.rst, SECURITY.rst, the manual, the gettext
-catalogues and the string literals of eilogin. It reports sentences of more than 30
-words, sentences that begin with a relative clause ("Who has none …"), and the words of
-``prose_words.txt``. It skips code blocks. It also reads the docstrings and comments of
-eilogin, except in the folders and files of ``prose_later.txt``, which may only get
-shorter. ``prose_exceptions.txt`` lists single sentences, each with a reason.
+The gate reads README.rst, CHANGES.rst, SECURITY.rst, the manual,
+``tests/support/README.rst``, the gettext catalogues and the string literals of eilogin.
+It reports sentences of more than 30 words, sentences that begin with a relative clause
+("Who has none …"), and the words of ``prose_words.txt``. It skips code blocks. It also
+reads the docstrings and comments of eilogin, except in the folders and files of
+``prose_later.txt``, which may only get shorter. ``prose_exceptions.txt`` lists single
+sentences, each with a reason.
 """
 
 import argparse
@@ -30,7 +31,13 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 HERE = Path(__file__).parent
-GATE = ("README.rst", "CHANGES.rst", "SECURITY.rst", "contrib/**/*.rst")
+GATE = (
+    "README.rst",
+    "CHANGES.rst",
+    "SECURITY.rst",
+    "contrib/**/*.rst",
+    "tests/support/README.rst",
+)
 CODE = ("eilogin/**/*.py", "eilogin/**/*.po")
 
 EXCEPTIONS = HERE / "prose_exceptions.txt"

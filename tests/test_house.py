@@ -51,6 +51,18 @@ def test_the_map_of_the_house_names_every_room():
         assert room in text, room
 
 
+def test_the_map_of_the_test_support_names_every_module_once():
+    support = HOUSE.parent / "tests/support"
+    page = (support / "README.rst").read_text("utf-8")
+    named = re.findall(r"^``([\w.]+)`` ", page, re.MULTILINE)
+    modules = [
+        ".".join(path.relative_to(support).with_suffix("").parts)
+        for path in support.rglob("*.py")
+        if not path.name.startswith("test_")
+    ]
+    assert sorted(named) == sorted(name.removesuffix(".__init__") for name in modules)
+
+
 CITED = [
     file
     for folder in ("eilogin", "tests", "contrib", ".ci")

@@ -525,7 +525,10 @@ PUBLIC = {
     ("eilogin/saml/xml_signatures/octet_signatures.py", "len(signature) != 2 * half"),
     ("eilogin/sessions/session_service.py", "len(token) == _TOKEN_LENGTH"),
     # Both of our own making: what the hub above said, and what is in a sealed cookie.
-    ("eilogin/hub/signin/upstream_signin.py", "_values_from_above(current) == _values_from_above(proof)"),
+    (
+        "eilogin/hub/signin/upstream_signin.py",
+        "_values_from_above(current) == _values_from_above(proof)",
+    ),
     (
         "eilogin/hub/signin/upstream_signin.py",
         "(earlier.who, earlier.session_index) != (proof.who, proof.session_index)",

@@ -25,7 +25,7 @@ SOURCES = "\n".join(
 
 EVENTS = set(re.findall(r'audit\.event\(\s*"([a-z.-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'"(trust\.[a-z]+)"', SOURCES))
-EVENTS |= set(re.findall(r'_note\((?:case, )?"([a-z]+\.[a-z-]+)"', SOURCES))
+EVENTS |= set(re.findall(r'_(?:note|report)\((?:case, )?"([a-z]+\.[a-z-]+)"', SOURCES))
 #: Refusals, which are events too.
 EVENTS |= set(re.findall(r'\bevent="([a-z.-]+)"', SOURCES))
 EVENTS |= set(re.findall(r'note_refusal\(error, "([a-z.-]+)"', SOURCES))

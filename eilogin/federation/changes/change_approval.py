@@ -38,7 +38,9 @@ class Judged:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reasons of the open changes, once each."""
-        return tuple(dict.fromkeys(reason for change in self.open for reason in change.reasons))
+        return tuple(
+            dict.fromkeys(reason for change in self.open for reason in change.reasons)
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,11 @@ class Judge:
             is_named = name in new.members or name in new.left_out
             if (record is None and not is_named) or self._is_over(record, new):
                 continue
-            member_reasons = [mass.get(name, ""), moved.get(name, ""), *reasons.get(name, ())]
+            member_reasons = [
+                mass.get(name, ""),
+                moved.get(name, ""),
+                *reasons.get(name, ()),
+            ]
             base = record or self.departed.get(name)
             change = self._pending(
                 Pending(
@@ -133,7 +139,9 @@ class Judge:
             return change
         if earlier.is_rejected:
             reasons = change.reasons or earlier.reasons
-            return replace(change, since=earlier.since, reasons=reasons, is_rejected=True)
+            return replace(
+                change, since=earlier.since, reasons=reasons, is_rejected=True
+            )
         if self.before.configuration != self.configuration:
             return change
         is_so = earlier.reasons == change.reasons

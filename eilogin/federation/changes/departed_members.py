@@ -104,7 +104,7 @@ def _type() -> TypeAdapter[EntityDescriptor]:
 
 def _unusable(place: str, unreadable: str) -> ConfigurationError:
     return ConfigurationError(
-        f"federation_folder: {place}: cannot read {unreadable}; expected the last records"
-        " of former members. Restore the file, or remove it: eilogin then compares"
-        " a returning member with no old record"
+        f"federation_folder: {place}: cannot read {unreadable}; expected the last "
+        "records of former members. Restore the file, or remove it: eilogin then "
+        "compares a returning member with no old record"
     )

@@ -109,7 +109,9 @@ class Changes:
     @property
     def hidden(self) -> int:
         """The number of changes that :attr:`lines` omits."""
-        counts = Counter(change.kind for change in self.changes if change.kind != VALIDITY)
+        counts = Counter(
+            change.kind for change in self.changes if change.kind != VALIDITY
+        )
         return sum(max(count - MOST_TOLD, 0) for count in counts.values())
 
     def _lines(self, most: int) -> list[str]:
@@ -354,7 +356,9 @@ class _Comparison:
         is_concerned = self.concerned is None or name in self.concerned
         for change in differences(before, after, is_our_hub=name in self.hubs):
             yield (
-                change if is_concerned or change.kind == ROLES else replace(change, waits=False)
+                change
+                if is_concerned or change.kind == ROLES
+                else replace(change, waits=False)
             )
 
     def _of_all(self) -> Iterator[Change]:

@@ -125,7 +125,9 @@ def key_ids(role: Role) -> frozenset[bytes]:
 
 def origins(role: Role) -> frozenset[str]:
     """Scheme, host and port of all addresses of a role."""
-    return frozenset().union(*(_origins(endpoints) for endpoints in _all_addresses(role).values()))
+    return frozenset().union(
+        *(_origins(endpoints) for endpoints in _all_addresses(role).values())
+    )
 
 
 def shared(
@@ -211,7 +213,10 @@ def _encryption(label: str, old: Role, new: Role) -> Iterator[_Difference]:
         text = "has no encryption key now, so messages to it are readable for others"
         yield ENCRYPTION, f"{label}: {text}; before: {_fingerprints_of(before)}", True
     elif old_keys and not usable & new_keys.keys():
-        text = f"all keys are replaced: {_fingerprints_of(before)}; now {_fingerprints_of(after)}"
+        text = (
+            f"all keys are replaced: {_fingerprints_of(before)}; "
+            f"now {_fingerprints_of(after)}"
+        )
         yield ENCRYPTION, f"{label}: {text}", True
     else:
         for kind, text in _keys_of_both(label, old_keys, new_keys):
@@ -228,7 +233,10 @@ def _keys_of_both(
     for text in removed:
         yield "key gone:", _fingerprints(text)
     if not added and not removed:
-        yield "the same keys,", f"in other certificates: {_fingerprints_of([*new_keys.values()])}"
+        yield (
+            "the same keys,",
+            f"in other certificates: {_fingerprints_of([*new_keys.values()])}",
+        )
 
 
 def _by_key(
@@ -272,7 +280,11 @@ def _addresses(label: str, old: Role, new: Role) -> Iterator[_Difference]:
             text = f"go to {_some(sorted(moved))}; before: {_some(sorted(old_origins))}"
             yield ADDRESSES, f"{label}: {goes_there} {text}", True
         else:
-            yield ADDRESSES, f"{label}: {goes_there}: {_at_the_same(old_endpoints, new_endpoints)}", False
+            yield (
+                ADDRESSES,
+                f"{label}: {goes_there}: {_at_the_same(old_endpoints, new_endpoints)}",
+                False,
+            )
 
 
 def _all_addresses(role: Role) -> dict[str, Sequence[Endpoint]]:
@@ -297,8 +309,12 @@ def _origin(url: str) -> str:
 _USUAL_PORT = {"http": 80, "https": 443}
 
 
-def _at_the_same(old_endpoints: Sequence[Endpoint], new_endpoints: Sequence[Endpoint]) -> str:
-    before, after = (set(map(_place, endpoints)) for endpoints in (old_endpoints, new_endpoints))
+def _at_the_same(
+    old_endpoints: Sequence[Endpoint], new_endpoints: Sequence[Endpoint]
+) -> str:
+    before, after = (
+        set(map(_place, endpoints)) for endpoints in (old_endpoints, new_endpoints)
+    )
     if before == after:
         return "the same in another order, or with another default"
     return _more_and_less(before, after, _written)
@@ -349,7 +365,9 @@ def _height(level: str) -> int:
     return LEVELS.index(level) if level in LEVELS else -1
 
 
-def _requested_attributes(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
+def _requested_attributes(
+    old: EntityDescriptor, new: EntityDescriptor
+) -> Iterator[_Difference]:
     if old.service_provider and new.service_provider:
         yield from _requests(old.service_provider, new.service_provider, new.released)
     if old.entity_categories != new.entity_categories:
@@ -372,7 +390,9 @@ def _requests(
 
 
 def _attribute_names(role: ServiceProvider) -> frozenset[str]:
-    lists = ((*service.requested, *service.required) for service in role.attribute_services)
+    lists = (
+        (*service.requested, *service.required) for service in role.attribute_services
+    )
     return frozenset(name for names in lists for name in names)
 
 

@@ -113,7 +113,9 @@ def composed(
         index = signed.name
     else:
         new = Membership.from_index(signed)
-        replacements = {n: member.record(new.members.get(n)) for n, member in held.items()}
+        replacements = {
+            n: member.record(new.members.get(n)) for n, member in held.items()
+        }
         generation = max(folder.next_generation(), generation + 1)
         index = index or f"index-{generation}"
         try:

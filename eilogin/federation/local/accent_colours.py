@@ -119,7 +119,11 @@ def _readable(colour: str, surfaces: Iterable[str], lowest: float) -> str:
     # The last step is black or white.
     steps = (lightness + (end - lightness) * n / _STEPS for n in range(_STEPS + 1))
     colours = (_hex(colorsys.hls_to_rgb(hue, step, saturation)) for step in steps)
-    return next(candidate for candidate in colours if _lowest_contrast(candidate, surfaces) >= lowest)
+    return next(
+        candidate
+        for candidate in colours
+        if _lowest_contrast(candidate, surfaces) >= lowest
+    )
 
 
 def _tint_of(accent: str, surface: str) -> str:
@@ -139,7 +143,9 @@ def _luminance(rgb: _RGB) -> float:
 
 def _mixed(colour: str, other: str, share: float) -> str:
     pairs = zip(_rgb(colour), _rgb(other), strict=True)
-    return _hex([(first * (1 - share) + second * share) / 255 for first, second in pairs])
+    return _hex(
+        [(first * (1 - share) + second * share) / 255 for first, second in pairs]
+    )
 
 
 def _rgb(colour: str) -> _RGB:

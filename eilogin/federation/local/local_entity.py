@@ -303,7 +303,10 @@ class Own:
     def _consumers(self) -> tuple[Endpoint, ...]:
         kinds = {"artifact": bindings.ARTIFACT, "post": bindings.POST}
         # The first is the default if an AuthnRequest names none.
-        consumer_bindings = [kinds[self.acs], *(b for a, b in kinds.items() if a != self.acs)]
+        consumer_bindings = [
+            kinds[self.acs],
+            *(b for a, b in kinds.items() if a != self.acs),
+        ]
         return tuple(
             Endpoint(binding, self.url("acs"), index=i, is_default=i == 0)
             for i, binding in enumerate(consumer_bindings)

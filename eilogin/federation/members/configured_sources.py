@@ -91,7 +91,9 @@ def _fetched_from(
         ),
     )
     if line.is_query:
-        sources = [MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub]
+        sources = [
+            MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub
+        ]
     else:
         sources = [MetadataURL(line.url, keys, web)]
     for source in sources:

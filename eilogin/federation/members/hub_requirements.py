@@ -141,7 +141,9 @@ def _unclear(federation: Membership) -> ConfigurationError:
 
 def _passed_over(federation: Membership) -> str:
     """Explain that our own filters may exclude the entity."""
-    remarks_on_filters = [text for text in federation.remarks if text.endswith(PASSED_OVER)]
+    remarks_on_filters = [
+        text for text in federation.remarks if text.endswith(PASSED_OVER)
+    ]
     return f"; {some(remarks_on_filters, _NAMED)}" if remarks_on_filters else ""
 
 
@@ -269,8 +271,8 @@ def _out_of_time(own: Own, entity: EntityDescriptor, role: Role) -> Iterator[Rem
                 " some others reject such a certificate"
             )
         )
-        text = (
+        remark = (
             f"a certificate of '{entity.entity_id}' {when}: {consequence}; ask"
             f" {entity.whom_to_ask} for new metadata"
         )
-        yield Remark("federation", code, text)
+        yield Remark("federation", code, remark)

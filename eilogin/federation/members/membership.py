@@ -153,7 +153,9 @@ class Membership:
     def sso_domains(self) -> Mapping[str, int]:
         """Participants of each SSO domain."""
         outlines = self._index.outlines.values()
-        return Counter(outline.sso_domain for outline in outlines if outline.is_participant)
+        return Counter(
+            outline.sso_domain for outline in outlines if outline.is_participant
+        )
 
     @property
     def lost_hubs(self) -> list[str]:
@@ -182,7 +184,10 @@ def _compared(name: str, names: Collection[str]) -> Iterable[str]:
     if len(name) > _LONGEST_COMPARED or (len(names) > _MOST_COMPARED and not host):
         return ()
     is_small = len(names) <= _MOST_COMPARED
-    return islice((candidate for candidate in names if is_small or host in candidate), _MOST_COMPARED)
+    return islice(
+        (candidate for candidate in names if is_small or host in candidate),
+        _MOST_COMPARED,
+    )
 
 
 @lru_cache(256)

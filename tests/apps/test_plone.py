@@ -17,6 +17,7 @@ from plone_site import ADMIN, EDITOR, PAGE, Environment, PloneSite
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.testing import File
 from eilogin.web import environ as env
+from eilogin.web.visit import Visit
 
 pytestmark = pytest.mark.any_python
 
@@ -220,7 +221,8 @@ def asked_for(seen):
     """A request for a path of Zope, at the root of its host."""
     environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": seen.path}
     own = type("Own", (), {"mount": ""})
-    return {**environ, env.VISIBLE: seen, env.TRUST: type("Trust", (), {"own": own})}
+    trust = type("Trust", (), {"own": own})
+    return Visit({**environ, env.VISIBLE: seen, env.TRUST: trust})
 
 
 # --- forms ------------------------------------------------------------------------

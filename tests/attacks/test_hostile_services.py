@@ -73,7 +73,7 @@ def test_many_texts_of_one_member_do_not_fill_the_memory():
     # A second call would find the services in the cache.
     assert cpu_seconds(lambda: is_calm(visitor.get("/")), tries=1) < 2
     [service] = PortalServices.of(trust, "nl").all
-    assert len(service.searched) < 10_000
+    assert len(service.folded_text) < 10_000
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from docutils.core import publish_doctree
 HOUSE = Path(__file__).parents[2]
 README = HOUSE / "README.rst"
 TOP = [README, HOUSE / "CHANGES.rst", HOUSE / "SECURITY.rst"]
-SUPPORT = HOUSE / "tests/support/README.rst"
-PAGES = sorted([*TOP, *(HOUSE / "contrib").rglob("*.rst"), SUPPORT])
+PAGES = sorted([*TOP, *(HOUSE / "contrib").rglob("*.rst")])
 #: Who opens the README should have read it to the end.
 _LONGEST = 350
 

@@ -52,7 +52,7 @@ def by_soap(federation):
 
     def change():
         logout = federation.apps["uwv.test"].app.app.app
-        logout._logout.delivery._sender._wanted = (bindings.SOAP,)
+        logout._logout.delivery._sender._preferred = (bindings.SOAP,)
 
     return change
 

@@ -48,7 +48,7 @@ class HubHome:
         trust = visit.trust
         if visit.method == "POST":
             return self._choose(visit)
-        if visit.environ.get("QUERY_STRING"):
+        if visit.query_string:
             # A cancelled sign-in leads here too.
             return see_other(trust.own.url("home"))
         login = visit.session_beyond_idle()

@@ -55,13 +55,12 @@ def begun(visit: Visit, error: Exception) -> list[tuple[str, str]]:
     """
     if not isinstance(error, StoreUnavailable) or not _is_wanted(visit):
         return []
-    session = visit.cookie
-    token = session.read(visit.cookie_header) or ""
+    token = visit.token or ""
     if not _is_token(token):
         return []
     sealed = as_text(_sealer(visit).seal(token.encode(), *_bound_to(visit)))
     longest = int(visit.sessions.max_session)
-    return [_cookie(visit).set(sealed, max_age=longest), session.expire()]
+    return [_cookie(visit).set(sealed, max_age=longest), visit.cookie.expire()]
 
 
 def _is_wanted(visit: Visit) -> bool:

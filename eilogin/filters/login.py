@@ -58,6 +58,7 @@ from eilogin.participant.expiry.expiry_warning import ExpiryWarning, tell_sessio
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import PostReplay
 from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.participant.login import cancelled_login
 from eilogin.participant.login.authn_requests import (
     AuthnRequestSender,
@@ -74,6 +75,7 @@ from eilogin.participant.response.failed_logins import FailedLogins
 from eilogin.participant.response.login_errors import LoginErrorPages
 from eilogin.participant.response.response_intake import ResponseReader
 from eilogin.participant.response.session_creation import SessionCreator
+from eilogin.participant.session_end import SessionEnd
 from eilogin.participant.subject_names import NAME_ID
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.web import environ as env
@@ -102,7 +104,7 @@ class LoginFilter(PipelinePart):
     NEEDS = (env.SESSIONS, env.SESSION, env.COOKIE, env.TRUST, env.ADDRESS)
     WRITES = (
         *(env.LOGIN, env.OFF, env.FRESH, env.UNSEEN_PARTS, env.NAMELESS),
-        *(env.PUBLIC_PAGE, env.WAYS_OUT, env.ACTIVITY, env.ENDED),
+        *(env.PUBLIC_PAGE, env.ACTIVITY),
     )
     NEEDS_INSIDE = ("logout", "identity")
     ROLE = PARTICIPANT
@@ -117,12 +119,14 @@ class LoginFilter(PipelinePart):
         self._authn_requests = AuthnRequestSender(
             pages, binding=options.request_binding, comparison=options.comparison
         )
-        self._inner_hub = inner_hub = InnerHub(app)
+        inner_logout = InnerLogout(app)
+        self._session_end = session_end = SessionEnd(InnerHub(app), inner_logout)
         self._pending = PendingLogouts(
-            pending_logouts.by_filter(app), pending_logouts.ending_here(inner_hub)
+            inner_logout.carry_out,
+            lambda visit: session_end.end_here(visit, "logged-out-before"),
         )
         self._passive_login = PassiveLogin(
-            self._authn_requests, inner_hub, is_on=options.silent
+            self._authn_requests, inner_logout, is_on=options.silent
         )
         self._login_required = LoginRequired(
             pages,
@@ -140,12 +144,12 @@ class LoginFilter(PipelinePart):
                 self._authn_requests,
                 self._rules,
                 options.keep_alive,
-                inner_hub,
+                inner_logout,
                 self.activity,
             ),
             login_required=self._login_required,
             forms=self._forms,
-            inner_hub=inner_hub,
+            inner_logout=inner_logout,
             refuses_when_down=options.store_down == "refuse",
         )
         self._no_store = options.no_store
@@ -158,7 +162,7 @@ class LoginFilter(PipelinePart):
             passive_login_pause=options.keep_alive,
             is_exact=options.comparison == "exact",
             cancel_texts=self._cancelled,
-            inner_hub=inner_hub,
+            session_end=session_end,
         )
         self._error_pages = LoginErrorPages(
             pages, error_texts(options.error_text, options.error_text_en)
@@ -205,7 +209,7 @@ class LoginFilter(PipelinePart):
             ),
             failed_logins=self._failed_logins,
             error_pages=self._error_pages,
-            inner_hub=self._inner_hub,
+            session_end=self._session_end,
         )
         return {
             "login": login_address.answer,

@@ -40,6 +40,7 @@ from eilogin.participant.application.app_logout_call import (
     HooksWithAppLogout,
 )
 from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import LogoutForLogin
 from eilogin.participant.logout import logout_state, pending_logouts
 from eilogin.participant.logout.logout_delivery import LogoutDelivery
 from eilogin.participant.logout.logout_hooks import GONE, LogoutHooks, load_hooks
@@ -56,7 +57,7 @@ from eilogin.participant.logout.logout_start import (
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.participant.response.login_errors import ways_back
 from eilogin.saml import bindings
-from eilogin.sessions import Sessions
+from eilogin.sessions import Login, Sessions
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
@@ -92,7 +93,7 @@ class LogoutFilter(PipelinePart):
 
     eilogin_part = "logout"
     NEEDS = (env.SESSIONS, env.SESSION, env.COOKIE, env.TRUST, env.ADDRESS)
-    WRITES = (env.LOGOUT, env.ENDED)
+    WRITES = (env.LOGOUT,)
     AFTER = ("login",)
     ROLE = PARTICIPANT
     WITHOUT = "a logout elsewhere does not end the session here"
@@ -124,9 +125,9 @@ class LogoutFilter(PipelinePart):
         self._responses = LogoutResponses(self._logout_pages, options.next)
         if options.app_cookies is not None:
             inner = AppCookies(inner, options.app_cookies)
-        self._ways_out = env.WaysOut()
+        self._app_logout: AppLogout | None = None
         if options.app_logout:
-            inner = app_logout = AppLogout(
+            inner = self._app_logout = AppLogout(
                 inner,
                 options.app_logout,
                 self._logout,
@@ -134,17 +135,16 @@ class LogoutFilter(PipelinePart):
                 self._refusal,
                 options.next,
             )
-            self._ways_out.has = app_logout.is_at_one
+        self._for_login = LogoutForLogin(
+            self._call_hooks, self._is_app_logout, self._carry_out_for_login
+        )
         self._inner: WSGIApplication = inner
         self._elsewhere = LogoutRequestIntake(self._pages, inner_hub, hooks)
         self._own_addresses: Mapping[str | None, Callable[[Visit], Response]] = {
             "logout": self._start,
             "slo": self._front_channel,
             "slo_soap": self._elsewhere.directly,
-            env.GONE: self._gone,
             env.APP_LOGOUT: self._not_let_in,
-            env.PENDING_LOGOUT: self._carry_out,
-            env.PENDING_QUIETLY: self._carry_out_quietly,
         }
         # The first page sets this, by whether there is a hub inside.
         self._pass_on: WSGIApplication = self._at_first
@@ -165,7 +165,11 @@ class LogoutFilter(PipelinePart):
         return with_hsts(visit, answer)(environ, start_response)
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
-        """Return the logout without a visitor, which needs the filters before it."""
+        """Return the logout for ``login``, and the one without a visitor.
+
+        The latter needs the filters before it.
+        """
+        yield self._for_login
         sessions, cookie = outer.get(Sessions), outer.get(Cookie)
         trust = outer.get(Trust)
         if sessions is not None and cookie is not None and trust is not None:
@@ -232,13 +236,7 @@ class LogoutFilter(PipelinePart):
         return self._log_out(visit, safe_next(wanted, self._next))
 
     def _not_let_in(self, visit: Visit) -> Response:
-        """Log out a visitor who may not pass to the application's own logout.
-
-        Also report the logout addresses of the application to ``login``.
-        """
-        if env.WAYS_OUT in visit.environ:
-            visit.environ[env.WAYS_OUT].has = self._ways_out.has
-            return Response(status=204)
+        """Log out a visitor who may not pass to the application's own logout."""
         public_url = visit.trust.own.public_url
         if visit.method == "POST":
             # A POST of another site has no cookies, so the visitor is unknown.
@@ -265,6 +263,17 @@ class LogoutFilter(PipelinePart):
         return self._logout.leave(visit, login, target)
 
     # --- a logout that the store could not carry out before -------------------------
+
+    def _carry_out_for_login(self, visit: Visit) -> Response:
+        is_page = visit.address is None
+        visit.environ[env.ADDRESS] = env.PENDING_LOGOUT
+        carry_out = self._carry_out if is_page else self._carry_out_quietly
+        try:
+            with logout_reserve.for_logout():
+                return with_hsts(visit, carry_out(visit))
+        except Exception as error:  # noqa: BLE001 - the page of the visitor matters
+            note_refusal(error, "logout", visit)
+            return Response(status=pending_logouts.NOT_YET)
 
     def _carry_out(self, visit: Visit) -> Response:
         """Carry out the pending logout of this browser, and answer with its page."""
@@ -342,11 +351,12 @@ class LogoutFilter(PipelinePart):
 
     # --- logins that ended after a Response of the hub --------------------------------
 
-    def _gone(self, visit: Visit) -> Response:
-        """Call the hooks for logins that ``login`` has ended, in its own request."""
-        ended: env.Ended = visit.environ[env.ENDED]
-        self._hooks.tell(visit, ended.logins, GONE)
-        return Response(status=204)
+    def _is_app_logout(self, visit: Visit) -> bool:
+        app_logout = self._app_logout
+        return app_logout is not None and app_logout.is_at_one(visit.environ)
+
+    def _call_hooks(self, visit: Visit, login: Login) -> None:
+        self._hooks.tell(visit, [login], GONE)
 
     # --- /eilogin/slo: messages through the browser ---------------------------------
 

@@ -15,6 +15,8 @@ is in ``web``, ``sessions`` or ``saml``. The modules:
     The options of the hub.
 ``hub_threads``
     The background threads of a process that runs a hub.
+``logout_from_above``
+    The logout of citizens whom a participant's login signs in.
 ``participant_certificates``
     Warn before the certificates of participants expire.
 ``pending_authn_requests``

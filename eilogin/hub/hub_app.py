@@ -12,7 +12,6 @@ It stands behind ``session`` and ``trust``, which provide the session and the me
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from webob import Response
@@ -30,12 +29,13 @@ from eilogin.hub.hub_options import HubOptions, contradictions
 from eilogin.hub.hub_threads import HubThreads
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.single_logout import SingleLogout
+from eilogin.hub.logout_from_above import LogoutFromAbove
 from eilogin.hub.participants.attribute_release import AttributeRelease
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.hub.participants.name_ids import FORMATS, NameIDs
 from eilogin.hub.signin.citizen_accounts import Citizens
 from eilogin.hub.signin.password_signin import PasswordSignIn
-from eilogin.hub.signin.upstream_signin import UpstreamSignIn, subject_here
+from eilogin.hub.signin.upstream_signin import UpstreamSignIn
 from eilogin.hub.sso.activity_intake import ActivityReportIntake
 from eilogin.hub.sso.artifact_resolving import resolve_artifact
 from eilogin.hub.sso.existing_session_page import (
@@ -52,6 +52,7 @@ from eilogin.participant.logout.pending_logouts import PendingLogouts
 from eilogin.sessions import Sessions
 from eilogin.stores import logout_reserve
 from eilogin.web import environ as env
+from eilogin.web.logout_above import InnerHubLogout
 from eilogin.web.metrics_address import Numbers
 from eilogin.web.outbound_messages import soap_fault
 from eilogin.web.pages.page_languages import language_of
@@ -244,8 +245,6 @@ class Hub(PipelinePart):
         return answer
 
     def _respond(self, visit: Visit) -> Response:
-        if env.ENDED in visit.environ:
-            return self._ended_above(visit)
         address = visit.address or ""
         if address not in self._addresses:
             raise NotFound("no address of the hub")
@@ -298,29 +297,16 @@ class Hub(PipelinePart):
         notice = self._logout.completion.mind(visit, login, page)
         return notice if is_page else None
 
-    def _ended_above(self, visit: Visit) -> Response:
-        with logout_reserve.for_logout():
-            return self._ended_here_too(visit, visit.environ[env.ENDED])
-
-    def _ended_here_too(self, visit: Visit, ended: env.Ended) -> Response:
-        endings = self._logout.endings
-        is_told = not ended.logins or endings.end_subjects(
-            visit,
-            {subject_here(visit, login.who, self._names) for login in ended.logins},
-            [login.name for login in ended.logins],
-            partial(self._logout.lead, visit, ended.through),
-        )
-        ended.is_everywhere = is_told and endings.is_known(
-            visit,
-            {subject_here(visit, one.who, self._names) for one in ended.before},
-            {one.name for one in ended.before},
-        )
-        return Response(status=204)
-
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
-        """Return the background work, which needs the filters before the hub."""
+        """Return the background work, and the logout for the filters of a participant.
+
+        Both need the filters before the hub.
+        """
         trust, sessions = outer.get(Trust), outer.get(Sessions)
-        return [self._jobs(trust, sessions)] if trust and sessions else ()
+        if trust and sessions:
+            yield self._jobs(trust, sessions)
+            logout = LogoutFromAbove(trust, sessions, self._logout, self._names)
+            yield InnerHubLogout(trust.own.url("home"), logout.end)
 
     def _jobs(self, trust: Trust, sessions: Sessions) -> HubJobs:
         if self._latest_jobs is None:

@@ -7,6 +7,7 @@ nothing of each other, only ``web``.
 * ``access_control``: decides whether a request may pass to the application.
 * ``inner_hub``: passes logouts to a hub inside the filters.
 * ``inner_hub_logouts``: notes logouts that such a hub has not delivered.
+* ``inner_logout``: the filter ``logout``, as ``login`` around it calls it.
 * ``logout_hint``: a cookie with which a browser can log out at its hub.
 * ``session_end``: ends a session here without a logout.
 * ``shared_trust_decisions``: shares decisions among nodes.

@@ -8,7 +8,7 @@ from eilogin.config import did_you_mean
 from eilogin.errors import EiloginError
 from eilogin.participant.expiry.keep_alive import KeepAlive
 from eilogin.participant.forms.post_replay import PostReplay, handle_in
-from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.participant.login.login_required import LoginRequired, can_be_passive
 from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.policy import attribute_access, path_limits
@@ -42,7 +42,7 @@ class AccessControl:
         keep_alive: KeepAlive,
         login_required: LoginRequired,
         forms: PostReplay,
-        inner_hub: InnerHub,
+        inner_logout: InnerLogout,
         refuses_when_down: bool,
     ) -> None:
         self._pages = pages
@@ -51,7 +51,7 @@ class AccessControl:
         self._keep_alive = keep_alive
         self._login_required = login_required
         self._forms = forms
-        self._inner_hub = inner_hub
+        self._inner_logout = inner_logout
         self._refuses_when_down = refuses_when_down
 
     def stop(self, visit: Visit) -> Response | None:
@@ -102,7 +102,7 @@ class AccessControl:
         """
         return (
             not visit.has_session_fault
-            and self._inner_hub.is_way_out(visit)
+            and self._inner_logout.is_way_out(visit)
             and not attribute_access.is_open_to(visit, login, rule)
         )
 

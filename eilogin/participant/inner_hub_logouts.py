@@ -13,7 +13,7 @@ from typing import NamedTuple
 from eilogin import clock
 from eilogin.errors import Unavailable
 from eilogin.sessions import UNREADABLE, Login, Subject
-from eilogin.web import environ as env
+from eilogin.web.logout_above import EndedBefore
 from eilogin.web.visit import Visit
 
 #: Latest notes of one visitor. The hub reports on all of them at once.
@@ -22,7 +22,7 @@ _MOST = 20
 _OTHER = "other"
 
 #: Ended logins by name of the logout; none while it is at work, or if its process died.
-Logouts = Mapping[str, Sequence[env.EndedBefore]]
+Logouts = Mapping[str, Sequence[EndedBefore]]
 
 
 class NotedLogout(NamedTuple):
@@ -55,7 +55,7 @@ def left_before(visit: Visit, noted: NotedLogout) -> Logouts:
 
 def keep(visit: Visit, noted: NotedLogout, logins: Iterable[Login]) -> None:
     """Note the ended logins of a logout that not all know of."""
-    ended = [env.EndedBefore(login.name, login.who) for login in logins]
+    ended = [EndedBefore(login.name, login.who) for login in logins]
     _change(visit, noted.who, lambda logouts: {**logouts, noted.name: ended})
 
 
@@ -104,9 +104,7 @@ def _read(text: str | None) -> Logouts:
         return {}
     try:
         return {
-            name: [
-                env.EndedBefore(login, Subject.from_parts(who)) for login, who in ended
-            ]
+            name: [EndedBefore(login, Subject.from_parts(who)) for login, who in ended]
             for name, ended in json.loads(text).items()
         }
     except UNREADABLE:

@@ -5,31 +5,40 @@ DigiD demands that if a Response signs nobody in, even for a higher level (DigiD
 
 from eilogin import audit
 from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.web.visit import Visit
 
 
-def end_here(visit: Visit, reason: str, inner_hub: InnerHub) -> list[tuple[str, str]]:
-    """End the session of this visitor; return the header that expires its cookie.
+class SessionEnd:
+    """Ends sessions here, also at a hub inside, and has ``logout`` call its hooks."""
 
-    No other session ends. The browser gets no mark of a logout, because the visitor has
-    asked for a Response, which may be on its way. An inner hub ends the sessions of its
-    participants, because a later logout would not find them. The hooks of ``logout``
-    run. ``reason`` is for the audit log. Raise StoreUnavailable.
-    """
-    login = visit.session_to_end()
-    visit.set_session(None)
-    if login is None:
-        return []
-    noted = inner_hub.note(visit, login.named)
-    # Another request may have ended it first.
-    if visit.sessions.drop(login) is not None:
-        inner_hub.note_gone(visit, login)
-        audit.event(
-            "session.ended",
-            pseudonym=visit.trust.own.pseudonym(login.who.name_id),
-            peer=login.who.issuer,
-            reason=reason,
-        )
-    # No result here: a later logout reports the participants that this one missed.
-    inner_hub.tell(visit, noted, [login])
-    return [visit.cookie.expire()]
+    def __init__(self, inner_hub: InnerHub, inner_logout: InnerLogout) -> None:
+        self._inner_hub = inner_hub
+        self._inner_logout = inner_logout
+
+    def end_here(self, visit: Visit, reason: str) -> list[tuple[str, str]]:
+        """End the session of this visitor; return the header that expires its cookie.
+
+        No other session ends. The browser gets no mark of a logout, because the visitor
+        has asked for a Response, which may be on its way. An inner hub ends the
+        sessions of its participants, because a later logout would not find them. The
+        hooks of ``logout`` run. ``reason`` is for the audit log. Raise
+        StoreUnavailable.
+        """
+        login = visit.session_to_end()
+        visit.set_session(None)
+        if login is None:
+            return []
+        noted = self._inner_hub.note(visit, login.named)
+        # Another request may have ended it first.
+        if visit.sessions.drop(login) is not None:
+            self._inner_logout.call_hooks(visit, login)
+            audit.event(
+                "session.ended",
+                pseudonym=visit.trust.own.pseudonym(login.who.name_id),
+                peer=login.who.issuer,
+                reason=reason,
+            )
+        # No result here: a later logout reports the participants that this one missed.
+        self._inner_hub.tell(visit, noted, [login])
+        return [visit.cookie.expire()]

@@ -33,6 +33,8 @@ the top down:
     The keys of environ that connect the filters, with their types.
 ``pipeline``
     How the filters and the application of one pipeline fit together.
+``logout_above``
+    What a participant's filters tell a hub inside of them about a logout above it.
 ``browser``
     Values that a browser keeps for eilogin: cookies, sealed values and handles.
 ``reporting``

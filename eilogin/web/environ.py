@@ -25,27 +25,23 @@ key                       value
 ``eilogin.logout``        :class:`LogoutService`, if there is an inner hub
 ``eilogin.activity``      function of the name of a login and an instant, by which
                           an inner hub reports that a visitor was active
-``eilogin.ended``         :class:`Ended`, in a request of ``login`` or ``logout``
-                          to the inner hub, or to ``logout`` (:data:`GONE`)
-``eilogin.ways_out``      :class:`WaysOut`, in a request of ``login`` to ``logout``
 ========================= ========================================================
 
 A filter declares in ``WRITES`` which of them it sets. If it misses a key, it raises
 :class:`eilogin.errors.PipelineOrder`, which names the filter that must come before it.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from webob import Response
 
 from eilogin.errors import PipelineOrder
-from eilogin.sessions import Login, Subject
+from eilogin.sessions import Login
 from eilogin.web.pipeline.pipeline_parts import order, setter
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 SESSIONS = "eilogin.sessions"
 SESSION = "eilogin.session"
@@ -62,21 +58,14 @@ PUBLIC_PAGE = "eilogin.public_page"
 LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ACTIVITY = "eilogin.activity"
-ENDED = "eilogin.ended"
-WAYS_OUT = "eilogin.ways_out"
-
-#: A value of ``eilogin.address`` that nobody can request: it tells ``logout`` that
-#: logins ended without its knowledge.
-GONE = "gone"
 
 #: A value of ``eilogin.address``: the application's own logout (``app_logout``), for a
 #: visitor who may not open that page.
 APP_LOGOUT = "app_logout"
 
-#: Values of ``eilogin.address`` that nobody can request: ``pending_logouts``. Only the
-#: first allows a page in response.
+#: A value of ``eilogin.address`` that nobody can request: the page of a pending logout
+#: replaces the requested one.
 PENDING_LOGOUT = "pending_logout"
-PENDING_QUIETLY = "pending_quietly"
 
 
 class Visible(NamedTuple):
@@ -142,44 +131,6 @@ class LogoutService(Protocol):
 
     def outcome(self, target: str) -> bool | None:
         """Whether :meth:`leave` logged the visitor out everywhere; None before it."""
-
-
-class EndedBefore(NamedTuple):
-    """Name and subject of a login that had ended before."""
-
-    name: str
-    who: Subject
-
-
-@dataclass
-class Through:
-    """The browser that brought a logout from the hub above, for an inner hub."""
-
-    #: Address of a site that may frame the next page, and the way back.
-    framed_by: str
-    back: str
-    #: The address at which the inner hub notifies its participants; "" without any.
-    way_on: str = ""
-
-
-@dataclass
-class Ended:
-    """Logins that ended above; the inner hub adds the outcome of its own logout."""
-
-    logins: Sequence[Login]
-    #: The inner hub only reports on these.
-    before: Sequence[EndedBefore] = ()
-    #: Whether all participants of the inner hub know of the logout.
-    is_everywhere: bool = False
-    through: Through | None = None
-
-
-@dataclass
-class WaysOut:
-    """The knowledge of ``logout`` about the application's logout, for ``login``."""
-
-    #: Whether a request is at a logout address of the application (``app_logout``).
-    has: "Callable[[WSGIEnvironment], bool]" = lambda _: False
 
 
 def missing(key: str) -> PipelineOrder:

@@ -3,13 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
-from webob import Response
 
-from eilogin.errors import Unavailable
+from eilogin.errors import StoreUnavailable, Unavailable
 from eilogin.participant.inner_hub import InnerHub
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import Values, open_store
 from eilogin.web import environ as env
+from eilogin.web.logout_above import InnerHubLogout
+from eilogin.web.pipeline.pipeline_parts import PipelinePart
 from eilogin.web.visit import Visit
 
 HUB, HERE = "https://inloggen.test/metadata", "https://gemeente.test/metadata"
@@ -17,19 +18,27 @@ ANNA = Subject(HUB, HERE, "anna")
 MAX_SESSION = 120 * 60
 
 
-class HubInside:
+class HubInside(PipelinePart):
     """Says whether all know it, and remembers what it was told."""
+
+    eilogin_part = "hub"
 
     def __init__(self):
         self.is_everywhere = True
-        self.status = 204
+        self.is_down = False
         self.told = []
 
     def __call__(self, environ, start_response):
-        ended = environ[env.ENDED]
+        raise AssertionError("no request passes between the filters and the hub")
+
+    def hand_on(self, outer):
+        return [InnerHubLogout("https://gemeente.test/", self.end)]
+
+    def end(self, ended):
+        if self.is_down:
+            raise StoreUnavailable("down")
         self.told.append(ended)
-        ended.is_everywhere = self.is_everywhere
-        return Response(status=self.status)(environ, start_response)
+        return self.is_everywhere
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def inside(hub):
 @pytest.fixture
 def environ(clock):
     own = SimpleNamespace(
-        entity_id=HERE, hub_inside="", public_url="https://gemeente.test"
+        entity_id=HERE, hub_inside="", mount="", public_url="https://gemeente.test"
     )
     sessions = Sessions(open_store("memory:"), idle=900, max_session=MAX_SESSION)
     return {env.SESSIONS: sessions, env.TRUST: SimpleNamespace(own=own)}
@@ -125,12 +134,20 @@ def test_one_whose_process_has_died_is_known_with_a_later_one(inside, environ, l
     assert log_out(is_everywhere=True)
 
 
-def test_a_hub_that_does_not_answer_leaves_it_unknown(log_out, hub):
-    hub.status = 503
+def test_a_hub_that_does_not_answer_leaves_it_unknown(log_out, hub, caplog):
+    hub.is_down = True
     assert not log_out(login(), is_everywhere=True)
+    assert "the hub inside did not answer (down)" in caplog.text
     assert not log_out(is_everywhere=True)
-    hub.status = 204
+    hub.is_down = False
     assert log_out(is_everywhere=True)
+
+
+def test_a_hub_of_another_prefix_ends_nothing(log_out, hub, environ, caplog):
+    environ[env.TRUST].own.hub_inside = "/idp"
+    assert not log_out(login(), is_everywhere=True)
+    assert hub.told == []
+    assert "as our 'hub_inside', which is '/idp'" in caplog.text
 
 
 def test_it_is_over_when_nobody_can_be_logged_in_from_before(log_out, clock):

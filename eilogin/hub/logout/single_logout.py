@@ -51,9 +51,9 @@ from eilogin.hub.signin.upstream_signin import logout_above
 from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.saml.metadata import ServiceProvider
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound, read_message, receive_soap, verify
 from eilogin.web.limits.slots import USUAL
+from eilogin.web.logout_above import Through
 from eilogin.web.outbound_messages import (
     logout_response,
     soap_answer,
@@ -277,7 +277,7 @@ class SingleLogout:
     def lead(
         self,
         visit: Visit,
-        through: env.Through | None,
+        through: Through | None,
         ending: EndingResult,
     ) -> Collection[Recipient]:
         """Prepare the page for a logout from above; return its messages."""

@@ -10,7 +10,7 @@ from eilogin.config import LONGEST_TARGET
 from eilogin.errors import StoreUnavailable
 from eilogin.participant.digid_profile import is_time_to_renew
 from eilogin.participant.expiry.activity_reports import ActivityReports
-from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.participant.login.authn_requests import (
     AuthnRequestSender,
     was_tried_passively,
@@ -37,12 +37,12 @@ class KeepAlive:
         authn_requests: AuthnRequestSender,
         rules: PathRules,
         after: float,
-        inner_hub: InnerHub,
+        inner_logout: InnerLogout,
         activity: ActivityReports,
     ) -> None:
         self._note_activity = activity.note
         self._authn_requests = authn_requests
-        self._inner_hub = inner_hub
+        self._inner_logout = inner_logout
         self._idle_limits = rules.idle_limits
         self._after = after
 
@@ -85,6 +85,6 @@ class KeepAlive:
             visit.method == "GET"
             and visit.fills_window
             and not was_tried_passively(visit)
-            and not self._inner_hub.is_way_out(visit)
+            and not self._inner_logout.is_way_out(visit)
             and self._authn_requests.hub_answers(visit, hub)
         )

@@ -30,7 +30,7 @@ from webob import Response
 from eilogin.config import LONGEST_TARGET
 from eilogin.errors import Unavailable, UnknownPeer
 from eilogin.participant import logout_hint
-from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.participant.login.authn_requests import AuthnRequestSender
 from eilogin.participant.login.hub_choice import known_hub
 from eilogin.saml.assurance_levels import LEVELS
@@ -58,11 +58,15 @@ class PassiveLogin:
     """Starts passive logins at one participant, if ``is_on``."""
 
     def __init__(
-        self, authn_requests: AuthnRequestSender, inner_hub: InnerHub, *, is_on: bool
+        self,
+        authn_requests: AuthnRequestSender,
+        inner_logout: InnerLogout,
+        *,
+        is_on: bool,
     ) -> None:
         self.is_on = is_on
         self._authn_requests = authn_requests
-        self._inner_hub = inner_hub
+        self._inner_logout = inner_logout
 
     def begin(self, visit: Visit) -> Response | None:
         """Return the redirect to the login address, or None; remove the mark."""
@@ -75,7 +79,7 @@ class PassiveLogin:
             or _DONE.read(visit.cookie_header)
         ):
             return None
-        if self._inner_hub.is_way_out(visit) or logout_hint.has_left(visit):
+        if self._inner_logout.is_way_out(visit) or logout_hint.has_left(visit):
             return None
         own, hub = visit.trust.own, known_hub(visit)
         page = whole_target(visit, own.public_url)

@@ -19,6 +19,7 @@ from eilogin.saml.metadata import Endpoint, IdentityProvider
 from eilogin.sessions import Login, Subject
 from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound, receive_soap
+from eilogin.web.logout_above import Through
 from eilogin.web.outbound_messages import (
     binding_missing,
     logout_response,
@@ -75,7 +76,7 @@ class LogoutRequestIntake:
             _PendingLogoutRequest.of_message(inbound, request.id),
         )
         back = f"{trust.own.url('slo')}?{AFTER}={handle}"
-        through = env.Through(endpoint.for_answers, back)
+        through = Through(endpoint.for_answers, back)
         # If this raises, no session has ended.
         status = self._execute(visit, request, inbound.issuer, "slo", through)
         if through.way_on:
@@ -161,7 +162,7 @@ class LogoutRequestIntake:
         request: messages.LogoutRequest,
         issuer: str,
         address: str,
-        through: env.Through | None = None,
+        through: Through | None = None,
     ) -> messages.Status:
         """End the sessions of a request, unless it came before; return the status.
 

@@ -13,11 +13,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from webob import Request, Response
+from webob import Response
 
 from eilogin.errors import StoreUnavailable
-from eilogin.participant.inner_hub import InnerHub
-from eilogin.participant.session_end import end_here
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
@@ -25,7 +23,7 @@ from eilogin.web.requests import is_from_other_site, is_own_navigation
 from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication
+    from _typeshed.wsgi import StartResponse
 
 _SUFFIX = "-out"
 _MARK = f"{_SUFFIX}="
@@ -39,7 +37,6 @@ _BEGUN_AT = (*_LOGOUTS, None)
 
 #: Statuses without a page: the logout is done, or not yet.
 DONE, NOT_YET = 204, 503
-_FAILED = 500
 
 
 def is_there(visit: Visit) -> bool:
@@ -133,25 +130,6 @@ class PendingLogouts:
         except StoreUnavailable:
             return []
         return let_go(with_session)
-
-
-def by_filter(app: "WSGIApplication") -> CarryOut:
-    """Have the filter ``logout``, which ``app`` is, carry out a logout."""
-
-    def carry_out(visit: Visit) -> Response:
-        is_page = visit.address is None
-        visit.environ[env.ADDRESS] = (
-            env.PENDING_LOGOUT if is_page else env.PENDING_QUIETLY
-        )
-        answer = Request(visit.environ).get_response(app)
-        return Response(status=NOT_YET) if answer.status_code >= _FAILED else answer
-
-    return carry_out
-
-
-def ending_here(inner_hub: InnerHub) -> Callable[[Visit], object]:
-    """End a session at a participant, and at a hub that stands ``inside``."""
-    return lambda visit: end_here(visit, "logged-out-before", inner_hub)
 
 
 def cookies_of(answer: Response) -> list[tuple[str, str]]:

@@ -18,7 +18,6 @@ from eilogin.errors import (
 )
 from eilogin.participant import logout_hint
 from eilogin.participant.digid_profile import is_failure
-from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import pending_logins
 from eilogin.participant.login.passive_login import without_mark
 from eilogin.participant.login.pending_logins import PendingLogin
@@ -39,7 +38,7 @@ from eilogin.participant.response.session_creation import (
     SessionCreator,
     answer_repeated_response,
 )
-from eilogin.participant.session_end import end_here
+from eilogin.participant.session_end import SessionEnd
 from eilogin.saml import messages
 from eilogin.saml.bindings import read_artifact_query
 from eilogin.web.limits.client_network import ClientNetworkCheck
@@ -64,7 +63,7 @@ class AssertionConsumer:
         session_creator: SessionCreator,
         failed_logins: FailedLogins,
         error_pages: LoginErrorPages,
-        inner_hub: InnerHub,
+        session_end: SessionEnd,
     ) -> None:
         self._pages = pages
         self._rules = rules
@@ -74,7 +73,7 @@ class AssertionConsumer:
         self._session_creator = session_creator
         self._failed_logins = failed_logins
         self._error_pages = error_pages
-        self._inner_hub = inner_hub
+        self._session_end = session_end
 
     def answer(self, visit: Visit) -> Response:
         """Redirect the signed-in visitor to their page, or answer with another page.
@@ -87,7 +86,7 @@ class AssertionConsumer:
             profile = visit.trust.own.profile
             if not profile.failed_login_ends_session or not is_failure(error):
                 raise
-            ended = end_here(visit, error.code, self._inner_hub)
+            ended = self._session_end.end_here(visit, error.code)
             answer = self._error_pages.answer_of_digid(visit, error, ended=bool(ended))
             # Otherwise a second delivery would end the visitor's next session.
             handle = _handle_in(visit)

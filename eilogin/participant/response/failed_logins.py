@@ -17,7 +17,6 @@ from eilogin.errors import (
     Refused,
 )
 from eilogin.federation import Own, Trust
-from eilogin.participant.inner_hub import InnerHub
 from eilogin.participant.login import cancelled_login, hub_choice, pending_logins
 from eilogin.participant.login.authn_requests import (
     login_address,
@@ -30,7 +29,7 @@ from eilogin.participant.policy import attribute_access
 from eilogin.participant.policy.path_rules import PathRules
 from eilogin.participant.policy.strictest_rule import OFF, OPTIONAL, PathRule
 from eilogin.participant.response import login_restart
-from eilogin.participant.session_end import end_here
+from eilogin.participant.session_end import SessionEnd
 from eilogin.saml import messages
 from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.printable_text import short
@@ -66,7 +65,7 @@ class FailedLogins:
         *,
         passive_login_pause: float,
         cancel_texts: Mapping[str, str],
-        inner_hub: InnerHub,
+        session_end: SessionEnd,
         is_exact: bool = False,
     ) -> None:
         self._pages = pages
@@ -74,7 +73,7 @@ class FailedLogins:
         self._is_exact = is_exact
         self._passive_login_pause = passive_login_pause
         self._cancel_texts = cancel_texts
-        self._inner_hub = inner_hub
+        self._session_end = session_end
 
     def answer(
         self, visit: Visit, pending: PendingLogin, failure: LoginFailed
@@ -217,7 +216,7 @@ class FailedLogins:
             or login.confirmed > pending.requested_at
         ):
             return []
-        return end_here(visit, short(messages.NO_PASSIVE), self._inner_hub)
+        return self._session_end.end_here(visit, short(messages.NO_PASSIVE))
 
     def forgotten(self, visit: Visit, error: LoginLost) -> Response:
         """Return the page of a lost login for a visitor who has a session by now."""
@@ -294,7 +293,7 @@ class FailedLogins:
         """End the session if DigiD requires that, even one at a lower level."""
         if not visit.trust.own.profile.failed_login_ends_session:
             return []
-        return end_here(visit, error.code, self._inner_hub)
+        return self._session_end.end_here(visit, error.code)
 
 
 def _link_of(own: Own) -> str:

@@ -15,11 +15,10 @@ from webob import Request
 from eilogin.errors import InvalidOptions
 from eilogin.filters.logout import LogoutEvent, make_logout
 from eilogin.filters.participant import make_participant
-from eilogin.participant.inner_hub import InnerHub
+from eilogin.participant.inner_logout import InnerLogout
 from eilogin.participant.logout import logout_hooks as module
 from eilogin.participant.logout.logout_hooks import LogoutHooks, load_hooks
 from eilogin.sessions import Sessions
-from eilogin.web import environ as env
 from eilogin.web.visit import Visit
 
 STAD = "https://stad.test"
@@ -236,20 +235,10 @@ class TestTheEvent:
         assert len(events("logout.received")) == 1
         assert events("session.ended") == []
 
-    def test_is_no_request_of_the_applications(
-        self, eilogin_federation, clock, witness
-    ):
-        """Where no filter ``logout`` stands before it, it is a stranger's."""
-        own = {"protect": "/ optional\n/mijn basis"}
-        site = eilogin_federation({"stad.test": witness}, options={"stad.test": own})
-        environ = {env.TRUST: site.trusts["stad.test"]}
-        InnerHub(witness).note_gone(Visit(environ), None)
-        asked = witness.environ
-        assert (asked["PATH_INFO"], asked["REQUEST_METHOD"]) == (
-            "/eilogin/logout",
-            "GET",
-        )
-        assert asked[env.SESSION] is None
+    def test_sends_the_application_no_request(self, witness):
+        with pytest.raises(LookupError, match="LogoutForLogin"):
+            InnerLogout(witness).call_hooks(Visit({}), None)
+        assert witness.seen == []
 
     def test_is_not_for_who_was_not_logged_in(self, site, told):
         site.browser().visit(LOGOUT)

@@ -24,8 +24,8 @@ from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.saml.metadata import ServiceProvider
-from eilogin.web import environ as env
 from eilogin.web.inbound_messages import Inbound
+from eilogin.web.logout_above import Through
 from eilogin.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class UpstreamNotifier(FrameNotifier):
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(
-        self, visit: Visit, through: env.Through, ending: EndingResult
+        self, visit: Visit, through: Through, ending: EndingResult
     ) -> Collection[Recipient]:
         """Prepare the page: return its messages, and give ``through`` its address."""
         begun = Receipt(

@@ -28,7 +28,7 @@ strings (UTF-8 decoded as latin-1, PEP 3333). Zope decodes none of them, so with
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from webob import Response
@@ -70,6 +70,18 @@ _FORGEABLE = (
 )
 
 
+class _AttributeUse(NamedTuple):
+    """The use of the attributes of a login, which are slow to read.
+
+    They are read only if an option needs them.
+    """
+
+    is_needed: bool
+    #: Whether a login has sector numbers, such as a BSN, among its attributes.
+    has_numbers: bool
+    has_hub: bool
+
+
 class IdentityFilter(PipelinePart):
     """The filter; ``options`` define what the application gets."""
 
@@ -96,10 +108,8 @@ class IdentityFilter(PipelinePart):
         ]
         self._variables = options.attributes
         self._allowed = options.allow_attributes
-        # The first signed-in visitor sets these. Most sites then never read a login's
-        # attributes, which takes a while.
-        self._has_numbers = self._has_hub = False
-        self._reads_attributes: bool | None = None
+        # Known from the first signed-in visitor on, who brings the profile.
+        self._attribute_use: _AttributeUse | None = None
         # Filters further inside, such as a hub, may read a cookie of the same name.
         is_read_inside = "session" in parts_inside(app)
         self._passes_cookie = options.pass_session_cookie or is_read_inside
@@ -158,11 +168,10 @@ class IdentityFilter(PipelinePart):
                 value = source(login)
                 if value is not None:
                     inner[key] = encoded(value)
-            if self._reads_attributes is None:
-                self._reads_attributes = self._has_to_read_attributes(visit)
-            if self._reads_attributes:
+            use = self._attribute_use or self._find_attribute_use(visit)
+            if use.is_needed:
                 inner.update(self._attributes_of(login, encoded))
-                self._keep_from_application(inner, login)
+                self._keep_from_application(inner, login, use)
         return inner
 
     def _without_forged(self, visit: Visit) -> "WSGIEnvironment":
@@ -177,12 +186,15 @@ class IdentityFilter(PipelinePart):
             _leave_out_session(inner, visit.cookie)
         return inner
 
-    def _has_to_read_attributes(self, visit: Visit) -> bool:
-        """Return whether an option depends on the attributes of a login."""
+    def _find_attribute_use(self, visit: Visit) -> _AttributeUse:
         trust = visit.trust_or_none
-        self._has_numbers = trust is not None and trust.own.profile.has_sector_numbers
-        self._has_hub = trust is not None and trust.own.hub_inside is not None
-        return bool(self._variables) or self._allowed is not None or self._has_numbers
+        has_numbers = trust is not None and trust.own.profile.has_sector_numbers
+        self._attribute_use = use = _AttributeUse(
+            bool(self._variables) or self._allowed is not None or has_numbers,
+            has_numbers,
+            trust is not None and trust.own.hub_inside is not None,
+        )
+        return use
 
     def _attributes_of(
         self, login: Login, encoded: Callable[[str], str]
@@ -196,17 +208,19 @@ class IdentityFilter(PipelinePart):
                 keys[variable.key] = encoded(_joined(values))
         return keys
 
-    def _keep_from_application(self, inner: "WSGIEnvironment", login: Login) -> None:
+    def _keep_from_application(
+        self, inner: "WSGIEnvironment", login: Login, use: _AttributeUse
+    ) -> None:
         """Remove the parts of a login that the application may not see.
 
         It sees a DigiD number only if an option names that. A hub inside may show it to
         its own participants, unless an option forbids that.
         """
-        if self._allowed is None and not self._has_numbers:
+        if self._allowed is None and not use.has_numbers:
             return
         inner[env.SESSION] = self._limited(login)
         service = inner.get(env.LOGIN)
-        if service is not None and (self._allowed is not None or not self._has_hub):
+        if service is not None and (self._allowed is not None or not use.has_hub):
             limited: env.LoginService = _ForApplication(service, self._limited)
             inner[env.LOGIN] = limited
 

@@ -38,7 +38,7 @@ A path without a line of ``protect`` needs ``basis``.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from webob import Response
 
@@ -46,7 +46,7 @@ from eilogin.config import (
     read,
 )
 from eilogin.errors import NotFound
-from eilogin.federation.local.local_entity import PARTICIPANT
+from eilogin.federation.local.local_entity import PARTICIPANT, Own
 from eilogin.filters.login_options import LoginOptions, digid_faults
 from eilogin.participant.access_control import AccessControl, ParticipantLoginService
 from eilogin.participant.digid_profile import (
@@ -95,6 +95,14 @@ if TYPE_CHECKING:
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
 #: The addresses at which a browser's session ends.
 _LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
+
+
+class _PageHandlers(NamedTuple):
+    """The functions for a page of the application."""
+
+    #: Return the response in place of the page, or None.
+    stop: Callable[[Visit], Response | None]
+    app: "WSGIApplication"
 
 
 class LoginFilter(PipelinePart):
@@ -172,9 +180,8 @@ class LoginFilter(PipelinePart):
         self._inner: WSGIApplication = (
             partial(self._end_warning.answer, app) if self._warns else app
         )
-        # The first page sets these by the profile; later ones cost nothing.
-        self._stand_before: Callable[[Visit], Response | None]
-        self._stand_before, self._pass_on = self._at_first, self._inner
+        # Known from the first page on, which brings the profile of this participant.
+        self._page_handlers: _PageHandlers | None = None
 
     def _routes(
         self, options: LoginOptions
@@ -235,13 +242,14 @@ class LoginFilter(PipelinePart):
         visit.environ[env.LOGIN] = ParticipantLoginService(
             self._access_control, visit, self._failed
         )
-        address = None
+        address = page = None
         try:
             address = visit.address
             if self._client_network.is_on and address not in _FROM_ANYWHERE:
                 self._client_network.check(visit)
             if address is None:
-                answer = self._stand_before(visit)
+                page = self._page_handlers or self._choose_handlers(visit.trust.own)
+                answer = page.stop(visit)
                 address = visit.environ[env.ADDRESS]
                 if env.UNSEEN_PARTS in visit.environ and answer is None:
                     # Only now that the application gets the form.
@@ -253,9 +261,9 @@ class LoginFilter(PipelinePart):
             answer = self._failed(visit, error)
         if answer is not None:
             return with_hsts(visit, answer)(visit.environ, start_response)
-        if address is None:
+        if address is None and page is not None:
             start = for_visitor(visit, start_response, no_store=self._no_store)
-            return self._pass_on(visit.environ, start)
+            return page.app(visit.environ, start)
         return self._pass_address(visit, start_response)
 
     def _failed(self, visit: Visit, error: Exception) -> Response:
@@ -275,20 +283,24 @@ class LoginFilter(PipelinePart):
     def _public_page(self, environ: "WSGIEnvironment") -> str:
         return self._failed_logins.public_page(Visit(environ))
 
-    def _at_first(self, visit: Visit) -> Response | None:
-        """Set the handlers at the first page, by the profile and a hub inside."""
-        own = visit.trust.own
+    def _choose_handlers(self, own: Own) -> _PageHandlers:
+        """Keep and return the handlers for this profile, and for a hub inside."""
         if own.profile.returns_after_cancel:
             says_it_at = self._failed_logins.says_it_at
-            self._pass_on = cancelled_login.CancelledLoginNotice(
-                self._inner, self._cancelled, says_it_at
+            handlers = _PageHandlers(
+                self._stop_for_digid,
+                cancelled_login.CancelledLoginNotice(
+                    self._inner, self._cancelled, says_it_at
+                ),
             )
-            self._stand_before = self._stop_for_digid
         else:
-            if own.hub_inside is not None:
-                self._pass_on = self._pass_on_to_hub
-            self._stand_before = self._access_control.stop
-        return self._stand_before(visit)
+            has_hub = own.hub_inside is not None
+            handlers = _PageHandlers(
+                self._access_control.stop,
+                self._pass_on_to_hub if has_hub else self._inner,
+            )
+        self._page_handlers = handlers
+        return handlers
 
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

@@ -146,23 +146,25 @@ class LogoutFilter(PipelinePart):
             "slo_soap": self._elsewhere.directly,
             env.APP_LOGOUT: self._not_let_in,
         }
-        # The first page sets this, by whether there is a hub inside.
-        self._pass_on: WSGIApplication = self._at_first
+        # Known from the first page on, which shows whether there is a hub inside.
+        self._page_app: WSGIApplication | None = None
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer our own addresses, and pass everything else on."""
-        if environ.get(env.ADDRESS, "") is None:
-            return self._pass_on(environ, start_response)
-        visit = Visit(environ)
-        try:
-            answer = self._own_answer(visit)
-        except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
-            answer = self._refusal(visit, error)
-        if answer is None:
-            return self._pass_on(environ, start_response)
-        return with_hsts(visit, answer)(environ, start_response)
+        if environ.get(env.ADDRESS, "") is not None:
+            visit = Visit(environ)
+            try:
+                answer = self._own_answer(visit)
+            except Exception as error:  # noqa: BLE001 - no traceback reaches a visitor
+                answer = self._refusal(visit, error)
+            if answer is not None:
+                return with_hsts(visit, answer)(environ, start_response)
+        app = self._page_app
+        if app is None:
+            app = self._begin(Visit(environ))
+        return app(environ, start_response)
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
         """Return the logout for ``login``, and the one without a visitor.
@@ -183,15 +185,13 @@ class LogoutFilter(PipelinePart):
         with logout_reserve.for_logout():
             return respond(visit)
 
-    def _at_first(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        visit = Visit(environ)
+    def _begin(self, visit: Visit) -> "WSGIApplication":
+        """Wake the retry queue at the first page; keep and return the page's app."""
         # An earlier process may have left logouts in the retry queue.
         self._logout.delivery.queue_thread.wake_if_queued(visit)
         has_hub = visit.trust.own.hub_inside is not None
-        self._pass_on = self._pass_on_to_hub if has_hub else self._inner
-        return self._pass_on(environ, start_response)
+        self._page_app = app = self._pass_on_to_hub if has_hub else self._inner
+        return app
 
     def _pass_on_to_hub(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

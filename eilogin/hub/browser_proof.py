@@ -1,6 +1,6 @@
 """The cookie of a browser in which a visitor has logged out.
 
-The pages and frames of a logout are for that browser alone.
+Only that browser may see the pages and frames of the logout.
 """
 
 import hmac

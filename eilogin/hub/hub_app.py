@@ -1,14 +1,14 @@
-"""The hub as a WSGI app: its addresses, and the parts that answer there.
+"""The hub as a WSGI app, behind the filters ``session`` and ``trust``.
 
-It stands behind ``session`` and ``trust``, which provide the session and the members::
+An example::
 
-    [pipeline:inloggen]
-    pipeline = inloggen-session inloggen-trust inloggen-hub
+[pipeline:inloggen]
+pipeline = inloggen-session inloggen-trust inloggen-hub
 
-    [app:inloggen-hub]
-    use = egg:eilogin#hub
-    citizens = %(here)s/var/citizens.json
-    name_id_key = file:%(here)s/var/name-id.key
+[app:inloggen-hub]
+use = egg:eilogin#hub
+citizens = %(here)s/var/citizens.json
+name_id_key = file:%(here)s/var/name-id.key
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -298,10 +298,7 @@ class Hub(PipelinePart):
         return notice if is_page else None
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
-        """Return the background work, and the logout for the filters of a participant.
-
-        Both need the filters before the hub.
-        """
+        """Return the background work, and the logout for a participant's filters."""
         trust, sessions = outer.get(Trust), outer.get(Sessions)
         if trust and sessions:
             yield self._jobs(trust, sessions)
@@ -370,7 +367,6 @@ def _again(visit: Visit, error: Exception) -> str | None:
 
 
 def _return_links(visit: Visit, error: Exception) -> Iterator[tuple[str, str]]:
-    """Yield links (address, name) to the service of the visitor and our home page."""
     trust = visit.trust_or_none
     if trust is None or not isinstance(error, Refused | Unavailable):
         return

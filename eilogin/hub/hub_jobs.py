@@ -1,7 +1,7 @@
 """Background work of a hub: retry logouts, end expired sessions, serve operators.
 
-The command ``eilogin work`` does it, and a thread of each process. Whichever claims a
-logout first delivers it (``hub_logout_queue``).
+The command ``eilogin work`` does it, and a thread of each process. The first one that
+claims a logout delivers it (``hub_logout_queue``).
 """
 
 import logging
@@ -253,7 +253,6 @@ class HubJobs:
         self._propagation.note_no_browser(trust, missed)
 
     def _of_ended(self, participants: Iterable[Participant]) -> list[Recipient]:
-        """Return the recipients whose LogoutRequest names only ended sessions."""
         recipients = recipients_of(participants)
         if self.trust.own.profile.has_session_index:
             return recipients
@@ -296,7 +295,6 @@ class HubJobs:
         return claimed
 
     def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
-        """Yield (due instant, entry)."""
         now, keys, trust = clock.now(), queue.keys(), self._trust_with_departed
         self._due_at = {key: self._due_at[key] for key in keys if key in self._due_at}
         for key in keys:
@@ -320,11 +318,10 @@ class HubJobs:
         return {r: result for r, result in results.items() if result is not None}
 
     def _still_to_send(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
-        """Return an entry with what is still to be sent, after its sessions have ended.
+        """End an entry's sessions; return it with the messages that are still to send.
 
-        A participant that goes by the NameID alone would end a new session too. So it
-        gets no message once the visitor has signed in there again: the next logout does
-        that. Until then none counts as delivered.
+        A participant that goes by the NameID alone would end a new session too. So the
+        queue holds its message once the visitor has signed in there again.
         """
         entry, alive = self._with_ended(queue, entry)
         over = [
@@ -366,7 +363,6 @@ class HubJobs:
     ) -> None:
         tried = {n: results[r] for n, r in entry.left.items() if r in results}
         values = self._visit.values
-        # As the logout itself does.
         partly = [n for n, it in tried.items() if it.left and it.left.is_partial]
         entry = queue.partly(values, entry, partly)
         confirmed = [n for n, it in tried.items() if it.left is None]

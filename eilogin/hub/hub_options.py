@@ -39,7 +39,6 @@ from eilogin.hub.signin.citizen_accounts import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
 from eilogin.web.limits.slots import USUAL
 
-#: Why an option of the hub does not fit a profile that refuses it.
 _OUT_OF_PLACE: Mapping[str, str] = {
     **{
         name: f"expected none with 'profile = digid': DigiD {does}"

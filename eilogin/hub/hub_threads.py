@@ -13,7 +13,7 @@ _log = logging.getLogger("eilogin")
 
 
 class HubThreads:
-    """Runs the jobs in threads of their own, so that none delays the others."""
+    """Runs each job in a thread of its own, so that none delays the others."""
 
     def __init__(self) -> None:
         #: The process with all threads, and with some.

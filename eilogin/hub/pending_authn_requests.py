@@ -1,10 +1,8 @@
 """AuthnRequests of participants that the hub has not answered yet.
 
 A sealed cookie keeps each one, and the sign-in page's address names the cookie. So a
-reload works, another browser does not, and endless requests fill no store. It keeps
-only those too long for a cookie, within limits.
-
-After :data:`LIFETIME` the cookie still names the participant.
+reload works, another browser does not, and endless requests do not fill the store. The
+store keeps only those too long for a cookie, within limits.
 """
 
 import hashlib

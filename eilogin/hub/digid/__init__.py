@@ -1,26 +1,15 @@
 """The hub with ``profile = digid``: it does what DigiD does (DigiD 1 to 3).
 
-Only the differences from the plain hub, for rehearsals of a connection. Elsewhere
-belong the bugs of DigiD's code (DigiD 9) and its signatures (``saml``).
+It has only the differences from the plain hub, for rehearsals of a connection. It does
+not imitate the bugs of DigiD's code (DigiD 9). Its modules:
 
-By module:
-
-``digid_artifacts``
-    Store and resolve artifacts as DigiD does.
-``digid_logout``
-    Single logout as DigiD does it (DigiD 3): by the session of the browser.
-``digid_peers``
-    Accept messages of connected parties only; answer all others with a 404.
-``digid_requests``
-    Check and read an AuthnRequest as DigiD does (DigiD 1.2).
-``digid_response``
-    Write DigiD's Response and assertion as XML (DigiD 1.5).
-``digid_sso``
-    Single sign-on in the order and with the timers of DigiD (DigiD 2.4).
-``reauthentication``
-    When DigiD asks a citizen to sign in again (DigiD 2.2 and 2.3).
-``relay_state``
-    The sticky RelayState that DigiD keeps in a browser (DigiD 1.1).
-``sector_numbers``
-    The number of a citizen that a participant gets (DigiD 1.4).
+* ``digid_artifacts``: Store and resolve artifacts.
+* ``digid_logout``: Single logout by the session of the browser (DigiD 3).
+* ``digid_peers``: Answer 404 to the messages of unconnected parties.
+* ``digid_requests``: Check and read an AuthnRequest (DigiD 1.2).
+* ``digid_response``: Write the Response and assertion as XML (DigiD 1.5).
+* ``digid_sso``: Single sign-on in DigiD's order and with its timers (DigiD 2.4).
+* ``reauthentication``: When a citizen must sign in again (DigiD 2.2 and 2.3).
+* ``relay_state``: The sticky RelayState in a browser (DigiD 1.1).
+* ``sector_numbers``: The number of a citizen for a participant (DigiD 1.4).
 """

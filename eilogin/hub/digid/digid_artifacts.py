@@ -24,7 +24,7 @@ from eilogin.web.outbound_messages import soap_answer
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.visit import Visit
 
-#: How many seconds an artifact outlives its Response.
+#: Seconds that an artifact outlives its Response.
 _KNOWN_FOR = 15 * 60.0
 
 _DENIED = messages.Status(DENIED)

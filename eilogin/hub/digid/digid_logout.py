@@ -6,7 +6,7 @@ LogoutRequest over SOAP only, by the NameID alone.
 
 A request without the hub's cookie ends nothing and succeeds. A form of another site
 comes without it (SameSite=Lax), so the hub redirects the browser to its own address.
-That works only in that browser: it must not log out anyone who follows it.
+That address must not log out another browser that follows it.
 """
 
 import json
@@ -82,7 +82,7 @@ class DigidLogoutResponseSender(LogoutResponseSender):
 
 
 class DigidSingleLogout:
-    """Single logout as DigiD does it; ``rehearses`` is an option."""
+    """Answers LogoutRequests as DigiD does (DigiD 3)."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, *, rehearses: bool, at_once: int
@@ -133,10 +133,7 @@ class DigidSingleLogout:
         headers: Sequence[tuple[str, str]] = (),
         requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
-        """End the session, or list the services; ``headers`` store the RelayState.
-
-        ``requester`` is the sender of a LogoutRequest that came a moment ago.
-        """
+        """End the session, or list the services; ``headers`` store the RelayState."""
         login = visit.session_to_end()
         if login is None or visit.values.get(_result_key(back)) is not None:
             return self._end(visit, back, login, requester=requester)
@@ -281,7 +278,6 @@ def _keep(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:
 
 
 def _stored_requester(visit: Visit, handle: str) -> ReplyTo:
-    """Return the requester; MessageUnexpected in another browser with a session."""
     text = kept_text(visit, _LEAVING, handle)
     with readable_record():
         back = ReplyTo.from_parts(json.loads(text))

@@ -26,7 +26,7 @@ def refusals_as_not_found() -> Iterator[None]:
 
 
 def valid_participant(trust: Trust) -> PeerOf[ServiceProvider]:
-    """Return a lookup that refuses an invalid first certificate (DigiD 4)."""
+    """Return a lookup that refuses peers with an invalid certificate (DigiD 4)."""
 
     def participant(entity_id: str) -> Peer[ServiceProvider]:
         peer = trust.participant(entity_id)

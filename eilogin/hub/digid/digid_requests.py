@@ -1,4 +1,4 @@
-"""Check and read an AuthnRequest as DigiD does, and the time of other requests."""
+"""Check and read an AuthnRequest as DigiD does (DigiD 1.2)."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import require_destination, shown
 from eilogin.saml.messages import write_instant
 
-#: Seconds that an IssueInstant may differ from DigiD's clock (DigiD 1.2).
+#: Seconds that an IssueInstant may differ from DigiD's clock.
 _OFFSET = 120.0
 
 
 def require_recent_as_digid(issued: float, now: float) -> None:
-    """Raise MessageExpired for an IssueInstant that DigiD refuses (DigiD 1.2)."""
+    """Raise MessageExpired for an IssueInstant that DigiD refuses."""
     if abs(now - issued) > _OFFSET:
         raise MessageExpired(
             f"the IssueInstant is {write_instant(issued)}, and the time here is"
@@ -25,7 +25,6 @@ def require_recent_as_digid(issued: float, now: float) -> None:
 def _check(
     request: messages.AuthnRequest, trust: Trust, binding: str, now: float
 ) -> Refused | None:
-    """Check Destination and IssueInstant; deny a request for an unknown class."""
     require_destination(
         request.destination, trust.own.url("sso"), required=binding == bindings.POST
     )
@@ -37,7 +36,7 @@ def _check(
 
 
 def _read(request: messages.AuthnRequest) -> messages.AuthnRequest:
-    """Drop what DigiD ignores (DigiD 1.2); it always answers by artifact."""
+    # The Response always goes by artifact.
     return replace(
         request,
         is_passive=False,

@@ -1,7 +1,4 @@
-"""Write DigiD's Response and assertion as XML (DigiD 1.5).
-
-The ArtifactResponse is signed, and the assertion if the metadata wants it.
-"""
+"""Write DigiD's Response and assertion as XML (DigiD 1.5)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +20,7 @@ from eilogin.saml.metadata import ServiceProvider
 
 
 class DigidResponseWriter(ResponseWriter):
-    """Writes Responses as DigiD does: without options, and without encryption."""
+    """Writes Responses without a signature: DigiD signs the ArtifactResponse."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,4 @@
-"""Single sign-on in the order and with the timers of DigiD (DigiD 2.4).
-
-An unconnected party gets a 404, every other AuthnRequest an artifact.
-"""
+"""Single sign-on in the order and with the timers of DigiD (DigiD 2.4)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -74,7 +71,7 @@ def digid_single_sign_on(  # noqa: PLR0913 - its parts
 
 
 class DigidExistingSessions:
-    """The session of a citizen at DigiD, for the page before the Response."""
+    """A citizen's session at DigiD, for the page before the Response."""
 
     def __init__(self, *, rehearses: bool) -> None:
         self._rehearses = rehearses
@@ -104,7 +101,7 @@ class DigidExistingSessions:
 
 
 class DigidSsoSteps:
-    """The steps of single sign-on at DigiD; ``offered`` are the levels of sign-in."""
+    """DigiD's steps of single sign-on; ``offered`` are the levels of sign-in."""
 
     asks_anew = True
 
@@ -137,7 +134,7 @@ class DigidSsoSteps:
         self, visit: Visit, received: ReceivedAuthnRequest
     ) -> Sequence[tuple[str, str]]:
         """Keep the RelayState of a signed request."""
-        # A RelayState by POST is not signed (SAML bindings 3.5.4.1).
+        # By POST it is not signed (SAML bindings 3.5.4.1).
         is_signed = visit.method == "GET"
         if not is_signed or received.cause is not None:
             return ()
@@ -170,7 +167,7 @@ class DigidSsoSteps:
         return FAILED if self._has_no_number(visit, request) else ()
 
     def _has_no_number(self, visit: Visit, request: ParticipantRequest) -> bool:
-        """Whether the signed-in citizen has no number: checked first (DigiD 2.4)."""
+        # DigiD checks this first (DigiD 2.4).
         login = visit.session_beyond_idle()
         return (
             login is not None

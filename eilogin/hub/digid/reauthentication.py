@@ -15,7 +15,7 @@ from eilogin.hub.signin.password_signin import network
 from eilogin.sessions import Login, Participant
 from eilogin.web.visit import Visit
 
-#: Both in seconds.
+#: Seconds.
 IDLE = 15 * 60.0
 GRACE = 15 * 60.0
 
@@ -24,7 +24,7 @@ _RUN = ""
 
 
 class _Run(NamedTuple):
-    """A period in which the citizen was never idle for too long."""
+    """A period without too long an idle time: its begin and its last Response."""
 
     began: float
     last: float

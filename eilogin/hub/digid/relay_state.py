@@ -1,7 +1,7 @@
 """The sticky RelayState that DigiD keeps in a browser (DigiD 1.1).
 
-A Response whose request had none contains the browser's last RelayState, of whatever
-participant; the LogoutResponse contains it for the last time. It is no secret.
+A Response to a request without RelayState contains the browser's last one, of whatever
+participant. The LogoutResponse is the last to contain it. It is no secret.
 
 Only a valid request by Redirect sets it, because its signature covers it there. By
 POST, anyone who has seen a request could send any RelayState to other services.

@@ -1,7 +1,7 @@
 """The number of a citizen for a participant, by its sectors (DigiD 1.4).
 
-The BSN, or the SOFI number of people without one. Without any, a citizen gets no login
-(DigiD 2.4, point 4).
+It is the BSN, or the SOFI number of people without one. A citizen without any gets no
+login (DigiD 2.4).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,7 @@ def name_for(
     entity: EntityDescriptor,
     attributes: Mapping[str, Sequence[str]],
 ) -> SectorName | None:
-    """Return the first number of a participant's ``sectors`` (by entityID), or None.
-
-    The federation's limit on attributes covers it too.
-    """
+    """Return the first number of ``sectors`` that the federation releases, or None."""
     its_sectors = value_for(sectors, entity.entity_id) or ()
     numbers = (
         SectorName(sector, values[0])

@@ -1,16 +1,14 @@
 """The attributes of a citizen that a participant gets, and their names.
 
-The first word of a line is the participant, the others are names::
+An example::
 
     release =
-        https://uwv.example.nl/eilogin/metadata     name bsn
+        https://uwv.example.nl/eilogin/metadata            name bsn
         category:http://refeds.org/category/personalized   name mail
-        *                                           requested
+        *                                                  requested
 
-An entityID's own line counts alone; else those of its categories; else ``*``.
-``requested`` means the RequestedAttributes of its metadata, ``required`` only those
-marked so. The request's AttributeConsumingServiceIndex selects the list. The
-federation's ``released-attributes`` narrows all.
+The request's AttributeConsumingServiceIndex selects a list of the metadata. The
+federation's ``released-attributes`` limits all lines.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +21,7 @@ from eilogin.config import read_lines, split
 from eilogin.hub.participants.entity_options import EVERYBODY, read_by_entity
 from eilogin.saml.metadata import EntityDescriptor
 
-#: NameFormats (SAML core 8.2), by their last words.
+#: NameFormats (SAML core 8.2) by their last words.
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:attrname-format:"
 _FORMATS = ("uri", "basic", "unspecified")
 
@@ -49,10 +47,9 @@ class ReleasedName(NamedTuple):
 
 @dataclass(frozen=True)
 class AttributeRelease:
-    """Selects attributes; ``lines`` has names by first word.
+    """Selects attributes by ``lines`` of names.
 
-    ``usual`` are for metadata that asks for none, ``renamed`` outside names by inside
-    name.
+    ``usual`` are for metadata that asks for none; ``renamed`` has names by our name.
     """
 
     lines: Mapping[str, Sequence[str]]
@@ -65,7 +62,7 @@ class AttributeRelease:
         attributes: Mapping[str, Sequence[str]],
         service_index: int | None = None,
     ) -> dict[str, Sequence[str]]:
-        """Select attributes by inside names, for an AttributeConsumingServiceIndex."""
+        """Select attributes, under our names."""
         names = self._names(entity, service_index)
         if entity.released is not None:
             names &= set(self._inside(entity.released))
@@ -74,12 +71,12 @@ class AttributeRelease:
     def outside(
         self, attributes: Mapping[str, Sequence[str]]
     ) -> dict[str, Sequence[str]]:
-        """Return attributes under their outside names."""
+        """Return attributes under the participants' names."""
         return {self._outside(n): values for n, values in attributes.items()}
 
     @property
     def formats(self) -> Mapping[str, str]:
-        """The NameFormats that an option chose, by outside name."""
+        """The NameFormats of the option, by the participants' names."""
         return {
             released.name: released.format
             for released in self.renamed.values()

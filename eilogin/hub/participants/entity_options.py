@@ -25,10 +25,10 @@ def value_for(lines: Mapping[str, _T], entity_id: str) -> _T | None:
 def read_by_entity(
     value: object, expected: str, read_rest: Callable[[Sequence[str]], _T | None]
 ) -> object:
-    """Read the text of such an option into values by entityID; return others unchanged.
+    """Read the option's text into values by entityID; return others unchanged.
 
-    ``read_rest`` reads the other words, or returns None. Raises ValueError for an
-    unreadable line (``expected``) or two lines of an entityID.
+    ``read_rest`` reads the words after the entityID, or returns None. Raises ValueError
+    for an unreadable line, with the text ``expected``, or for two lines of an entityID.
     """
     if not isinstance(value, str):
         return value

@@ -1,14 +1,4 @@
-"""The bindings for the LogoutRequests to a participant, among those of its metadata.
-
-The option helps if its SOAP does not work::
-
-    logout_binding =
-        https://uwv.example.nl/eilogin/metadata   browser
-        *                                         soap
-
-``browser`` is Redirect or POST. Without a line, the hub tries SOAP and then the
-browser.
-"""
+"""The bindings for the LogoutRequests to a participant, among those of its metadata."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -25,7 +15,7 @@ _CHOICES: Sequence[LogoutBinding] = ("soap", "browser")
 
 
 class LogoutBindings:
-    """Selects bindings; ``said`` has the option by entityID."""
+    """Selects bindings; ``lines`` has the option by entityID."""
 
     def __init__(self, lines: Mapping[str, LogoutBinding]) -> None:
         self._lines = lines

@@ -1,8 +1,8 @@
-"""Match the NameID of a LogoutRequest with the NameIDs that the hub sent to its issuer.
+"""Find the sessions that the NameID of a LogoutRequest names.
 
-saml2-js and python3-saml repeat only the value. That suffices: only NameIDs that this
-hub sent to the signing issuer count. A Format or qualifier that differs is another name
-(SAML core 2.2.2).
+saml2-js and python3-saml repeat only its value. That suffices, because only NameIDs
+that the hub sent to the signing issuer count. With another Format or qualifier it is
+another NameID (SAML core 2.2.2).
 """
 
 import logging
@@ -31,10 +31,10 @@ class MatchedSessions(NamedTuple):
 def match(
     sessions: Sessions, subject: Subject, indexes: Sequence[str]
 ) -> MatchedSessions:
-    """Find the sessions of a NameID from ``who.audience``.
+    """Find the sessions of a NameID that the hub sent to ``subject.audience``.
 
-    The exact name first; without a Format, the same value in another one too. Without a
-    SessionIndex, only if all are of one citizen.
+    Without a Format, the same value in another format counts too; without a
+    SessionIndex then, only if all sessions are of one citizen.
     """
     logins = _sessions_of(sessions, subject, indexes)
     if logins or subject.format != UNSPECIFIED or not _has_our_qualifiers(subject):
@@ -104,7 +104,6 @@ def _in_any_format(subject: Subject) -> Iterator[Subject]:
 
 
 def _has_our_qualifiers(subject: Subject) -> bool:
-    """Whether its qualifiers are absent, or say what their absence means."""
     return _is_usual(subject.name_qualifier, subject.issuer) and _is_usual(
         subject.sp_name_qualifier, subject.audience
     )

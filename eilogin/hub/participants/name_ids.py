@@ -1,9 +1,8 @@
 """The NameID of a visitor for each participant, in the format that it asks for.
 
-*Persistent* NameIDs are derived from a secret of the hub, for each participant. They
-are lower-case, because some systems ignore case. AllowCreate has no effect. *Transient*
-ones depend on the session too. ``email`` and ``unspecified`` are a released attribute.
-Without a NameID, no LogoutRequest can name the visitor.
+The hub derives *persistent* NameIDs from its secret, in lower case, because some
+systems ignore case. *Transient* ones depend on the session too. ``email`` and
+``unspecified`` are a released attribute. AllowCreate has no effect.
 """
 
 import hashlib
@@ -39,8 +38,8 @@ _ANY = ("", messages.UNSPECIFIED, messages.ENCRYPTED)
 class NameIDs:
     """Makes NameIDs and SessionIndexes from the secret ``key``.
 
-    ``usual`` is the default format, ``attributes`` has attributes by format,
-    ``nameless`` the entityIDs without NameIDs.
+    ``usual`` is the default format, ``attributes`` has the attribute of a format, and
+    no LogoutRequest can name a visitor to ``nameless`` participants.
     """
 
     def __init__(
@@ -77,10 +76,9 @@ class NameIDs:
         preferred: Sequence[str] = (),
         released: Mapping[str, Sequence[str]],
     ) -> Subject | None:
-        """Return the subject of a session for a participant, or None without a NameID.
+        """Return the subject for a participant, or None without a NameID.
 
-        ``name_id_format`` is from its NameIDPolicy, ``preferred`` from its metadata;
-        ``released`` are its attributes.
+        ``name_id_format`` is from its NameIDPolicy, ``preferred`` from its metadata.
         """
         if entity_id in self._nameless:
             return self._nobody(login, entity_id, name_id_format)

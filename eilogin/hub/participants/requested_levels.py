@@ -1,4 +1,4 @@
-"""The levels that satisfy an AuthnRequest, and its class (SAML core 3.3.2.2.1)."""
+"""The levels that satisfy an AuthnRequest, and the class of the Response."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -42,10 +42,7 @@ def at_least(levels: Sequence[str], required: str) -> tuple[str, ...]:
 
 
 def to_prove(levels: Sequence[str], offered: Collection[str], comparison: str) -> str:
-    """Return the lowest sufficient level that the hub offers, or "".
-
-    The highest for ``maximum``: that participant wants all that its limit allows.
-    """
+    """Return the lowest level that is offered (the highest for ``maximum``), or ""."""
     possible = [level for level in levels if level in offered]
     return next(iter(possible[-1:] if comparison == "maximum" else possible), "")
 
@@ -59,10 +56,7 @@ def to_confirm(levels: Sequence[str], reached: str) -> str:
 
 
 def certain(login: Login, since: float) -> Login:
-    """Return a session with the level for another participant.
-
-    One of :data:`ALWAYS_FRESH` from before ``since`` is not shared (DigiD 2.3).
-    """
+    """Return a session without the levels in ALWAYS_FRESH from before ``since``."""
     levels = (
         strict_level
         for strict_level in reversed(ALWAYS_FRESH)
@@ -82,6 +76,6 @@ def certain(login: Login, since: float) -> Login:
 
 
 def class_to_say(level: str, requested_classes: Sequence[str], classes: Classes) -> str:
-    """Return a level's class, preferably the request's: some compare texts."""
+    """Return a level's class, preferably the request's: some participants compare."""
     same_level = (uri for uri in requested_classes if classes.level_of(uri) == level)
     return next(same_level, classes.class_of(level))

@@ -1,12 +1,4 @@
-"""The parts of a Response that are signed or encrypted.
-
-Each option has one word for all, or lines of an entityID and a word::
-
-    sign = both
-    encrypt =
-        https://uwv.example.nl/eilogin/metadata   required
-        *                                         when-possible
-"""
+"""The parts of a Response that are signed or encrypted, by participant."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args

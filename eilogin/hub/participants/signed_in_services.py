@@ -14,7 +14,7 @@ from eilogin.web.visit import Visit
 
 
 class SignedInService(NamedTuple):
-    """A service: its name, its page for visitors, and the time of the sign-in."""
+    """A service: name, page for visitors, and instant of the sign-in."""
 
     name: str
     link: str | None
@@ -33,10 +33,7 @@ def where_in(visit: Visit, login: Login) -> list[Participant]:
 
 
 def is_answered(visit: Visit, login: Login, entity_id: str) -> bool:
-    """Whether the hub would sign the visitor in at a participant without a question.
-
-    Not if idle, of another SSO domain, or too low. A departed participant counts.
-    """
+    """Whether the visitor needs no new sign-in; a departed participant counts."""
     if visit.sessions.is_idle(login):
         return False
     try:

@@ -1,8 +1,8 @@
 """SSO domains: the participants that share a sign-in.
 
-The metadata names a participant's domain (``rule_attributes``), else it is the usual
-one. A logout reaches all domains. A proof counts in its own, and without single sign-on
-(``none``) for that request alone (DigiD 2.1).
+The metadata names a participant's domain (``rule_attributes``); else it is the usual
+one. A proof counts in its own domain, and without single sign-on (``none``) for its
+request alone (DigiD 2.1). A logout reaches all domains.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from eilogin.saml.assurance_levels import LEVELS, reaches
 from eilogin.saml.metadata import NO_SSO
 from eilogin.sessions import USUAL_DOMAIN, Login
 
-#: Instants of proofs by domain and level; None if all are of the usual domain.
+#: Instants of proofs by domain and level; None if all are in the usual domain.
 ByDomain = Mapping[str, Mapping[str, float]] | None
 
 
 def proven_for(login: Login, domain: str, since: float = inf) -> Login | None:
     """Return a session with the proofs for one domain, or None.
 
-    Without single sign-on, only the latest counts, if ``since`` an instant.
+    Without single sign-on, only the latest proof counts, if not before ``since``.
     """
     if domain == NO_SSO:
         since = max([since, *login.proven.values()])

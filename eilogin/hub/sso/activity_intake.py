@@ -1,12 +1,9 @@
-"""Activity reports: a participant reports to the hub that a visitor is active there.
+"""Activity reports: a participant reports that a visitor is active there.
 
 Otherwise a visitor of one site becomes idle at the hub. A signed report over SOAP
-(``activity_reports``) only delays the idle limit of a live session whose visitor is
-still signed in at the sender. It moves the last activity forward, never into the
-future, and never the absolute limit. So a replay changes nothing. Outside single
-sign-on (``sso_domain`` none) it has no effect.
-
-With ``sign_in = above`` it goes on to the hub above.
+delays only the idle limit of a live session whose visitor is still signed in at the
+sender. It moves the last activity forward, never into the future. So a replay changes
+nothing. Without single sign-on (``sso_domain`` none) it has no effect.
 """
 
 from collections.abc import Callable
@@ -32,10 +29,9 @@ class ActivityReportIntake:
     """The hub's address for activity reports."""
 
     def respond(self, visit: Visit) -> Response:
-        """Answer a report with a signed ``samlp:Response`` without assertion.
+        """Answer with a signed ``samlp:Response`` without assertion.
 
-        Success if the session is active now, else UnknownPrincipal. Raises Refused for
-        an untrusted message.
+        Success if the session is active now, else UnknownPrincipal. Raises Refused.
         """
         trust = visit.trust
         element, peer = receive_soap(visit, trust.participant)
@@ -83,7 +79,6 @@ def _note(
 
 
 def _is_in(visit: Visit, login: Login, report: messages.ActivityReport) -> bool:
-    """Whether the visitor is still signed in at the sender."""
     return any(
         (participant.entity_id, participant.session_index)
         == (report.issuer, report.session_index)

@@ -15,7 +15,7 @@ _log = logging.getLogger("eilogin")
 
 
 def artifact_key(artifact: str, entity_id: str) -> str:
-    """Return the store's key of a Response, which no other participant finds."""
+    """Return the store's key of a Response; no other participant can form it."""
     digest = hashlib.sha256(f"{artifact}\0{entity_id}".encode()).hexdigest()
     return f"artifact:{digest}"
 

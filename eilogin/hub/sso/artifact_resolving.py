@@ -1,4 +1,4 @@
-"""The address ``/artifact``: give a Response to its participant, once."""
+"""The address ``/artifact``."""
 
 from webob import Response
 

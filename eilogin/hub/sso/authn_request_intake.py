@@ -1,7 +1,7 @@
 """Check an AuthnRequest with a valid signature, and find where the Response goes.
 
-In the order of DigiD 2.4. Without an address for the Response, an error page; every
-other fault goes to the participant.
+In the order of DigiD 2.4. A fault without an address for a Response shows an error
+page; every other fault goes to the participant.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -36,7 +36,6 @@ from eilogin.saml.printable_text import short, some
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import answer_bindings
 
-#: Addresses of a participant in a log line.
 _MOST_NAMED = 5
 
 #: Status codes without a login, the outermost first.
@@ -49,15 +48,15 @@ _NO_SUCH_REQUEST = (messages.RESPONDER, messages.REQUEST_UNSUPPORTED)
 
 
 class ReceivedAuthnRequest(NamedTuple):
-    """A checked AuthnRequest: status codes without a login, and a cause to log."""
+    """A checked AuthnRequest, or the status codes and the cause of a refusal."""
 
     request: ParticipantRequest
     refusal: Sequence[str] = ()
     cause: Refused | None = None
 
 
-#: Checks an AuthnRequest that came by a binding, at an instant: returns why it gets a
-#: Response without a login, or raises Refused.
+#: Checks an AuthnRequest with its binding at an instant. Returns why the participant
+#: gets no login, or raises Refused if it gets no Response.
 Check = Callable[[messages.AuthnRequest, Trust, str, float], Refused | None]
 
 
@@ -80,8 +79,8 @@ class AuthnRequestRules:
     check: Check = check_as_saml
     #: Drops what the hub ignores.
     read: Callable[[messages.AuthnRequest], messages.AuthnRequest] = read_everything
-    #: Whether the hub answers a request for an address of the metadata by a binding
-    #: that it does not have; else it ignores such an address.
+    #: Whether the hub answers a request for a binding that it does not have; else it
+    #: ignores such addresses of the metadata.
     reports_unsupported_bindings: bool = True
     #: Whether a level that the hub does not have is a fault of the participant.
     missing_level_is_fault: bool = True
@@ -98,7 +97,7 @@ def accept_authn_request(
 ) -> ReceivedAuthnRequest:
     """Check an AuthnRequest; ``offered`` are the levels that this hub can prove.
 
-    Raises Refused if no Response may be sent.
+    Raises Refused if the participant gets no Response.
     """
     if inbound.kind != bindings.REQUEST:
         raise MalformedMessage(
@@ -222,11 +221,7 @@ def _denied(
     now: float,
     check: Check,
 ) -> Refused | None:
-    """Return why a request gets a Response without a login.
-
-    It is not recent, names the AssertionConsumerService twice (DigiD 1.6), or ``check``
-    says why. Raises MessageMisdirected for another address.
-    """
+    # Naming the AssertionConsumerService twice is a fault too (DigiD 1.6).
     try:
         denied = check(request, trust, binding, now)
     except MessageExpired as error:
@@ -260,7 +255,6 @@ def _is_named_twice(request: messages.AuthnRequest) -> bool:
 def _refusal(
     request: messages.AuthnRequest, names: NameIDs, rules: AuthnRequestRules
 ) -> tuple[Sequence[str], Refused | None]:
-    """Return status codes if nobody can be signed in, and a cause to correct."""
     if rules.asks_above and request.is_for_one_alone:
         return _NOT_ABOVE, None
     if request.names_subject:
@@ -279,7 +273,7 @@ def _consumer(
     """Return where the Response goes, and whether by the requested binding.
 
     Always an address of the metadata (SAML profiles 4.1.4.1). If the hub does not have
-    the binding, another address in ``supported`` gets the error.
+    the binding, the Response with the error goes to an address in ``supported``.
     """
     index, url, binding = request.acs_index, request.acs_url, request.protocol_binding
     if index is not None:

@@ -1,4 +1,4 @@
-"""The page before the Response: where the visitor is signed in."""
+"""The page before the Response: where the visitor is signed in already."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""An AuthnRequest with the metadata of its issuer, looked up once."""
+"""An AuthnRequest with the metadata of its issuer."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from eilogin.saml.metadata import EntityDescriptor, ServiceProvider
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRequest:
-    """A pending AuthnRequest, and the metadata of its issuer."""
+    """A pending AuthnRequest, and the metadata of its issuer, looked up once."""
 
     pending: PendingAuthnRequest
     peer: Peer[ServiceProvider]

@@ -20,12 +20,11 @@ from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
 TOO_LATE = "the visitor logged out while the hub made the Response"
-#: Seconds of the same artifact for a repeated request.
+#: Seconds in which a repeated request gets the same artifact.
 _SAME_REFUSAL = 60.0
 
-#: Makes an artifact's record, and its end.
+#: Returns the record of an artifact, and when it expires.
 ArtifactRecord = Callable[[PendingAuthnRequest, str], tuple[str, float]]
-#: Returns the RelayState of a request.
 StateOf = Callable[[Visit, PendingAuthnRequest], str]
 
 
@@ -40,7 +39,7 @@ def state_of_request(_: Visit, pending: PendingAuthnRequest) -> str:
 
 
 class ResponseDelivery:
-    """Sends Responses; ``leads_away``: the next page may be at another hub."""
+    """Sends Responses; with ``leads_away`` the next page may be at another hub."""
 
     def __init__(
         self,
@@ -98,7 +97,7 @@ class ResponseDelivery:
         response: etree._Element,
         text: str,
     ) -> str:
-        """Return a refusal's artifact, at most one a minute, against floods."""
+        """Return a refusal's artifact, the same for a minute, against floods."""
         codes = [
             code.get("Value", "")
             for code in response.iter(safe_xml.q("samlp:StatusCode"))

@@ -1,7 +1,4 @@
-"""Write a Response, with an Assertion or with the reason for none (SAML core 3.3.3).
-
-A participant that wants signed assertions (metadata 2.4.4) always gets them.
-"""
+"""Write a Response, with an Assertion or with the reason for none (SAML core 3.3.3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,9 +24,9 @@ from eilogin.saml.metadata import ServiceProvider
 from eilogin.saml.xml_encryption import EncryptionMethod, encrypt, require_common
 from eilogin.sessions import Login, Participant
 
-#: Lifetime of a Response, in seconds.
+#: Seconds that a Response is valid.
 RESPONSE_LIFETIME = 120.0
-#: Seconds by which NotBefore is earlier, because clocks differ.
+#: Seconds by which NotBefore is earlier than now, because clocks differ.
 _SET_BACK = 60.0
 
 
@@ -42,15 +39,14 @@ class AssertedLogin:
     participant: Participant
     login: Login
     attributes: Mapping[str, Sequence[str]]
-    #: When it becomes valid.
+    #: When the Assertion is issued.
     now: float
-    #: Chosen NameFormats by attribute name.
     formats: Mapping[str, str] = field(default_factory=dict)
     address: str = field(default="", repr=False)
 
 
 class EncryptionObstacle(NamedTuple):
-    """Why a participant gets no login: status codes, and a cause for our log."""
+    """Why a participant gets no login: status codes, and a cause for the log."""
 
     codes: Sequence[str]
     cause: Refused
@@ -151,7 +147,6 @@ def _wants_encrypted_name(pending: PendingAuthnRequest) -> bool:
 def _encrypt_name(
     assertion: etree._Element, key: RSAPublicKey, methods: Sequence[EncryptionMethod]
 ) -> None:
-    """Put an EncryptedID in the place of the NameID (SAML core 2.2.4)."""
     name_id = assertion.find(
         f"{safe_xml.q('saml:Subject')}/{safe_xml.q('saml:NameID')}"
     )

@@ -62,21 +62,20 @@ from eilogin.web.requests import read_form, read_query, require_own_form
 from eilogin.web.site_urls import at, see_other, this_page
 from eilogin.web.visit import Visit
 
-#: A passive request would need a question.
+#: For a passive request that would need a question.
 _NOT_SILENTLY = (messages.RESPONDER, messages.NO_PASSIVE)
 
 #: The parameter after a probe for cookies, and its cookie.
 _PROBED, _PROBE = "cookies", Cookie("eilogin-sign-in")
 
-#: The button "that is not me".
 _NOT_ME = "not-me"
 
-#: Reports of the hub above that are no failure (web.environ.LoginService).
+#: Reports of the hub above (``env.LoginService``), other than a failure.
 _ABOVE = {"NoAuthnContext": NO_LEVEL, "NoPassive": _NOT_SILENTLY}
 
 
 class SingleSignOn:
-    """Answers AuthnRequests; with ``make_way``, ``page`` comes first."""
+    """Answers AuthnRequests; with ``make_way``, shows ``page`` before."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
@@ -201,7 +200,6 @@ class SingleSignOn:
         request: ParticipantRequest,
         service: PasswordLoginService | UpstreamLoginService,
     ) -> bool:
-        """Whether a sufficient level needs a new sign-in."""
         if self._steps.asks_anew or wants_proof(request.pending):
             return True
         domain = request.domain
@@ -311,7 +309,7 @@ class SingleSignOn:
 
 
 def _not_silently(visit: Visit, pending: PendingAuthnRequest) -> Sequence[str]:
-    """Return the codes, with Idle if the participant may keep its session."""
+    """Return NoPassive, and Idle if the participant may keep its session."""
     login = visit.session_beyond_idle()
     if login is None or not visit.sessions.is_idle(login):
         return _NOT_SILENTLY
@@ -321,13 +319,11 @@ def _not_silently(visit: Visit, pending: PendingAuthnRequest) -> Sequence[str]:
 
 
 def _is_pending(visit: Visit) -> bool:
-    """Whether a request goes on with a pending AuthnRequest."""
     text: str = visit.query_string
     return text.startswith(f"{PARAMETER}=")
 
 
 def _to_own_address(visit: Visit, pending: PendingAuthnRequest) -> Response:
-    """Redirect to a page that can be reloaded, if the store answers."""
     require_store(visit)
     headers = pending_authn_requests.remember(visit, pending)
     return see_other(address_of(visit, pending), headers)

@@ -27,7 +27,7 @@ _NAMELESS = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 
 
 class LoginRefusal(NamedTuple):
-    """Why a participant gets no login: status codes, and a cause for our log."""
+    """Why a participant gets no login: status codes, and a cause for the log."""
 
     codes: Sequence[str]
     cause: Refused | None = None
@@ -36,11 +36,11 @@ class LoginRefusal(NamedTuple):
 class SsoSteps(Protocol):
     """The steps of single sign-on that differ between profiles."""
 
-    #: A visitor without a sufficient session must prove everything again.
+    #: Whether a visitor without a sufficient session must prove everything again.
     asks_anew: bool
 
     def receive(self, visit: Visit) -> ReceivedAuthnRequest:
-        """Read the AuthnRequest of a request."""
+        """Check and read the AuthnRequest."""
 
     def headers(
         self, visit: Visit, received: ReceivedAuthnRequest
@@ -118,7 +118,7 @@ class SamlSsoSteps:
         self._served = served
 
     def receive(self, visit: Visit) -> ReceivedAuthnRequest:
-        """Read the AuthnRequest of a request."""
+        """Check and read the AuthnRequest."""
         trust = visit.trust
         inbound = receive(visit, trust.participant)
         return accept_authn_request(

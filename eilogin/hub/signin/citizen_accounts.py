@@ -32,9 +32,7 @@ _PASSWORD_LENGTH = 1024
 #: For new passwords (NIST SP 800-63B 5.1.1.2: 8 or more).
 PASSWORD_LENGTHS = (8, _PASSWORD_LENGTH)
 
-#: The secret for a citizen without codes, and for the placeholder.
 _SECRET_OF_NOBODY = pyotp.random_base32()
-#: Codes that count before and after the present one.
 _CODE_WINDOW = 1
 
 
@@ -52,14 +50,13 @@ class Citizen:
     #: Case does not count.
     username: str
     name: str
-    #: "" if unknown; with ``profile = digid``, a login needs a number.
+    #: "" if unknown; DigiD needs a BSN or SOFI number.
     bsn: str = field(repr=False)
     #: Argon2id hash.
     password: str = field(repr=False)
     #: Base32, or "".
     totp_secret: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
-    #: "" if none.
     sofi: str = field(default="", repr=False)
 
     @property
@@ -75,14 +72,14 @@ def plain(username: str) -> str:
 
 
 class Citizens:
-    """All citizens of this hub."""
+    """The citizens of this hub."""
 
     def __init__(self, citizens: Iterable[Citizen]) -> None:
         self._by_username = {plain(c.username): c for c in citizens}
         hashes = [c.password for c in self._by_username.values()] or [_random_hash()]
         #: Placeholders for unknown usernames: to check one takes as much work.
         self._nobodies = [_nobody(_parameters_of(hashed)) for hashed in hashes]
-        # The key that selects a placeholder: secret, the same in every process.
+        # Selects a placeholder: secret, and the same in every process.
         self._chooses = hashlib.sha256("".join(hashes).encode()).digest()
 
     def __repr__(self) -> str:
@@ -121,19 +118,16 @@ class Citizens:
         return next((c.username for c in self if c.id == citizen_id), "")
 
     def called(self, username: str) -> Citizen:
-        """Return the citizen with a username, or a placeholder whose ``id`` is "".
-
-        A username always gets the same placeholder.
-        """
+        """Return a username's citizen, or its placeholder, whose ``id`` is ""."""
         name = plain(username)
         digest = hmac.digest(self._chooses, name.encode(), "sha256")
         nobody = self._nobodies[int.from_bytes(digest) % len(self._nobodies)]
         return self._by_username.get(name, nobody)
 
     def verify(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen if the password is right, or None.
+        """Return the citizen if the password is right, or None, in equal time.
 
-        Both take equally long. The caller limits the attempts.
+        The caller limits the attempts.
         """
         citizen = self.called(username)
         try:
@@ -147,8 +141,8 @@ class Citizens:
     def verify_code(self, citizen: Citizen | None, code: str) -> bool:
         """Whether a one-time code is the present one, or the one before or after.
 
-        Spaces do not count. The caller must accept each code only once (RFC 6238 5.2).
-        Without a citizen or a secret, the check takes equally long.
+        The caller must accept each code only once (RFC 6238 5.2). Without a citizen or
+        a secret, the check takes equally long.
         """
         digits = "".join(code.split())
         if not re.fullmatch(r"[0-9]{6}", digits):
@@ -160,7 +154,7 @@ class Citizens:
         return is_right and bool(secret)
 
     def current_code(self, citizen: Citizen, *, ahead: int = 0) -> str:
-        """Return the one-time code (``ahead=1``: the next) for a demo, or ""."""
+        """Return the one-time code (``ahead=1``: the next), or ""."""
         if not citizen.totp_secret:
             return ""
         codes = pyotp.TOTP(citizen.totp_secret)
@@ -196,7 +190,6 @@ def _parameters_of(hashed: str) -> tuple[int, int, int]:
 
 @cache
 def _nobody(parameters: tuple[int, int, int]) -> Citizen:
-    """Make a placeholder: the check of its password takes as much work."""
     hasher = argon2.PasswordHasher(*parameters)
     return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
 
@@ -251,7 +244,7 @@ def to_json(citizens: Iterable[Citizen]) -> bytes:
     return f"{text}\n".encode()
 
 
-#: Demo citizens. Test BSNs start with 9.
+#: Test BSNs start with 9.
 DEMO_PASSWORDS = {"anna": "demo-anna", "bram": "demo-bram", "chaima": "demo-chaima"}
 
 _DEMO_FACTS = {

@@ -1,8 +1,4 @@
-"""A step-up by the code alone, for a visitor who has proven the password before.
-
-For a request with ForceAuthn, or in an SSO domain without that proof, the hub asks for
-the password too.
-"""
+"""A step-up by the code alone, for a visitor who has proven the password before."""
 
 from eilogin.hub.participants import requested_levels
 from eilogin.hub.participants.sso_domains import proven_for
@@ -22,7 +18,7 @@ def known_citizen(
     request: SignInRequest,
     level: str,
 ) -> Citizen | None:
-    """Find the citizen to ask for the code alone, or None."""
+    """Return the citizen to ask for the code alone, or None."""
     login = visit.session_or_none
     if login is None or level != _WITH_CODE:
         return None

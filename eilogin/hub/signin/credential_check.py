@@ -15,7 +15,7 @@ OFFERED = (PASSWORD, WITH_CODE)
 
 #: Hashes at once: each needs memory and a processor.
 _AT_ONCE = 4
-#: Seconds for which a code stays used: it is valid for 90, and clocks are set back.
+#: Seconds that a code stays used: it is valid for 90, and clocks are set back.
 _CODE_FOR = 180.0
 
 
@@ -73,7 +73,6 @@ class CredentialCheck:
         return CheckedCredentials(citizen)
 
     def _verified(self, username: str, password: str) -> Citizen | None:
-        """Return the citizen, or None; every failure takes equally long."""
         with self._hashing:
             return self._citizens.verify(username, password)
 
@@ -84,16 +83,14 @@ class CredentialCheck:
         citizen: Citizen | None,
         form: Mapping[str, str],
     ) -> bool:
-        """Whether the code is right and new (RFC 6238 5.2).
-
-        Without a citizen it takes the same steps, so that the time reveals nothing
-        about the password.
-        """
+        # Without a citizen, it takes the same steps, so that the time reveals nothing
+        # about the password.
         code = form.get("code", "")
         may_try = attempts.may_try_code(citizen.id if citizen else "")
         is_right = self._citizens.verify_code(citizen, code)
         if citizen is None or not may_try or not is_right:
             return False
+        # A code counts once (RFC 6238 5.2).
         used = used_code(citizen, "".join(code.split()))
         return visit.values.add(used, "", clock.now() + _CODE_FOR)
 

@@ -1,9 +1,8 @@
 """The cookie of a browser in which a citizen has signed in before.
 
-The cookie has a sealed entry for each of the last few citizens. An entry is valid for
-180 days, as long as the password stays the same. After a sign-in with a code, the TOTP
-secret must stay the same too: a person with only the password gets no attempts at
-codes.
+The cookie has a sealed entry for each of the last few citizens, valid as long as the
+password stays the same. After a sign-in with a code, the TOTP secret must stay the same
+too: a person with only the password gets no attempts at codes.
 
 The cookie signs nobody in. It separates a citizen's own attempts from an attacker's
 (``signin_attempts``; OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
@@ -20,7 +19,7 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.visit import Visit
 
 _COOKIE = Cookie("eilogin-known")
-#: Lifetime after a sign-in, in seconds.
+#: Seconds that an entry is valid after a sign-in.
 _LASTS = 180 * 24 * 60 * 60
 #: Citizens of one browser: a household.
 _MOST_CITIZENS = 4
@@ -37,9 +36,8 @@ class KnownBrowser(NamedTuple):
 
 
 def known_browser(visit: Visit, citizen: Citizen) -> KnownBrowser:
-    """Read what this browser proves, with the same work for each result."""
+    """Read what this browser proves, in equal time for each result."""
     sealer, browser = _sealer(visit), KnownBrowser()
-    # All of them, so that the time reveals nothing.
     for entry in _entries(visit):
         browser = _read(entry, citizen, sealer) or browser
     return browser
@@ -48,8 +46,7 @@ def known_browser(visit: Visit, citizen: Citizen) -> KnownBrowser:
 def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, str]:
     """Return the header that makes this browser known for a citizen.
 
-    The first sign-in ``with_code`` gets a new number, unknown to users of the earlier
-    one.
+    The first sign-in ``with_code`` gets a number unknown to users of the earlier one.
     """
     sealer = _sealer(visit)
     entries = _entries(visit)
@@ -60,7 +57,7 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
     if with_code and not known.with_code:
         known = KnownBrowser(with_code=True)
     number = known.number or secrets.token_urlsafe(16)
-    # Whole seconds: all entries are of one length.
+    # Whole seconds, so that all entries have one length.
     text = f"{int(clock.now() + _LASTS)} {number}"
     own_entry = sealer.seal(
         text.encode(), *_bound_to(citizen, with_code=known.with_code)
@@ -70,7 +67,6 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
 
 
 def _entries(visit: Visit) -> list[str]:
-    """Return the unverified entries."""
     value = _COOKIE.read(visit.cookie_header) or ""
     return [entry for entry in value.split(".") if _ENTRY(entry)][:_MOST_CITIZENS]
 
@@ -94,6 +90,5 @@ def _sealer(visit: Visit) -> Sealer:
 
 
 def _bound_to(citizen: Citizen, *, with_code: bool) -> tuple[str, ...]:
-    """Return the values that must not change after the sign-in."""
     texts = (citizen.id, citizen.password)
     return (*texts, citizen.totp_secret) if with_code else texts

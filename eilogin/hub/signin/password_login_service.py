@@ -22,11 +22,10 @@ def page_of(visit: Visit, target: str) -> str:
 
 
 class PasswordLoginService:
-    """``environ['eilogin.login']`` of the hub (web.environ.LoginService)."""
+    """``environ['eilogin.login']`` of the hub (:class:`env.LoginService`)."""
 
-    #: The sign-in page sets the cookie.
+    #: Empty: the sign-in page sets the cookie, and logs out another person.
     headers: Sequence[tuple[str, str]] = ()
-    #: The sign-in page logs out another person.
     first: Response | None = None
 
     def __init__(

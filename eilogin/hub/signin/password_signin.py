@@ -44,29 +44,26 @@ from eilogin.web.visit import Visit
 
 #: The form field for the code alone.
 _ALONE = "code-alone"
-#: The button that fills in the form of a demo.
 _DEMO_CITIZEN = "demo-citizen"
 _WITHOUT_COOKIES = (
     "the browser sent none of our cookies after the sign-in page;"
     " browsers keep it only with https, or with http on this machine (*.localhost)"
 )
 
-#: Ends a citizen's sessions; returns the page before the address, if any
-#: (hub.logout.HubLogout.make_way).
+#: Ends a citizen's sessions; may return the page to show before an address
+#: (``HubLogout.make_way``).
 LogOutOther = Callable[[Visit, Login, str], Response | None]
-#: Reserves a slot for that, or raises Busy.
+#: Reserves a slot for a logout, or raises Busy.
 LogoutRoom = Callable[[Visit], AbstractContextManager[None]]
-#: Ends one of too many sessions (SessionEndings.end_unseen).
+#: Ends one of too many sessions (``SessionEndings.end_unseen``).
 EndUnseen = Callable[[Visit, Login], None]
 
 
 class PasswordSignIn:
     """Signs citizens in at the levels of ``offered``.
 
-    ``make_way`` logs out another citizen of this browser, and ``room`` reserves a slot
-    for that before a code is used. ``end_unseen`` ends excess sessions. With
-    ``is_demo``, the page shows passwords. With ``rehearses``, a tester chooses the
-    Response.
+    ``make_way`` logs out another citizen of this browser; ``room`` reserves a slot for
+    that before a code is used.
     """
 
     #: Whether the sign-in is at another site.
@@ -180,10 +177,7 @@ class PasswordSignIn:
         choice: str,
         known: Citizen | None,
     ) -> Response:
-        """Check the form; sign the citizen in, or show the page again.
-
-        A ``known`` citizen gives the code alone.
-        """
+        # If the citizen is ``known``, the form has the code alone.
         # A logout during the check is later, so the new session does not start.
         began = clock.now()
         session = None if known is None else visit.session_or_none
@@ -216,7 +210,7 @@ class PasswordSignIn:
         return rehearsal.chosen(form)
 
     def _level_for(self, request: SignInRequest, requested: str) -> str:
-        """Return the level of the AuthnRequest, not of the form."""
+        # The form has no say in the level of an AuthnRequest.
         pending = request.pending
         level = requested if pending is None else pending.level
         return level if level in self.offered else PASSWORD
@@ -299,7 +293,7 @@ class PasswordSignIn:
 
 
 def _note_refused(level: str, problem: str) -> None:
-    """Audit a refusal; only count those of a network without attempts left."""
+    # A network without attempts left would flood the audit log.
     if problem == "blocked" and rate_limited_log.is_one_too_many("sign-in blocked"):
         metrics.event("sign-in", "refused", peer=None, level=level, reason=problem)
     else:

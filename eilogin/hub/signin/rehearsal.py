@@ -23,7 +23,7 @@ from eilogin.sessions import Login
 from eilogin.stores import Values
 
 FIELD = "rehearsal"
-#: The ordinary Response in a form, where an empty field is none.
+#: The ordinary Response in a form: an empty field is no choice.
 ORDINARY = "ordinary"
 
 CANCEL = "cancel"
@@ -63,7 +63,7 @@ SILENT_FOR = 20.0
 #: Seconds: more than clocks may differ.
 _LATE = 10 * 60.0
 
-#: States no level (SAML authentication context 3.4.25).
+#: A class without a level (SAML authentication context 3.4.25).
 _NO_LEVEL = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 
 _SIGNATURE = re.compile(rb"(<ds:SignatureValue>)(.)")
@@ -130,7 +130,7 @@ def changed_assertion(
 def changed_response(
     pending: PendingAuthnRequest, response: messages.Response
 ) -> messages.Response:
-    """Change the Response likewise."""
+    """Change the Response as the tester chose."""
     if pending.rehearsal == OLD:
         return replace(response, issued=response.issued - _LATE)
     return response
@@ -159,7 +159,7 @@ def changed_logout(url: str, choice: str, key: SigningKey) -> str:
 
 
 def _signed_with_sha1(url: str, key: SigningKey) -> str:
-    """Sign the message with SHA-1, as DigiD does (DigiD 3.2)."""
+    # As DigiD does (DigiD 3.2).
     if not isinstance(key.private, RSAPrivateKey):
         raise ConfigurationError(
             "key: expected an RSA key for a rehearsal, because only RSA signs with"
@@ -177,7 +177,6 @@ def _another(match: re.Match[bytes]) -> bytes:
 
 
 def _lower(level: str, classes: Classes) -> str:
-    """Return the class of the next lower level, or one that states no level."""
     lower = LEVELS[: LEVELS.index(level)]
     return classes.class_of(lower[-1]) if lower else _NO_LEVEL
 

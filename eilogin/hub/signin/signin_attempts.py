@@ -1,11 +1,10 @@
 """Limits of the attempts at passwords and codes, over all processes of the hub.
 
-Attempts at passwords count by username and client network together, so an attacker
+Attempts at passwords count by username and client network together, so that an attacker
 elsewhere does not lock a citizen out at once. With higher limits they also count by
-username alone and by network alone. An IPv6 network is 64 bits, because the client
-chooses the rest. Attempts at codes count by citizen. Only a sign-in with a code resets
-them: an attacker may have the password. An attempt counts before it is made, so
-parallel attempts gain nothing.
+username alone and by network alone. Attempts at codes count by citizen. Only a sign-in
+with a code resets them, because an attacker may have the password. An attempt counts
+before it is made, so parallel attempts gain nothing.
 
 The page shows a separate count, which no sign-in resets. Otherwise a neighbour in the
 network could see that a username exists.
@@ -13,8 +12,7 @@ network could see that a username exists.
 A known browser (``known_browsers``) has a count of its own, so that an attacker
 elsewhere does not lock the citizen out there. It has one for codes only if the citizen
 gave a code there. An attacker with the password can make many browsers known. So all
-known browsers of a citizen share a limit, as high as that of all other browsers. An
-attempt at a code is also one at a password.
+known browsers of a citizen share a limit, as high as that of all other browsers.
 """
 
 import hashlib
@@ -29,7 +27,7 @@ from eilogin.web.visit import Visit
 _COUNTS_FOR = 15 * 60.0
 #: Attempts at a password from one network, and at a citizen's code.
 _MOST = 5
-#: The page warns from here on.
+#: Attempts left from which the page warns.
 _FEW = 2
 #: Attempts at a password from anywhere, and at all passwords from one network.
 _MOST_FOR_A_NAME = 25
@@ -41,10 +39,7 @@ _ROUNDS = 100
 
 
 class SignInAttempts:
-    """The attempts left for a username in this browser and network.
-
-    ``citizen`` may be a placeholder.
-    """
+    """The attempts left for a username; ``citizen`` may be a placeholder."""
 
     def __init__(self, visit: Visit, username: str, citizen: Citizen) -> None:
         self._values = visit.values
@@ -60,9 +55,7 @@ class SignInAttempts:
             self._networks.append((f"wide\0{wide}", _MOST_FROM_WIDER))
         # Last, because a username may contain a "\0".
         self._everywhere = f"{'known' if browser else 'name'}\0{name}"
-        #: Counts of this attempt, and their ends.
         self._taken: list[tuple[str, float]] = []
-        #: Attempts left by the latest count.
         self._left = 0
         self.has_few_left = False
         self.has_none_left = False
@@ -135,14 +128,13 @@ class SignInAttempts:
                 return
 
     def _counted(self, name: str) -> tuple[str | None, list[float]]:
-        """Return the stored text, and the ends of live attempts."""
         stored = self._values.get(_key(name))
         instants = map(float, (stored or "").split())
         now = clock.now()
         return stored, [until for until in instants if until > now]
 
     def _put(self, name: str, stored: str | None, counted: list[float]) -> bool:
-        """Replace a count that is still as ``stored``; an empty one expires at once."""
+        # An empty count expires at once.
         key, text = _key(name), " ".join(map(repr, counted))
         until = clock.now() + (_COUNTS_FOR if counted else 0.0)
         if stored is None:

@@ -21,16 +21,15 @@ from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.visit import Visit
 
-#: Shows the whole form, for another person.
+#: The parameter for the whole form, for another person.
 OTHER = "other"
 #: Set with the page: a browser that does not return it would lose the session.
 _SHOWN = Cookie("eilogin-sign-in")
-#: See way_made_for.
 _WAY_MADE = Cookie("eilogin-way-made")
 
 
 class SignInPage:
-    """Makes the page: ``is_demo`` shows passwords, ``rehearses`` choices."""
+    """Makes the page; ``is_demo`` shows passwords, ``rehearses`` shows choices."""
 
     def __init__(
         self, pages: Pages, citizens: Citizens, *, is_demo: bool, rehearses: bool
@@ -53,7 +52,7 @@ class SignInPage:
         is_other: bool = False,
         is_filled: bool = False,
     ) -> Response:
-        """Make the sign-in page, which leads on to the target of a request.
+        """Show the sign-in page, which leads on to the target of a request.
 
         ``is_other`` asks for the whole proof. ``chosen`` is a tester's choice; None for
         the stored one. ``is_filled`` fills in a demo citizen.
@@ -106,7 +105,7 @@ class SignInPage:
         return {c.username: self._unused_code(visit, c) for c in self._citizens}
 
     def _unused_code(self, visit: Visit, citizen: Citizen) -> str:
-        """Return the present code, or the next one if used."""
+        # A code counts once.
         code = self._citizens.current_code(citizen)
         if visit.values.get(used_code(citizen, code)) is None:
             return code
@@ -118,10 +117,7 @@ class SignInPage:
 
 
 def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:
-    """Return the header that notes: this browser's former visitor is logged out.
-
-    The next sign-in page says so; a link does not.
-    """
+    """Return the header by which the next page says that the person is logged out."""
     return _WAY_MADE.set(pending.handle)
 
 
@@ -152,7 +148,7 @@ def _about_request(
 
 
 def _reason(visit: Visit, pending: PendingAuthnRequest, domain: str, level: str) -> str:
-    """Return why the visitor signs in, as a word; "" if anonymous."""
+    # A word for the template.
     login = visit.session_or_none
     if login is None:
         return (

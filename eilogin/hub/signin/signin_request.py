@@ -1,4 +1,4 @@
-"""A sign-in with its AuthnRequest, which the hub looks up once."""
+"""A sign-in with the AuthnRequest that it is for."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,11 @@ from eilogin.web.visit import Visit
 
 @dataclass(frozen=True, slots=True)
 class SignInRequest:
-    """The address after a sign-in, and the AuthnRequest in that address."""
+    """The address after a sign-in, and its AuthnRequest, looked up once."""
 
     target: str
     #: None if no participant asked for the sign-in.
     pending: PendingAuthnRequest | None = None
-    #: The SSO domain of the participant.
     domain: str = USUAL_DOMAIN
 
     @classmethod

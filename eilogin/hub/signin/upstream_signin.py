@@ -1,25 +1,11 @@
 """Sign-in at another hub: this hub is a participant of it.
 
-The filters of a participant stand before those of this hub::
+The filters of a participant, with ``hub_inside``, stand before those of this hub, which
+has ``sign_in = above``. DigiD allows to pass a login on only to the applications of its
+own connection (DigiD 5.3): ``passed_on_to``.
 
-    [pipeline:inloggen]
-    pipeline = above inloggen-session inloggen-trust inloggen-hub
-
-    [filter:above]
-    use = egg:eilogin
-    hub_inside = /
-    cookie = eilogin-above
-    protect = / optional
-
-    [app:inloggen-hub]
-    use = egg:eilogin#hub
-    sign_in = above
-    passed_on_to = https://burgerzaken.example.nl/eilogin/metadata
-
-DigiD allows to pass a login on only to the applications of its own connection (DigiD
-5.3): ``passed_on_to``. A session here has no higher level, and ends no later, than the
-one above. A logout here continues at the hub above. A logout from above ends all
-sessions here.
+A session here has no higher level, and ends no later, than the one above. A logout here
+continues at the hub above. A logout from above ends all sessions here.
 """
 
 from collections.abc import Iterable
@@ -59,7 +45,7 @@ def login_above(visit: Visit) -> env.LoginService:
 
 
 def logout_above(visit: Visit) -> env.LogoutService:
-    """Return the LogoutService of that filter, or raise PipelineOrder."""
+    """Return the LogoutService of the filter before us, or raise PipelineOrder."""
     login_above(visit)
     service: env.LogoutService = visit.environ[env.LOGOUT]
     return service
@@ -71,10 +57,9 @@ def go_on(
     url: str,
     headers: Iterable[tuple[str, str]] = (),
 ) -> Response:
-    """Make a page that goes on to an address by itself.
+    """Make a page that goes on to an address by itself, without JavaScript.
 
-    Chromium stops a redirect after a form to a site outside its form-action. Refresh
-    (HTML standard, 7.4.2.4) needs no JavaScript.
+    Chromium stops a redirect after a form to a site outside its form-action.
     """
     refresh = ("Refresh", f"0; url={url}")
     return pages.page(visit, "going_on.html", headers=[refresh, *headers], url=url)
@@ -90,7 +75,6 @@ class UpstreamSignIn:
     """Lets the hub above sign citizens in."""
 
     offered = LEVELS
-    #: At another site, which sends the browser back.
     leads_away = True
 
     def __init__(
@@ -139,7 +123,7 @@ class UpstreamSignIn:
 class UpstreamLoginService:
     """The LoginService with the session above; ``first`` is a page to show first.
 
-    If ``request`` is None, it looks the AuthnRequest in ``target`` up when it needs it.
+    Without ``request``, it looks up the AuthnRequest in ``target``.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
@@ -167,10 +151,7 @@ class UpstreamLoginService:
     def require(
         self, level: str, *, force: bool = False, passive: bool = False
     ) -> Response | None:
-        """Return the redirect to the hub above, or None if it has proven ``level``.
-
-        After a logout here, only a fresh proof counts.
-        """
+        """Return the redirect to the hub above, or None if it has proven ``level``."""
         force = force or self._is_out or (not passive and self._may_be_out)
         page = self._above.require(level, force=force, passive=passive)
         if page is None:
@@ -179,7 +160,7 @@ class UpstreamLoginService:
 
     @property
     def _may_be_out(self) -> bool:
-        """Whether to ask for a fresh proof at once: anonymous, after a logout here."""
+        # After a logout here, only a fresh proof counts.
         is_stranger = self._above.login is None
         return (
             is_stranger and not self._above.tells_proof and has_logged_out(self._visit)
@@ -225,7 +206,6 @@ class UpstreamLoginService:
         return replace(proof, domains=self._domains(proof))
 
     def _domains(self, proof: Login) -> ByDomain:
-        """Return the SSO domains of the proofs: usual, or the requester's."""
         earlier = self._visit.session_beyond_idle()
         if earlier is not None and (earlier.who, earlier.session_index) != (
             proof.who,
@@ -277,7 +257,6 @@ class UpstreamLoginService:
 
 
 def _values_from_above(login: Login) -> tuple[object, ...]:
-    """Return the values that change with the session above."""
     return (
         login.session_index,
         login.level,

@@ -1,6 +1,6 @@
-"""``eilogin check``: the faults of an ini file, and notes on it.
+"""``eilogin check``: find the faults of an ini file, and write notes on it.
 
-A check builds nothing. ``inifiles`` reads the file.
+A check builds nothing.
 
 * ``check_notes``: a note, and the JSON form of a check.
 * ``configuration_check``: finds every fault of an ini file.

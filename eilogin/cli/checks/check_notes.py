@@ -25,7 +25,7 @@ class Note:
 
     @classmethod
     def of(cls, remark: Remark, section: str = "") -> "Note":
-        """Make a note of a remark."""
+        """Make a note of a remark, in its own section or else in ``section``."""
         return cls(remark.section or section, remark.option, remark.told, remark.code)
 
     @classmethod

@@ -41,7 +41,6 @@ _MAIN = "main"
 
 _HIGHEST_PORT = 65_535
 
-#: The type of object that PasteDeploy builds from each kind of section.
 _TYPES = {"app": APP, "composite": APP, "filter": FILTER, "server": SERVER}
 
 
@@ -52,7 +51,7 @@ class CheckResult:
     faults: Sequence[Fault]
     #: Faults of stores that do not answer now; they do not stop `eilogin serve`.
     store_faults: Sequence[Fault]
-    #: Number of sections in the file, and number of those that use eilogin.
+    #: Number of all sections, and of those that use eilogin.
     sections: int
     eilogin_sections: int
     #: Number of applications with the filters around them.
@@ -107,7 +106,7 @@ def check(file: IniFile) -> CheckResult:
 
 
 def _options(file: IniFile, part: Part) -> Options | None:
-    """Read the options of a section of ours; add its faults and return None if any."""
+    """Read the options of a section of ours; return None if they have faults."""
     declared = _declared(file, part)
     if declared is None:
         return None
@@ -145,7 +144,6 @@ def _declared(file: IniFile, part: Part) -> type[Options] | None:
 def _inline_parts(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Sequence[Part]:
-    """Check and return the parts without a section, which a pipeline names as eggs."""
     inline = [part for stack in stacks for part in stack.parts if part not in parts]
     for part in inline:
         if part.entry_point is not None:
@@ -154,7 +152,7 @@ def _inline_parts(
 
 
 def _add_faults(file: IniFile, title: str, faults: Iterable[Fault]) -> list[Fault]:
-    """Add faults of a section; only return those of a store that does not answer."""
+    """Add the faults, except those of a store that does not answer; return these."""
     placed = [replace(fault, file=str(file.path), section=title) for fault in faults]
     file.add_faults([fault for fault in placed if fault.code != StoreUnavailable.code])
     return [fault for fault in placed if fault.code == StoreUnavailable.code]
@@ -189,7 +187,7 @@ def _check_server(file: IniFile, part: Part) -> None:
 
 
 def _check_ports(file: IniFile, part: Part) -> None:
-    """Refuse a port that is too high: the system would keep only 16 bits of it."""
+    """Reject a port that is too high: the system would keep only 16 bits of it."""
     for option in ("listen", "port"):
         for address in part.options.get(option, "").split():
             port = address.rpartition(":")[2]
@@ -263,7 +261,6 @@ def _import_folders(sections: Iterable[Options]) -> Sequence[str]:
 def _check_values(
     file: IniFile, title: str, options: Options, folders: Sequence[str]
 ) -> list[Fault]:
-    """Check files, code and stores; return the faults of stores."""
     _add_faults(file, title, options.faults())
     if isinstance(options, TrustOptions):
         for value, expected in themes.faults(options.templates):
@@ -274,7 +271,6 @@ def _check_values(
 
 @contextmanager
 def _store_warnings() -> Iterator[list[str]]:
-    """Collect the warnings of a store, and keep them out of the log."""
     log, warnings = logging.getLogger("eilogin.stores"), _Warnings()
     was_propagated, log.propagate = log.propagate, False
     log.addHandler(warnings)
@@ -296,7 +292,7 @@ class _Warnings(logging.Handler):
 
 
 def _check_processes(file: IniFile, options_by_section: Mapping[str, Options]) -> None:
-    """Refuse a store in memory if several processes would each have their own."""
+    """Reject a store in memory if the server starts several processes."""
     process_counts = [
         f"[{section.title}] {name}"
         for section in file.of_kind("server")
@@ -315,7 +311,7 @@ def _check_processes(file: IniFile, options_by_section: Mapping[str, Options]) -
 def _in_process_options(
     options_by_section: Mapping[str, Options],
 ) -> Sequence[tuple[str, str]]:
-    """Return section and option of data that one process keeps, by option."""
+    """Return section and option of each store that several processes cannot share."""
     pairs = [
         (title, name)
         for title, options in options_by_section.items()
@@ -332,7 +328,6 @@ def _installed() -> set[str]:
 
 
 def _check_foreign(file: IniFile, parts: Sequence[Part]) -> None:
-    """Check that the parts of other projects can be imported."""
     for part in parts:
         if not part.use.startswith(("egg:", "call:")) or part.entry_point is not None:
             continue

@@ -18,7 +18,7 @@ from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.web.pages.themes import languages_of
 from eilogin.web.pages.translations import LANGUAGES, untranslated
 
-#: The threads of a waitress whose section sets no number.
+#: The default of waitress.
 _THREADS = 4
 
 
@@ -68,7 +68,6 @@ def _ineffective_defaults(file: IniFile, parts: Sequence[Part]) -> Iterator[Note
 def _unreached(
     file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]
 ) -> Iterator[Note]:
-    """Note filters of eilogin around no application."""
     reached = {part.title for stack in stacks for part in stack.parts}
     # A section that `use` names has its effect in the section that uses it.
     used_names = {
@@ -92,7 +91,7 @@ def _possible_comments(part: Part) -> Iterator[Note]:
 
 
 def _threads(servers: Iterable[Part]) -> int:
-    """Return the most threads of one waitress; 0 without waitress."""
+    """Return the most threads of one waitress, or 0 without waitress."""
     # Other servers set them on the command line. A fault is reported already.
     counts = (
         server.options.get("threads", f"{_THREADS}").strip()
@@ -107,9 +106,6 @@ def _without_limits(servers: Iterable[Part]) -> Iterator[Note]:
         is_first = server.title == "server:main" and server.distribution == "waitress"
         if is_first and (text := server_limits.missing_in(server.options)):
             yield Note(server.title, "", text, "no-limits")
-
-
-# --- one section ----------------------------------------------------------------
 
 
 def _option_notes(part: Part, options: Options) -> Iterator[Note]:
@@ -134,7 +130,7 @@ def _exhaustible_threads(part: Part, options: Options, threads: int) -> Iterator
 def _undersized_bodies(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Note that every server refuses bodies that ``keep_post`` would keep."""
+    """Note ``keep_post`` above the largest body that every server accepts."""
     form_limit = getattr(options, "keep_post", 0)
     sizes = [
         server.options.get("max_request_body_size", "").strip()

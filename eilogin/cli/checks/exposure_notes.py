@@ -23,7 +23,7 @@ def without_server(file: IniFile) -> Iterator[Note]:
 def behind_a_proxy(
     part: Part, options: Options, servers: Iterable[Part]
 ) -> Iterator[Note]:
-    """Note that all visitors count as one client, because a proxy forwards them."""
+    """Note a proxy without ``trusted_proxies``: all visitors count as one client."""
     if not isinstance(options, TrustOptions):
         return
     if options.trusted_proxies or not options.public_url.startswith("https:"):

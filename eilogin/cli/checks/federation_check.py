@@ -53,7 +53,6 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
     federation: Membership,
     hubs: Sequence[str],
 ) -> Iterator[Note]:
-    """Note the remarks with which a site would start."""
     expired = list(certificate_expiry.faults(options))
     for remark in expired:
         expected = (
@@ -112,7 +111,6 @@ def _check_membership(
 def _check_hub(
     file: IniFile, title: str, options: TrustOptions, own: Own, federation: Membership
 ) -> Sequence[str]:
-    """Check each of our hubs, and return the usable ones."""
     if own.role == HUB:
         return []
     try:
@@ -173,7 +171,7 @@ def check_capabilities(
 
 
 def check_addresses(file: IniFile, own_entities: Mapping[str, Own]) -> None:
-    """Refuse two entities at one address, which would answer for each other."""
+    """Reject two entities at one address, where one would answer for the other."""
     addresses = {title: own.url("metadata") for title, own in own_entities.items()}
     counts = Counter(addresses.values())
     for title, address in addresses.items():

@@ -1,7 +1,4 @@
-"""The steps until a site is a member of its federation, in order.
-
-A fault says what is wrong; a step says who has to do what first.
-"""
+"""The steps until a site is a member of its federation: who does what, in order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,9 +18,9 @@ from eilogin.shell_quoting import typed
 def steps(
     file: IniFile, parts: Sequence[Part], trust_by_section: Mapping[str, CheckedTrust]
 ) -> list[str]:
-    """List the steps for each section that is no member yet.
+    """List the steps of each section that is no member yet.
 
-    ``trust_by_section`` has the sections whose federation can be read.
+    Without an entry in ``trust_by_section``, the federation cannot be read.
     """
     members = [part for part in parts if is_member(part)]
     sites = [
@@ -55,7 +52,7 @@ class _Site:
         self._is_missing = trust is not None and _is_missing_in(trust)
 
     def introduction(self) -> Iterator[str]:
-        """Yield the steps that introduce us to the operator."""
+        """Yield the steps that make us known to the operator."""
         if not (self._is_missing or self._lacks_keys() or any(self.missing())):
             return
         command = typed("eilogin metadata", self._file.path, *self._section())
@@ -84,11 +81,9 @@ class _Site:
         return "the operator of the federation"
 
     def _has_no_operator(self) -> bool:
-        """Return whether the metadata is trusted without an operator's signature."""
         return self._option("federation_unsigned").lower() in {"true", "yes", "on", "1"}
 
     def _host(self) -> str:
-        """Return our host, by which each site has a file of its own."""
         try:
             return urlsplit(self._option("public_url")).hostname or "metadata"
         except ValueError:
@@ -150,6 +145,5 @@ class _Site:
 
 
 def _is_missing_in(trust: CheckedTrust) -> bool:
-    """Return whether the federation has members, but not us."""
     members = {entity.entity_id for entity in trust.federation.entities}
     return trust.federation.is_aggregate and trust.own.entity_id not in members

@@ -1,8 +1,7 @@
 """Compare our options with the metadata of our peers.
 
-A lack that stops every login is a fault; any other is a note. The manual has the cure
-under its code. :mod:`eilogin.federation.members.hub_requirements` has the faults of a
-hub that do not depend on our options.
+A lack that stops every login is a fault; any other is a note. Faults of a hub that do
+not depend on our options are in ``federation.members.hub_requirements``.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -100,7 +99,6 @@ def _hub_remarks(
 def _encryption_remarks(
     part: Part, options: LoginOptions, own: Own
 ) -> Iterator[Remark]:
-    """Report ``require_encryption`` without a key of ours to encrypt for."""
     if not options.require_encryption or own.encryption_keys:
         return
     text = (
@@ -192,7 +190,7 @@ def _participant_remarks(
 def _participant_checks(
     part: Part, trust_section: str, options: HubOptions, own: Own
 ) -> Iterator[tuple[str, str, str, _FindLack]]:
-    """Yield section, option, code, and a function that describes the lack, or ""."""
+    """Yield section, option, code, and a function that returns the lack, or ""."""
     yield trust_section, "federation", BindingMissing.code, _response_lack(own)
     yield trust_section, "federation", LOGOUT_IMPOSSIBLE, _logout_lack(options.nameless)
     find_lack, option = (
@@ -272,8 +270,6 @@ def _logout_binding_lack(own: Own, logout_bindings: LogoutBindings) -> _FindLack
 def _if_encrypted(
     lines: Mapping[str, Encrypt], find_lack: _FindLack, *values: Encrypt
 ) -> _FindLack:
-    """Limit ``find_lack`` to participants whose ``encrypt`` is one of ``values``."""
-
     def find_lack_if_encrypted(entity: EntityDescriptor, role: ServiceProvider) -> str:
         if encrypted_for(lines, entity.entity_id) not in values:
             return ""
@@ -313,7 +309,7 @@ def _section_of(part: Part, option: str) -> str:
 
 
 def _algorithm_error(role: Role) -> AlgorithmMissing | None:
-    """Return why nothing can be encrypted for a role that has a key, or None."""
+    """Return why eilogin cannot encrypt for a role that has a key, or None."""
     try:
         require_common(role.encryption_methods)
     except AlgorithmMissing as error:

@@ -35,7 +35,7 @@ def pipeline_notes(
 def stores_apart(
     stacks: Sequence[Stack], options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note a section that makes several stores in memory, one for each pipeline."""
+    """Note a store in memory in several pipelines, each with its own sessions."""
     paths_by_section: dict[str, set[tuple[str, ...]]] = {}
     parts: dict[str, Part] = {}
     for stack in stacks:
@@ -62,7 +62,6 @@ def stores_apart(
 def _ineffective_limits(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note limits of ``login`` that the shorter limits of ``session`` make void."""
     part_options = [(part, options_by_section.get(part.title)) for part in stack.parts]
     session = next(
         (options for _, options in part_options if isinstance(options, SessionOptions)),
@@ -87,7 +86,7 @@ def _ineffective_limits(
 def _warning_times(
     part: Part, login: LoginOptions, session: SessionOptions
 ) -> Iterator[Note]:
-    """Note that no page warns of a session's end, or later than ``warn`` says."""
+    """Note a session that ends without a warning, or a ``warn`` that has no effect."""
     if login.warn is None:
         # WCAG 2.2.1 exempts limits that are longer.
         if min(session.idle, session.max_session) <= _LONGEST_LIMIT_TO_WARN:
@@ -207,7 +206,6 @@ def _unknown_entities(
     options_by_section: Mapping[str, Options],
     trust_by_section: Mapping[str, CheckedTrust],
 ) -> Iterator[Note]:
-    """Note entities in options of the hub that are no members."""
     trusts = [
         trust_by_section[part.title]
         for part in stack.parts

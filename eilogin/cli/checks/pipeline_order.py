@@ -105,7 +105,6 @@ def _check_load_faults(
 
 
 def _check_use(file: IniFile, stack: Stack) -> None:
-    """Check ``use``, which PasteDeploy requires."""
     for part in stack.parts:
         section = file.sections.get(part.title)
         if section is None or part.use or "use" in section.values:
@@ -116,7 +115,7 @@ def _check_use(file: IniFile, stack: Stack) -> None:
 
 
 def check_unused(file: IniFile, parts: Sequence[Part], stacks: Sequence[Stack]) -> None:
-    """Add a fault for a filter that guards nothing, if an application is unguarded."""
+    """Add a fault for an unused filter of ours if an application has none."""
     reached = {part.title for stack in stacks for part in stack.parts}
     used_names = {
         section.values.get("use", "")
@@ -147,7 +146,6 @@ def _is_unguarded(stack: Stack) -> bool:
 def _check_levels(
     file: IniFile, stack: Stack, options_by_section: Mapping[str, Options]
 ) -> None:
-    """Check that a hub can state each level that ``protect`` needs."""
     part_options = [(part, options_by_section.get(part.title)) for part in stack.parts]
     for _, trust in part_options:
         for part, login in part_options:
@@ -160,7 +158,6 @@ def _check_levels(
 def _check_path_style(
     file: IniFile, stack: Stack, options_by_section: Mapping[str, Options]
 ) -> None:
-    """Require ``path_style = zope`` if the application is Zope."""
     app = stack.parts[-1] if stack.parts else None
     if app is None or not app.is_zope:
         return
@@ -178,10 +175,7 @@ def _check_path_style(
 def _split_at_inner_hub(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> tuple[Sequence[Part], Sequence[Part]] | None:
-    """Split a stack with ``sign_in = above`` before the hub's own filters.
-
-    Return None for all other stacks.
-    """
+    """Split a stack with ``sign_in = above`` before the hub's own filters, or None."""
     parts = stack.parts
     # The section has the value even if other options of the hub are wrong.
     if not parts or parts[-1].entry_point != "hub":
@@ -201,7 +195,7 @@ def _check_outer_participant(
     inner: Sequence[Part],
     options_by_section: Mapping[str, Options],
 ) -> None:
-    """Check that the filters before an inner hub are a whole participant."""
+    """Check that the filters before an inner hub make up a whole participant."""
     _check_order(file, Stack("", outer))
     filter_names = {
         filter_class.eilogin_part
@@ -264,8 +258,8 @@ def _check_admission(
 ) -> None:
     """Check that a participant admits every visitor to the inner hub.
 
-    A level there would redirect visitors before the hub has seen which site sent them;
-    with ``off`` the hub never sees the visitor.
+    With a level, it would redirect visitors before the hub knows which site sent them.
+    With ``off``, the hub never gets the visitor.
     """
     base_path = urlsplit(hub.public_url).path + prefix_of(hub)
     for name, path in ADDRESSES[HUB].items():
@@ -292,7 +286,7 @@ def _has_role(part: Part, role: str) -> bool:
 
 
 def guard_notes(stack: Stack) -> list[Note]:
-    """Note that an application is open or only half protected.
+    """Note an application that is open or only half protected.
 
     It is no fault: filters of others may do the work of ours.
     """
@@ -317,10 +311,7 @@ def guard_notes(stack: Stack) -> list[Note]:
 
 
 def _missing_filters(stack: Stack) -> Mapping[str, Part]:
-    """Return the missing filters of a participant, with the part that needs them.
-
-    That part refuses to start without them (:mod:`eilogin.web.pipeline.inner_parts`).
-    """
+    """Return the missing filters of a participant, each with the part that needs it."""
     parts_by_name = {part.entry_point: part for part in stack.parts}
     provided_names = {
         name
@@ -368,7 +359,6 @@ def _check_hub(
 
 
 def _check_order(file: IniFile, stack: Stack) -> None:
-    """Check that each filter comes after the filters that it needs."""
     names: list[str] = []
     for part in stack.parts:
         for filter_class in _filter_classes(part):

@@ -1,7 +1,4 @@
-"""The commands: a module for each small one, and a room for each large one.
-
-A command holds its arguments and its output. A package beside this one holds work that
-several commands share.
+"""The commands: a module for each small one, and a package for each large one.
 
 * ``check_command``: ``eilogin check FILE`` reports every fault of an ini file.
 * ``citizen_command``: ``eilogin citizen add FILE`` adds a citizen of the hub.

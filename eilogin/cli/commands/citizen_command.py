@@ -25,7 +25,7 @@ from eilogin.hub.signin.citizen_accounts import (
     to_json,
 )
 
-#: White on black at every terminal: not every app reads a QR code in inverted colours.
+#: White on black, because not every app can read a QR code in inverted colours.
 _COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
 
 
@@ -132,7 +132,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Values that are no arguments, because other users could see them."""
+    """Values that are no arguments, because other users could see those."""
 
     password: str
     bsn: str

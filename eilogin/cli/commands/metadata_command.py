@@ -63,7 +63,6 @@ def metadata_command(
 
 
 def _proof(own: Own, challenge: str) -> bytes:
-    """Sign an AuthnRequest with the operator's ``challenge``."""
     request = AuthnRequest(
         id=new_id(), issued=clock.now(), issuer=own.entity_id, provider_name=challenge
     )

@@ -1,7 +1,6 @@
 """``eilogin store …``: show the stores of an ini file, back them up, end all sessions.
 
-``backup`` and ``restore`` work with a file of SQLite. A server has its own tools; run
-``end-all`` after a restore. The contents of ``memory:`` end with the process.
+``backup`` and ``restore`` work with SQLite. A server, such as Redis, has its own tools.
 """
 
 import logging
@@ -37,10 +36,9 @@ _Result = TypeVar("_Result")
 
 _log = logging.getLogger("eilogin.stores")
 
-#: The entry points of filters that have a store.
 _ENTRY_POINTS = ("main", "session")
 
-#: Keys of pending logouts, which a hub stores among the sessions.
+#: A hub stores pending logouts among the sessions.
 _LOGOUTS = (hub_logout_queue.KEYS, hub_logout_queue.HELD_KEYS)
 
 _IN_MEMORY = "memory: exists only in the process that serves, and ends with it"
@@ -56,7 +54,7 @@ class _SiteStore:
     """A store, and all sections of the file that use it."""
 
     url: str
-    #: Seconds that a verb waits for the store.
+    #: Seconds to wait for the store.
     timeout: float
     titles: tuple[str, ...]
 
@@ -195,9 +193,6 @@ def end_all_command(file: Path, section: str | None, *, yes: bool) -> None:
         _report("store.end-all", f"{site_store.name}: {outcome}")
 
 
-# --- the stores of a file -------------------------------------------------------
-
-
 def _stores(file: Path, section: str | None) -> list[_SiteStore]:
     """Return the stores of an ini file, or that of one section; at least one."""
     with reporting_errors():
@@ -224,10 +219,7 @@ def _stores(file: Path, section: str | None) -> list[_SiteStore]:
 
 
 def _options(ini: IniFile) -> dict[str, SessionOptions]:
-    """Read the options of each section that has a store.
-
-    Raises :class:`eilogin.errors.InvalidOptions` with all their faults.
-    """
+    """Read the options of sections with a store; raise InvalidOptions for faults."""
     options_by_section: dict[str, SessionOptions] = {}
     for part in parts_of(ini):
         if part.entry_point not in _ENTRY_POINTS:
@@ -260,7 +252,6 @@ def _only_store(file: Path, section: str | None) -> _SiteStore:
 
 
 def _run_on(site_store: _SiteStore, verb: Callable[[Store], _Result]) -> _Result:
-    """Open the store, run a verb on it, and report its errors to the user."""
     with (
         reporting_errors(),
         closing(open_store(site_store.url, site_store.timeout)) as store,
@@ -269,7 +260,7 @@ def _run_on(site_store: _SiteStore, verb: Callable[[Store], _Result]) -> _Result
 
 
 def _exists(store: Store) -> bool:
-    """Return whether the store exists; do not make it."""
+    """Return whether the store exists, without making it."""
     return not is_durable(store) or store.exists()
 
 
@@ -281,11 +272,7 @@ def _file(store: Store, site_store: _SiteStore) -> FileStore:
     raise click.ClickException(f"{site_store.name} {_ON_A_SERVER}")
 
 
-# --- log and audit log -----------------------------------------------------------
-
-
 def _set_up_logging(file: Path) -> None:
-    """Set up logging by the sections of the file, if it has any."""
     ini = IniFile.read(file)
     if "loggers" in ini.sections:
         set_up_logging(ini)
@@ -296,9 +283,6 @@ def _report(event: str, text: str) -> None:
     click.echo(text)
     _log.info("eilogin %s: %s", event.replace(".", " "), text)
     audit.event(event)
-
-
-# --- the contents of a store ------------------------------------------------------
 
 
 def _figure_lines(store: Store) -> Sequence[str]:
@@ -338,9 +322,6 @@ def _split_counts(rows: int, logout_counts: Sequence[int]) -> tuple[int, str]:
     held_text = f", and {held:,} for the visitor's next logout" if held else ""
     logout_text = f"{logouts - held:,} pending (eilogin logouts){held_text}"
     return rows - logouts, logout_text
-
-
-# --- ending all sessions ----------------------------------------------------------
 
 
 def _restore(store: FileStore, source: Path) -> str:

@@ -1,7 +1,4 @@
-"""``eilogin federation``: the group of the commands of a federation's operator.
-
-The state is a folder of plain files (:mod:`eilogin.registry`).
-"""
+"""``eilogin federation``: the group of the commands of a federation's operator."""
 
 from typing import Any
 
@@ -26,8 +23,6 @@ from eilogin.cli.terminal.reports import reporting_errors
 
 
 class _Commands(click.Group):
-    """Commands that report errors without a traceback."""
-
     def invoke(self, context: click.Context) -> Any:
         with reporting_errors():
             return super().invoke(context)

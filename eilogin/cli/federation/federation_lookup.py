@@ -21,7 +21,7 @@ _MOST_NAMED = 10
 def chosen_member(registry: Folder, name: str) -> RegistryMember:
     """Return the member with this entityID, or the only one that contains it.
 
-    Raises :class:`eilogin.errors.ConfigurationError`.
+    Raises ``ConfigurationError`` for no or several members.
     """
     if name in registry.members:
         return registry.members[name]

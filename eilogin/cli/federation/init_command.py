@@ -105,7 +105,6 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
 
 @contextmanager
 def _remove_on_failure(folder: Path) -> Iterator[None]:
-    """Remove the new files if the block fails."""
     names = ("operator.key", "operator.crt", ".gitignore", RULES, OPTIONS, MEMBERS)
     paths = [*(folder / name for name in names), folder, *folder.parents]
     new_paths = [path for path in paths if not path.exists()]

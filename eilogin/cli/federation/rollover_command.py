@@ -209,7 +209,6 @@ def _fingerprints(registry: Folder, certificate: str) -> str:
 
 
 def _step_lines(registry: Folder) -> Iterator[str]:
-    """Describe the current step and the next action."""
     rollover = read_rollover(registry)
     if rollover is None:
         expiry = ends_in_words(operator_certificate_ends(registry))

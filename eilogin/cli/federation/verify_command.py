@@ -29,13 +29,12 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.shell_quoting import typed
 
 _DAY = 86_400.0
-#: Seconds before the end of a signature to note it.
+#: Seconds.
 _SIGNATURE_NOTICE = 3 * _DAY
-#: Days before the end of a certificate to note it.
+#: Days.
 _CERTIFICATE_NOTICE = 60
-#: The longest validity without a note, in days: a removed member stays for so long.
+#: Days. For so long, an old copy of the metadata still has a removed member.
 _LONGEST_VALIDITY = 90
-#: The most notes of one kind.
 _MOST_NOTES = 20
 
 #: The exit code with ``--strict`` if there are notes.

@@ -1,7 +1,5 @@
 """Read ini files without building anything, and write lines into them.
 
-``checks`` has the rules on what a file should contain.
-
 * ``entry_points``: the entry points that eilogin offers, and their options.
 * ``ini_drafts``: writes the ini lines of a site that joins a federation.
 * ``ini_members``: the sections of an ini file that are members of a federation.

@@ -6,7 +6,6 @@ from eilogin.config import REGISTRY, Options
 from eilogin.web.pipeline import pipeline_parts
 from eilogin.web.pipeline.pipeline_parts import APPS, FILTERS, MAIN
 
-#: The group of entry points for each kind of section.
 _GROUPS = {
     "filter": FILTERS,
     "app": APPS,
@@ -15,15 +14,12 @@ _GROUPS = {
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Return the names in ``egg:eilogin#NAME`` for sections of a kind.
-
-    ``kind`` is ``filter``, ``app`` or ``composite``. Declares their options.
-    """
+    """Return the names in ``egg:eilogin#NAME`` for filters, apps or composites."""
     return tuple(pipeline_parts.factories(_GROUPS[kind]))
 
 
 def kind_of(name: str) -> str | None:
-    """Return the kind of section for a name; None for an unknown one."""
+    """Return the kind of section for a name, or None for an unknown one."""
     return next((kind for kind in _GROUPS if name in names(kind)), None)
 
 

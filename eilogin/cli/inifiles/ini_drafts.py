@@ -16,7 +16,6 @@ from eilogin.shell_quoting import typed
 #: The port to listen on behind a proxy.
 _DEFAULT_PORT = 8080
 
-#: The application's section in a new file, by its name in the manual.
 _APP = "myapp"
 
 #: Without such a scheme of PasteDeploy, the application is a callable's name.
@@ -27,7 +26,7 @@ _RULE = "# --- {} "
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A site, from which its ini lines are made."""
+    """A site, from which eilogin makes ini lines."""
 
     #: The ini file, which may not exist yet.
     ini: Path
@@ -40,11 +39,9 @@ class Draft:
     operator_certificate: Path
     hub: str = ""
     profile: Profile = SAML_PROFILE
-    #: Whether the application is Zope, or Plone in it.
     is_zope: bool = False
-    #: Whether the server listens on this machine alone.
     is_local: bool = False
-    #: Lines of the option ``headers``.
+    #: Lines of the option of this name.
     headers: Sequence[str] = ()
 
     @property
@@ -75,7 +72,7 @@ class Draft:
         return self.folder / f"{self.host}-pseudonym.key"
 
     def filter_lines(self, name: str, outer: str = "") -> list[str]:
-        """Write the section ``[filter:…]``; the filter ``outer`` stays around it."""
+        """Write the section ``[filter:…]``, with the filter ``outer`` around it."""
         return [
             _rule("single sign-on and single logout"),
             "# Made by 'eilogin join'. To find its faults: eilogin check FILE.",
@@ -137,7 +134,6 @@ class Draft:
         yield f"path = {self._module_folder(app)}"
 
     def _module_folder(self, app: str) -> str:
-        """Find the folder of the application's module."""
         ini_folder = self.ini.absolute().parent
         folder = folder_of(app, [str(ini_folder), str(Path.cwd())])
         return "%(here)s" if folder is None else self.path(Path(folder))

@@ -19,10 +19,7 @@ def is_member(part: Part) -> bool:
 
 
 def parts_of(ini: IniFile) -> list[Part]:
-    """Return all sections of filters and apps that use eilogin.
-
-    Raises :class:`eilogin.errors.InvalidOptions` if the file cannot be read whole.
-    """
+    """Return all sections that use eilogin; raise InvalidOptions for a faulty file."""
     sections = ini.of_kind("filter", "filter-app", "app", "composite")
     pipelines = Pipelines(ini)
     parts = [pipelines.part(section) for section in sections]
@@ -32,10 +29,9 @@ def parts_of(ini: IniFile) -> list[Part]:
 
 
 def own_of_part(ini: IniFile, part: Part, **instead: str) -> Own:
-    """Make the entity of a section; metadata of its federation may be missing.
+    """Make the entity of a section, without the metadata of its federation.
 
-    The options ``instead`` replace those of the section. Raises
-    :class:`eilogin.errors.InvalidOptions`.
+    The options ``instead`` replace those of the section. Raises ``InvalidOptions``.
     """
     return own_of(options_of_part(OwnOptions, ini, part, **instead))
 
@@ -56,10 +52,7 @@ def options_of_part(
 
 
 def chosen(ini: IniFile, section: str | None) -> Part:
-    """Return the site of the named section, or the only site.
-
-    Raises :class:`click.ClickException` if there is none, or more than one.
-    """
+    """Return the site of the named section, or the only site, or raise an error."""
     members = {part.title: part for part in parts_of(ini) if is_member(part)}
     if section is not None and section in members:
         return members[section]

@@ -1,4 +1,4 @@
-"""The pipelines that the sections of an ini file form; nothing is built.
+"""The pipelines that the sections of an ini file form; eilogin builds nothing.
 
 ``use``, ``filter-with``, ``next``, pipelines and composites become *stacks*, as
 PasteDeploy would build them.
@@ -16,7 +16,7 @@ APPS = ("app", "composite", "pipeline", "filter-app")
 
 _FILTER_WITH = "filter-with"
 
-#: Options that factories do not get, by kind of section, and in other kinds.
+#: Options that factories do not get, by kind of section.
 _PASTE_OPTIONS = {
     "server": frozenset({"use", "require"}),
     "filter-app": frozenset({"use", _FILTER_WITH, "require", "next"}),
@@ -24,10 +24,9 @@ _PASTE_OPTIONS = {
 }
 _OTHER_PASTE_OPTIONS = frozenset({"use", _FILTER_WITH, "require"})
 
-#: A name with a scheme (``egg:``, ``config:``, ``call:``) names no section.
+#: A name with a scheme, such as ``egg:``, names no section.
 _HAS_SCHEME = re.compile(r"[a-zA-Z]+:")
 
-#: Zope's projects, and its modules.
 _ZOPE = re.compile(
     r"egg:(?:Zope2?|Plone|Products\.CMFPlone)(?:#|\Z)|(?:call:)?(?:Zope2|ZPublisher)[.:]",
     re.IGNORECASE,
@@ -141,10 +140,10 @@ class Pipelines:
         return [Stack(section.title, parts) for parts in self._stacks_from(section, ())]
 
     def takes_filter(self, section: Section) -> bool:
-        """Return whether ``filter-with`` of PasteDeploy works around it.
+        """Return whether PasteDeploy can put ``filter-with`` around it.
 
-        Around a pipeline, or an application with a filter, PasteDeploy builds an object
-        that takes no request (its ``_FilterWith``).
+        Around a pipeline, or an application with a filter, it builds an object that
+        takes no request (its ``_FilterWith``).
         """
         trail = [section]
         while section.kind not in ("pipeline", "filter-app"):
@@ -163,10 +162,7 @@ class Pipelines:
     def _find(
         self, kinds: Sequence[str], name: str, title: str, option: str
     ) -> Section | None:
-        """Find the section with a name; add a fault if none or several have it.
-
-        ``title`` and ``option`` are the place of the name.
-        """
+        """Find a section by name; add a fault at the option for none or several."""
         candidates = self._file.of_kind(*kinds)
         matches = [s for s in candidates if s.name == name]
         if not matches:
@@ -199,7 +195,6 @@ class Pipelines:
         )
 
     def _stacks_from(self, section: Section, trail: Sequence[str]) -> list[list[Part]]:
-        """Return the parts of each stack that begins at the section."""
         if section.title in trail:
             self._file.add_fault(section.title, "", "", "leads to itself")
             return [[]]
@@ -238,8 +233,7 @@ class Pipelines:
         use = section.values.get("use", "")
         if not use or _HAS_SCHEME.match(use):
             return [[self.part(section)]]
-        # PasteDeploy passes the options of this section to an application, but not to
-        # a pipeline.
+        # PasteDeploy passes these options to an application, but not to a pipeline.
         part = self.part(section)
         return [
             [*parts[:-1], part] if parts and parts[-1].use == part.use else parts
@@ -290,13 +284,12 @@ class Pipelines:
         return self._filters(name, section, _FILTER_WITH, trail) if name else []
 
 
-#: Sysadmins may write it between the names of a pipeline. PasteDeploy reads it as part
-#: of a name that no section has.
+#: Some sysadmins write it between the names of a pipeline. PasteDeploy reads it as part
+#: of a name.
 _COMMA = ","
 
 
 def _pipeline_names(pipeline: Section) -> list[str]:
-    """Return the filters of a pipeline, and last its application."""
     return pipeline.values.get("pipeline", "").replace(_COMMA, " ").split()
 
 

@@ -1,6 +1,6 @@
-"""The sections of a paste ini file as PasteDeploy reads them; nothing is built.
+"""The sections of a paste ini file as PasteDeploy reads them; eilogin builds nothing.
 
-PasteDeploy stops at the first fault; this module finds every fault, with its place.
+PasteDeploy stops at the first fault; this module finds all, each with its place.
 """
 
 import configparser
@@ -28,7 +28,7 @@ _KINDS = {
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
-#: Options that replace those of the file, by the title of their section.
+#: Options that replace those of the file, by title and name.
 Changes = Mapping[str, Mapping[str, str]]
 NO_CHANGES: Changes = MappingProxyType({})
 
@@ -39,8 +39,7 @@ class Section:
 
     #: The text in brackets.
     title: str
-    #: ``app``, ``composite``, ``pipeline``, ``filter-app``, ``filter``, ``server``,
-    #: or "" for one that is not PasteDeploy's.
+    #: PasteDeploy's kind, such as ``filter-app``; "" for any other section.
     kind: str
     name: str
     values: Mapping[str, str]
@@ -54,9 +53,9 @@ class IniFile:
     sections: Mapping[str, Section] = field(default_factory=dict)
     #: The values of ``[DEFAULT]``, with ``here`` and ``__file__``.
     defaults: Mapping[str, str] = field(default_factory=dict)
-    #: The names of ``[DEFAULT]`` to which nothing in the file refers.
+    #: The names of ``[DEFAULT]`` that nothing in the file uses.
     unused: Sequence[str] = ()
-    #: Each fault once, by its text.
+    #: By its text, so that each fault counts once.
     _faults: dict[str, Fault] = field(default_factory=dict)
 
     @classmethod
@@ -121,8 +120,6 @@ class IniFile:
         """Return the sections of these kinds, in the order of the file."""
         return [s for s in self.sections.values() if s.kind in kinds]
 
-    # --- reading ---
-
     def _section(
         self, parser: configparser.ConfigParser, title: str, options: Iterable[str]
     ) -> Section:
@@ -180,10 +177,7 @@ class IniFile:
 def loader_of(
     path: Path, variables: Mapping[str, str], changes: Changes
 ) -> ConfigLoader:
-    """Return PasteDeploy's loader of a file; see :meth:`IniFile.read`.
-
-    Raises PasteDeploy's own errors for an unreadable file.
-    """
+    """Return PasteDeploy's loader of a file; raise its errors if it cannot read it."""
     loader = ConfigLoader(str(path))
     loader.update_defaults(dict(variables), overwrite=False)
     for title, options in changes.items():
@@ -192,7 +186,6 @@ def loader_of(
     return loader
 
 
-#: The byte order mark, with which some editors begin a file.
 _MARK = "\ufeff"
 
 
@@ -209,7 +202,7 @@ _Raw = Mapping[str, Mapping[str, str]]
 
 
 def _raw_options(path: Path) -> _Raw:
-    """Return the raw options of each section itself, also of ``[DEFAULT]``."""
+    """Return the options that each section itself has, also ``[DEFAULT]``."""
     parser = configparser.RawConfigParser(strict=False, default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     # In the encoding of the locale, as PasteDeploy does.
@@ -233,7 +226,6 @@ def _unused(raw: _Raw) -> list[str]:
 
 
 def _references_in(sections: Iterable[Mapping[str, str]]) -> set[str]:
-    """Return all options, and the variables that ``get`` lines read."""
     lines = [line for section in sections for line in section.items()]
     fetched = {value for option, value in lines if option.startswith("get ")}
     return fetched | {option for option, _ in lines}

@@ -1,8 +1,8 @@
 """Put a filter around an existing application of an ini file.
 
 The application's section gets one new word (``filter-with``, or the first name of a
-pipeline), and the filter's section goes to the end. No line moves, and no comment is
-lost. Scripts that read ``[app:main]`` still work.
+pipeline), and the filter's section goes to the end. All other lines stay, with their
+comments. Scripts that read ``[app:main]`` still work.
 """
 
 import difflib
@@ -38,8 +38,7 @@ class Host:
     def read(cls, path: Path, title: str = "") -> "Host":
         """Find the application in the section ``title``, or else the served one.
 
-        Raises :class:`eilogin.errors.ConfigurationError` if the file cannot be read
-        whole, or has no such application.
+        Raises ``ConfigurationError`` for a faulty file, or without such an application.
         """
         octets = _octets(path)
         file = IniFile.read(path)
@@ -95,8 +94,8 @@ class Host:
     def wrapped(self, name: str, lines: Sequence[str]) -> bytes:
         """Put the filter ``name``, with the section ``lines``, around it in the file.
 
-        Raises :class:`eilogin.errors.ConfigurationError` if PasteDeploy would read the
-        new file in another way.
+        Raises ``ConfigurationError`` if PasteDeploy would read the new file in another
+        way.
         """
         file_lines = self.octets.splitlines(keepends=True)
         newline = b"\r\n" if file_lines[0].endswith(b"\r\n") else b"\n"
@@ -127,7 +126,6 @@ class Host:
     def _put_name_into_line(
         self, lines: list[bytes], index: int, column: int, name: bytes
     ) -> None:
-        """Put the name into a value that begins at ``column``."""
         head, value = lines[index][:column], lines[index][column:]
         if self.section.kind != "pipeline":
             if value.split() != [self.outer.encode()]:
@@ -178,7 +176,6 @@ class Host:
         )
 
     def _check(self, octets: bytes, name: str) -> None:
-        """Check that PasteDeploy reads the filter around the application."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, self.file.path.name)
             path.write_bytes(octets)

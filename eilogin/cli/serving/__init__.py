@@ -1,6 +1,4 @@
-"""Parts of ``eilogin serve``: limits, slow clients and signals.
-
-They extend waitress; other servers do not use them.
+"""Parts of ``eilogin serve`` that extend waitress: limits, slow clients and signals.
 
 * ``accept_pause``: pauses while the process has no file descriptor left.
 * ``large_bodies``: answers a body above ``max_request_body_size`` with a page.

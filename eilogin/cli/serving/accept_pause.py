@@ -1,7 +1,7 @@
 """Pause accepting connections while the process has no file descriptor left.
 
-waitress would write a traceback and retry at once, again and again. During the pause
-the connections stay in the queue of the system.
+Without it, waitress writes a traceback and retries at once. During the pause, new
+connections wait in the queue of the system.
 """
 
 import errno
@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Seconds of a pause.
+#: Seconds.
 PAUSE = 0.5
 #: Seconds between two log lines.
 LOG_INTERVAL = 60.0
 
-#: Errors: too many open files in this process, in the system, or no memory for one.
+#: Too many open files in this process or in the system, or no memory for one.
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("eilogin")
@@ -24,7 +24,7 @@ _Accepted = tuple[Any, Any] | None
 
 
 class Accepting:
-    """The accepting side of ``server``, one listening socket of waitress."""
+    """Accept connections of ``server``, one listening socket of waitress."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -34,7 +34,7 @@ class Accepting:
         server.accept = self.accept
 
     def accept(self) -> _Accepted:
-        """Accept a connection; return None without one, or without a descriptor.
+        """Return a connection, or None without one or without a descriptor.
 
         Raises ``OSError`` for other errors, as waitress expects it.
         """

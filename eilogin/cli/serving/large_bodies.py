@@ -1,8 +1,7 @@
-"""Answer a request whose body is above ``max_request_body_size``.
+"""Answer a request whose body is above ``max_request_body_size`` with a page.
 
-waitress refuses such a request at once, with a line of English. A browser that still
-sends the body then often shows an error of its own. This server first reads and drops
-the rest of the body, and then answers with a page of eilogin.
+waitress itself answers before the browser has sent the body, which then often shows an
+error of its own. So this server first reads and drops the rest of the body.
 """
 
 from collections.abc import Iterable
@@ -36,7 +35,7 @@ def answer_large_bodies(sockets: Iterable[Any]) -> None:
 
 
 class _Parser(HTTPRequestParser):
-    """A request; if it is too large, it is complete when its whole body has arrived."""
+    """A request that, if too large, is complete when its whole body has arrived."""
 
     _left_to_drop = 0
 
@@ -65,8 +64,6 @@ class _Parser(HTTPRequestParser):
 
 
 class _Error(ErrorTask):
-    """The answer to a request that waitress refuses."""
-
     def execute(self) -> None:
         """Send the page for a large body, or waitress' text for another error."""
         # waitress declares the type of another class.

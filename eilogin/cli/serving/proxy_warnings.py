@@ -1,7 +1,7 @@
 """Warn of proxies whose X-Forwarded-For waitress removes.
 
-If no filter of the file has ``trusted_proxies``, waitress removes the header. The
-filters cannot warn then (:mod:`eilogin.web.untrusted_proxies`).
+Without ``trusted_proxies`` in the file, waitress removes the header, so the filters
+cannot warn.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,6 @@ def watch(sockets: Iterable[Any], warning: UntrustedProxies) -> None:
 
 
 class _WarningApplication:
-    """An application that looks for the header before waitress removes it."""
-
     def __init__(self, app: "WSGIApplication", warning: UntrustedProxies) -> None:
         self._app = app
         self._warning = warning

@@ -1,7 +1,6 @@
 """Limits for a ``[server:…]`` section of ``eilogin serve`` that sets none.
 
-By default, waitress accepts bodies of a gigabyte into temporary files, a hundred
-connections, and logs each request that waits.
+The defaults of waitress are a gigabyte of body and a hundred connections.
 """
 
 import logging
@@ -12,21 +11,18 @@ from contextlib import contextmanager
 
 from eilogin.config import shown_size
 
-#: Bytes of the largest body; above the default of ``keep_post``, so that a form
-#: that comes too late is kept, and not refused.
+#: Bytes. Above the default of ``keep_post``, so that eilogin keeps a form that comes
+#: too late.
 BODY = 16 * 1024**2
-#: Simultaneous connections of one server.
 CONNECTIONS = 500
-#: Seconds without a byte before a connection is closed; above the 60 of nginx, which
-#: would otherwise send a request on a connection that is about to close.
+#: Seconds without a byte before a connection is closed. nginx closes its own after 60,
+#: so it sends no request on a connection that is about to close.
 IDLE = 90
 
-#: Options that limit how much of the machine clients can use.
 CLIENT_LIMITS = ("max_request_body_size", "connection_limit")
 
 #: Descriptors of a process that are not connections of visitors.
 _OTHER_DESCRIPTORS = 64
-#: Connections that waitress accepts by default.
 _WAITRESS_CONNECTIONS = 100
 #: Seconds between two log lines.
 LOG_INTERVAL = 60.0
@@ -35,7 +31,7 @@ LOG_INTERVAL = 60.0
 def with_limits(options: Mapping[str, str], *, servers: int = 1) -> dict[str, str]:
     """Return the options of a section, with limits for missing ones.
 
-    ``servers`` is the number of servers that share the descriptors of this process.
+    ``servers`` share the descriptors of this process.
     """
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = (
@@ -79,14 +75,12 @@ def quiet_queue() -> Iterator[None]:
 
 
 class _OncePerMinute(logging.Filter):
-    """Let one line a minute through, and add the cure."""
-
     def __init__(self) -> None:
         super().__init__()
         self._logged_at = -LOG_INTERVAL
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """See ``logging.Filter``."""
+        """Let one line a minute through, and add the cure."""
         now = time.monotonic()
         if now < self._logged_at + LOG_INTERVAL:
             return False

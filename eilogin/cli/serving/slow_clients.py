@@ -1,7 +1,7 @@
 """Close connections of ``eilogin serve`` whose request does not arrive in time.
 
-waitress keeps a connection that sends a byte now and then, and limits their number. So
-slow clients can exclude all others, unless a proxy buffers requests.
+waitress limits connections, but keeps one that sends a byte now and then. So slow
+clients could exclude all others, unless a proxy buffers requests.
 """
 
 import logging
@@ -40,11 +40,10 @@ class _Sending(NamedTuple):
 
 
 class SlowClients:
-    """The connections among ``sockets``, those of one loop of waitress."""
+    """The connections of one loop of waitress, by file descriptor."""
 
     def __init__(self, sockets: Mapping[int, Any]) -> None:
         self._sockets = sockets
-        #: The request that each client is sending.
         self._sending: dict[HTTPChannel, _Sending] = {}
         self._next_check = 0.0
         self._logged_at = -LOG_INTERVAL
@@ -69,7 +68,7 @@ class SlowClients:
             )
 
     def _slow(self, now: float) -> list[HTTPChannel]:
-        """Return the connections whose time is over; record the progress of all."""
+        """Return the connections whose time is over, and record the progress of all."""
         sockets, previous = [*self._sockets.values()], self._sending
         servers = [socket for socket in sockets if isinstance(socket, BaseWSGIServer)]
         is_full = any(server.in_connection_overflow for server in servers)
@@ -94,7 +93,7 @@ def _is_over(
 
 
 def _is_waiting(socket: Any) -> bool:
-    """Return whether a socket is a connection that waits for its client."""
+    """Return whether a socket is a connection whose client has to send something."""
     return (
         isinstance(socket, HTTPChannel)
         and not socket.requests
@@ -106,7 +105,6 @@ def _is_waiting(socket: Any) -> bool:
 def _progress(
     channel: HTTPChannel, previous: _Sending | None, now: float, *, is_full: bool
 ) -> _Sending:
-    """Return the request that a client is sending, with its remaining time."""
     request = channel.request
     received = request.body_bytes_received if request is not None else 0
     if previous is None or previous.request is not request:

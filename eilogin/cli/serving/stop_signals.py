@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
-#: Seconds between two checks for a signal that woke no thread.
+#: Seconds between two checks, because another thread may get the signal, and does not
+#: wake the waiting one.
 _CHECK_INTERVAL = 1.0
 
 
 class Stop:
     """A flag that a signal or any thread sets.
 
-    It is no Event: a signal handler runs in the main thread, which may already hold the
+    Not an Event: a signal handler runs in the main thread, which may already hold the
     lock of an Event, and would then wait for ever.
     """
 
@@ -23,15 +24,12 @@ class Stop:
         self._wakeups: SimpleQueue[None] = SimpleQueue()
 
     def set(self) -> None:
-        """Set the flag, also again."""
+        """Set the flag."""
         self.is_set = True
         self._wakeups.put(None)
 
     def wait(self, seconds: float = math.inf) -> None:
-        """Wait until the flag is set, or for about ``seconds``.
-
-        The system may deliver a signal to another thread, which does not wake this one.
-        """
+        """Wait until the flag is set, or for about ``seconds``."""
         until = time.monotonic() + seconds
         while not self.is_set and time.monotonic() < until:
             with contextlib.suppress(Empty):

@@ -1,6 +1,4 @@
-"""Terminal helpers of the commands: prompts, progress, files and calendars.
-
-Nothing here knows ini files, SAML or the work of a command.
+"""Terminal helpers of the commands, which know no ini files and no SAML.
 
 * ``command_files``: writes keys, certificates and secrets, and changes files.
 * ``icalendar``: writes events as an iCalendar (RFC 5545), to import.

@@ -15,9 +15,7 @@ from eilogin.saml.signing_keys import PrivateKey, new_key_pair
 #: Bytes of a secret, the size of the hash that uses it.
 _SECRET = 32
 
-#: The curves of keys that are not RSA.
 _CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
-#: The kinds of keys that commands make.
 KINDS = ("rsa", *_CURVES)
 #: Bits of an RSA key; NIST SP 800-57 wants no 2048 bits after 2030.
 _RSA_BITS = 3072
@@ -29,10 +27,7 @@ _COMMON_NAME = 64
 
 
 def write_new(path: Path, octets: bytes) -> None:
-    """Write a new file.
-
-    Raises :class:`eilogin.errors.ConfigurationError` if it exists.
-    """
+    """Write a new file; raise ``ConfigurationError`` if it exists."""
     try:
         create(path, octets, mode=PUBLIC)
     except FileExistsError as error:
@@ -44,8 +39,8 @@ def write_new(path: Path, octets: bytes) -> None:
 def rewrite(path: Path, octets: bytes, *, old_octets: bytes) -> None:
     """Replace the contents of a file; keep its mode and owner, also behind a link.
 
-    Raises :class:`eilogin.errors.ConfigurationError` if its contents are no longer
-    ``old_octets``.
+    Raises ``ConfigurationError`` if another program has changed ``old_octets``
+    meanwhile.
     """
     path = path.resolve()
     old_stat = path.stat()
@@ -91,10 +86,7 @@ def write_key_pair(
     private: PrivateKey | None = None,
     days: int = 3650,
 ) -> None:
-    """Write a new key, or the ``private`` one, and its certificate for ``name``.
-
-    The certificate is valid for ``days`` days.
-    """
+    """Write a key, new or ``private``, and its certificate, valid for ``days``."""
     key_pem, certificate_pem = new_key_pair(name[:_COMMON_NAME], days, private)
     # The key comes last: a command that is killed between the two leaves no key.
     write(certificate, certificate_pem, mode=PUBLIC)

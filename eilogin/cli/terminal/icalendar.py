@@ -22,9 +22,9 @@ class Event:
 
 
 def as_ical(name: str, host: str, events: Sequence[Event]) -> str:
-    """Write the calendar ``name`` of a site or a federation.
+    """Write the calendar ``name``; the summary of each event begins with ``host``.
 
-    An event has the same UID in each calendar. Its summary begins with ``host``.
+    An event has the same UID in each calendar, so an import replaces it.
     """
     stamp = _instant(clock.now())
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]

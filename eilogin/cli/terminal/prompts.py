@@ -20,9 +20,8 @@ def ask(  # noqa: PLR0913
 ) -> _Answer:
     """Ask a question, and return the answer as ``kind`` converts it.
 
-    The default is ``usual``, also without a terminal. Raises :class:`click.UsageError`,
-    which names the ``option`` for the same value, if there is neither a terminal nor a
-    ``usual``, or no terminal for a value that ``is_required``.
+    Without a terminal, the answer is ``usual``. Raises :class:`click.UsageError`, which
+    names the ``option``, if there is no ``usual`` or the value ``is_required``.
     """
     if sys.stdin.isatty():
         click.echo("\n" + click.wrap_text(explanation))
@@ -43,10 +42,7 @@ def one_line(text: str) -> str:
 
 
 def require_yes(question: str) -> None:
-    """Ask for a yes, and end the command for any other answer.
-
-    Raises :class:`click.ClickException` if there is no terminal.
-    """
+    """Ask for a yes, and end the command for any other answer or without a terminal."""
     try:
         is_sure = click.confirm(question)
     except click.Abort as error:

@@ -10,13 +10,13 @@ from eilogin.saml.printable_text import printable
 
 
 def print_notes(notes: Sequence[object], *, err: bool = False) -> None:
-    """Print notes for a person."""
+    """Print notes, escaped for a terminal."""
     for note in notes:
         click.echo(escaped(f"note: {note}"), err=err)
 
 
 def print_faults(faults: Sequence[Fault]) -> None:
-    """Print faults for a person."""
+    """Print faults and their number on the standard error."""
     for fault in faults:
         click.echo(escaped(str(fault)), err=True)
     click.echo(many(len(faults), "fault"), err=True)
@@ -24,11 +24,7 @@ def print_faults(faults: Sequence[Fault]) -> None:
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
-    """Report the errors of the block to the user, and end the command.
-
-    Raises ``SystemExit`` 1 after printing the faults of an ini file, and
-    :class:`click.ClickException` for any other error of eilogin or the system.
-    """
+    """Report the errors of the block to the user, and end the command with status 1."""
     try:
         yield
     except InvalidOptions as error:

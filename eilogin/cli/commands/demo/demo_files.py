@@ -18,9 +18,8 @@ from eilogin.stores.store_locations import FILE_SUFFIXES, file_of
 class DemoFiles:
     """The files that the sections of a ``paste.ini`` name, all under ``var/``.
 
-    Raises :class:`eilogin.errors.InvalidOptions` if the ini file cannot be read whole.
-    Methods raise :class:`eilogin.errors.ConfigurationError` if an option is missing or
-    wrong, or names a file elsewhere.
+    Raises ``InvalidOptions`` for a faulty file. Methods raise ``ConfigurationError`` if
+    an option is missing or wrong, or names a file elsewhere.
     """
 
     def __init__(self, file: Path) -> None:
@@ -55,7 +54,7 @@ class DemoFiles:
         return list(dict.fromkeys(pairs))
 
     def federation_of(self, part: Part) -> Path:
-        """Return the single file of metadata, whose line has no certificate."""
+        """Return the metadata; raise an error for several files or a certificate."""
         lines = config.split(part.options.get("federation", ""))
         if len(lines) > 1 or any(map(self._has_certificate, lines)):
             raise self._option_error(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Host names of the machine, which no site has.
 _THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
@@ -45,10 +44,7 @@ class DemoSite:
 
 
 class GuidedSites:
-    """The served application, with the guide at ``localhost``.
-
-    A site that the guide has switched off answers 503.
-    """
+    """The served application, with the guide at ``localhost``."""
 
     def __init__(
         self,
@@ -67,7 +63,7 @@ class GuidedSites:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer with the guide, with the application, or with 503."""
+        """Answer with the guide, the application, or 503 for a switched off site."""
         visit = Visit(environ)
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host in _THIS_MACHINE:
@@ -82,7 +78,6 @@ class GuidedSites:
         return [text.encode()]
 
     def _guide(self, visit: Visit, guide: str) -> Response:
-        """Show the guide, or carry out its form."""
         try:
             visit.allow_only("GET", "HEAD", "POST")
             if visit.method == "POST":

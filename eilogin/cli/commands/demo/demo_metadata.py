@@ -15,7 +15,7 @@ from eilogin.registry import (
 )
 from eilogin.saml.metadata import EntityDescriptor, write_entity
 
-#: Validity of a signature, and the seconds before its end to sign again.
+#: Validity of a signature, and seconds before its end to sign again.
 VALIDITY = "90d"
 _RENEWAL = 30 * 86_400.0
 #: The operator's note on members of the demo.
@@ -28,9 +28,9 @@ def operator_folder_of(federation: Path) -> Path:
 
 
 def update_members(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
-    """Replace the members of the demo in the folder by these entries.
+    """Replace the demo's members in the folder; return whether an existing one changed.
 
-    Return whether an existing one has changed. Other members stay.
+    The members that somebody added by hand stay.
     """
     has_changed = False
     departed = {name for name, member in folder.members.items() if member.note == _NOTE}

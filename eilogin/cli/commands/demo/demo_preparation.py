@@ -1,7 +1,4 @@
-"""Make the missing files of the demo, and describe its sites.
-
-The members of the federation are those of the ini file.
-"""
+"""Make the missing files of the demo, and describe its sites."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +26,8 @@ from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, demo_citizens, t
 from eilogin.registry import OPTIONS, Folder, make_folder, operator_key, sign_all
 from eilogin.saml.metadata import EntityDescriptor
 
-#: The options of ``--short``, each with its filter (``egg:eilogin`` has them too).
-#: With a short ``keep_alive``, the limit of the hub does not come first. DigiD allows
-#: its own ``keep_alive`` only.
+#: The options of ``--short``, each with its filter. With a short ``keep_alive``, the
+#: limit of the hub does not come first. DigiD has a fixed ``keep_alive``.
 _SHORT = {
     "idle": ("2m", "session"),
     "max_session": ("5m", "session"),
@@ -56,10 +52,7 @@ class Step:
 
 
 class Demo:
-    """The demo of a ``paste.ini``.
-
-    Raises the errors of :class:`DemoFiles`.
-    """
+    """The demo of a ``paste.ini``; raises the errors of :class:`DemoFiles`."""
 
     def __init__(self, file: Path) -> None:
         self._files = DemoFiles(file)
@@ -100,10 +93,7 @@ class Demo:
                 folder.rmdir()
 
     def hosts(self, sites: Sequence[str]) -> Sequence[str]:
-        """Return the hosts of sites, by the first part of their names.
-
-        Raises :class:`click.BadParameter` for an unknown site.
-        """
+        """Return the hosts of sites by short name; raise BadParameter for others."""
         urls = [part.options.get("public_url", "") for part in self._files.members]
         hosts = {
             host.partition(".")[0]: host for url in urls if (host := host_of_url(url))
@@ -178,7 +168,6 @@ class Demo:
         return Step(key, f"key and certificate of {name}", made=is_new)
 
     def _metadata(self, federation: Path, certificate: Path, key: Path) -> Step:
-        """Sign the metadata again if members changed, or if it expires soon."""
         description = "signed metadata of the federation"
         folder = operator_folder_of(federation)
         if not (folder / OPTIONS).exists():

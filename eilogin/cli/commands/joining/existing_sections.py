@@ -58,5 +58,4 @@ def _disagreement(
 
 
 def _absolute(folder: Path, value: str) -> str:
-    """Return an address as it is, and the path of a file from a folder."""
     return value if is_address(value) else os.path.normpath(folder / value)

@@ -15,7 +15,6 @@ from eilogin.cli.terminal.command_files import copied, rewrite, write_new
 from eilogin.errors import ConfigurationError
 from eilogin.shell_quoting import typed
 
-#: The name of the filter, unless it is taken.
 _FILTER = "eilogin"
 
 

@@ -1,7 +1,4 @@
-"""``eilogin join``: prepare a site to become a member of a federation.
-
-The command overwrites only the metadata. A second run makes missing files.
-"""
+"""``eilogin join``: prepare a site to become a member of a federation."""
 
 from pathlib import Path
 
@@ -26,7 +23,6 @@ from eilogin.cli.terminal.prompts import one_line, require_yes
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.federation.local.profiles import PROFILES
 
-#: The ini file of an application without one.
 _NEW_FILE = "site.ini"
 
 

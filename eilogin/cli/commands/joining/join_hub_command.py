@@ -1,7 +1,4 @@
-"""``eilogin join-hub``: prepare a hub to become a member of a federation.
-
-The command overwrites only the metadata. A second run makes missing files.
-"""
+"""``eilogin join-hub``: prepare a hub to become a member of a federation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,13 +19,12 @@ from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizen_accounts import to_json
 
 _FILE = "hub.ini"
-#: The port for servers, if they have another address than visitors.
 _BACK_CHANNEL_PORT = 8081
 
 
 @dataclass(frozen=True, slots=True)
 class HubDraft(Draft):
-    """A hub, from which its ini file is made."""
+    """A hub, from which eilogin makes an ini file."""
 
     back_channel_url: str = ""
 
@@ -218,7 +214,7 @@ def _make_secrets(draft: HubDraft) -> Iterator[str]:
 
 
 def _require_same_hub(draft: HubDraft) -> None:
-    """Refuse an ini file of another hub, or of no hub."""
+    """Reject an ini file of another hub, or of no hub."""
     host = Host.read(draft.ini)
     urls = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}

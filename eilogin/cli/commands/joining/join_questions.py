@@ -27,11 +27,10 @@ class JoinWish:
     app: str | None
     folder: Path | None
     section: str
-    #: Kind of the key to make: one of ``KINDS``.
+    #: One of ``KINDS``.
     kind: str
     #: Options of the filter's section; None for those without a value.
     filter_options: Mapping[str, str | Path | None]
-    #: Lines of the option ``headers``.
     headers: tuple[str, ...] = ()
 
 

@@ -57,7 +57,7 @@ def _make_keys(
 ) -> Iterator[str]:
     """Make a key and its certificate, if both are missing.
 
-    If only one exists, raise ConfigurationError: peers may know the site by it.
+    With only one of them, raise an error: peers may know the site by it.
     """
     existing = [path for path in (key, certificate) if path.exists()]
     if len(existing) == 1:

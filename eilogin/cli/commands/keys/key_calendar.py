@@ -68,7 +68,6 @@ def _print_calendar(
 
 
 def _federation_calendar(folder: Folder) -> tuple[str, str, Iterator[Event]]:
-    """Return name, host and events of a federation."""
     name = folder.options.name
     host = urlsplit(folder.options.publisher).hostname or name
     return name, host, map(_ending_event, endings_of(folder))

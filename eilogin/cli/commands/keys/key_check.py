@@ -18,7 +18,6 @@ from eilogin.federation.members.key_readiness import Finding, in_metadata
 from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 
-#: The most hubs to ask, one after another.
 _MOST_HUBS = 20
 
 
@@ -85,7 +84,7 @@ def _print_readiness(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
 
 
 def _verdict(metadata_finding: Finding, hub_findings: Sequence[Finding]) -> bool | None:
-    """Return whether all know a key, or None; if hubs were asked, they decide."""
+    """Return whether all know a key, or None; the answers of hubs have precedence."""
     answers = {finding.is_known for finding in hub_findings or (metadata_finding,)}
     if False in answers:
         return False

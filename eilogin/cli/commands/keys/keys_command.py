@@ -1,8 +1,4 @@
-"""``eilogin keys new | list | calendar | ready FILE``: the keys of a site.
-
-To replace a key without a lost login, ``new`` publishes the next key, and ``ready``
-checks whether all peers know it. On its day the key signs by itself.
-"""
+"""``eilogin keys``: the group of commands that make, list and check keys."""
 
 import click
 

@@ -24,14 +24,14 @@ from eilogin.federation.local.local_options import OwnOptions
 from eilogin.shell_quoting import typed
 
 _DAY = 86400.0
-#: Seconds from publication to the first signature: peers read metadata once a day, and
-#: their administrators may be on holiday.
+#: Seconds until the first signature. Peers read metadata once a day, and their
+#: administrators may be on holiday.
 _NOTICE = 30 * _DAY
 #: The shortest such time, also after the end of the last key.
 _SHORTEST_NOTICE = 2 * _DAY
 #: Below this, some peers may not know the key when it signs.
 _SHORT_NOTICE = 7 * _DAY
-#: Seconds for which a key is valid.
+#: Seconds.
 _VALIDITY = 3 * 365 * _DAY
 
 

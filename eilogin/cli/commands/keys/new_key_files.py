@@ -74,7 +74,7 @@ def present_key_name(options: OwnOptions) -> str:
 
 
 def _derived_secrets(options: OwnOptions, own: Own) -> dict[str, bytes]:
-    """Return secrets that no option sets, which must not change with the key."""
+    """Return the secrets that no option sets. They must not change with the key."""
     secrets = {}
     if not options.secret:
         secrets["secret"] = own.sealing_secrets[0]
@@ -86,8 +86,8 @@ def _derived_secrets(options: OwnOptions, own: Own) -> dict[str, bytes]:
 def write_planned_key(key_folder: Path, key: PlannedKey, own: Own, kind: str) -> None:
     """Write key, calendar entry and certificate.
 
-    The certificate comes last: the next start refuses a key without one, so the key of
-    an interrupted command never signs too early.
+    The certificate comes last. eilogin refuses a key without one, so the key of an
+    interrupted command never signs too early.
     """
     begins = min(clock.now(), key.begins)
     days = int((key.ends - begins) // _DAY) + 1
@@ -116,7 +116,7 @@ def _create(path: Path, octets: bytes, mode: int) -> None:
 
 
 def _give_to_owner_of(reference: Path, path: Path) -> None:
-    """Give a file of root to the owner of ``reference``, the user of the server."""
+    """If root runs the command, give a file to the user of the server."""
     if os.geteuid() == 0:
         owner = reference.stat()
         # The owner of the folder could put a link there meanwhile.

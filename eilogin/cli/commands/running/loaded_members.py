@@ -1,8 +1,4 @@
-"""Load the hubs and participants of an ini file, for commands of their operator.
-
-A command builds each pipeline as a server does, and the parts of the pipeline hand on
-the objects that the command needs (:mod:`eilogin.web.pipeline.pipeline_objects`).
-"""
+"""Load the hubs and participants of an ini file, for commands of their operator."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -58,7 +54,7 @@ class Member:
         return self.is_hub or has_folder
 
     def visit(self) -> Request:
-        """Make a request as a browser may send it."""
+        """Make a request such as a browser sends."""
         url = urlsplit(self.own.url("health" if self.is_hub else "metadata"))
         request = Request.blank(url.path, base_url=f"{url.scheme}://{url.netloc}")
         # Every server sets it, and a filter of another project may need it.
@@ -66,10 +62,7 @@ class Member:
         return request
 
     def hub(self) -> HubJobs:
-        """Return the background work of this hub.
-
-        Raises :class:`click.ClickException` if the loaded pipeline has no such hub.
-        """
+        """Return the background work of this hub, or raise ClickException."""
         for objects in pipelines_with(self.app, HubJobs):
             hub = objects.get(HubJobs)
             if hub is not None and hub.trust.own.entity_id == self.own.entity_id:
@@ -85,10 +78,7 @@ class Member:
         return None
 
     def site(self) -> OperatorLogout:
-        """Return the logout of this participant.
-
-        Raises :class:`click.ClickException` if the loaded pipeline has no such site.
-        """
+        """Return the logout of this participant, or raise ClickException."""
         for objects in pipelines_with(self.app, OperatorLogout):
             site = objects.get(OperatorLogout)
             if site is not None and site.own.entity_id == self.own.entity_id:
@@ -113,8 +103,8 @@ class Member:
 def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     """Load the hubs and participants of an ini file.
 
-    Raises :class:`click.ClickException` if one cannot be built, and ``SystemExit`` 1
-    after printing the faults of the ini file.
+    Raises ``SystemExit`` 1 for faults in the file, and ClickException for code that
+    fails.
     """
     if faults := check(ini).faults:
         print_faults(faults)
@@ -137,8 +127,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
 def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
     """Load the hubs of an ini file, by their entityIDs.
 
-    Raises the errors of :func:`members_of`, and :class:`click.ClickException` if there
-    is no hub, or one with a store in the memory of its own process.
+    Raises :class:`click.ClickException` without a hub, or for a store in memory.
     """
     hubs = hub_members(members_of(ini, variables))
     if not hubs:
@@ -149,11 +138,7 @@ def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
 
 
 def hub_members(members: Sequence[Member]) -> list[Member]:
-    """Return the hubs among these members.
-
-    Raises the errors of :meth:`Member.hub`, and :class:`click.ClickException` if a
-    hub has a store in the memory of its own process.
-    """
+    """Return the hubs; raise ClickException for a store in memory."""
     hubs = [member for member in members if member.is_hub]
     for hub in hubs:
         require_store(hub.own.entity_id, hub.hub().sessions)
@@ -161,7 +146,7 @@ def hub_members(members: Sequence[Member]) -> list[Member]:
 
 
 def require_store(entity_id: str, sessions: Sessions) -> None:
-    """Raise :class:`click.ClickException` for a store in the memory of a process.
+    """Raise :class:`click.ClickException` for a store in memory.
 
     The command would not see the sessions of the serving processes.
     """
@@ -173,7 +158,7 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
 
 
 def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
-    """Start the background work of the members in ``app``, before the first visitor.
+    """Start the background work of the members before the first visitor comes.
 
     A hub retries logouts, a participant delivers pending logouts to its hub, and a
     member with a federation folder refreshes its metadata.

@@ -17,15 +17,11 @@ from eilogin.hub.logout.retry_queue.participant_removal import ParticipantRemova
 from eilogin.saml.printable_text import some
 from eilogin.shell_quoting import as_word
 
-#: The most participants that an error names.
 _MOST_NAMED = 20
 
 
 def end_at_participant(hub: HubJobs, entity_id: str, *, is_sure: bool) -> bool:
-    """End all sessions at a participant; return whether it has confirmed all.
-
-    Ask first, unless ``is_sure``.
-    """
+    """End all sessions at a participant; return whether it has confirmed all."""
     removal = _removal(hub, entity_id)
     names = removal.find()
     if not names:

@@ -1,7 +1,7 @@
 """``eilogin serve FILE``: check an ini file, then serve all its servers.
 
-Every ``[server:NAME]`` of the file serves the same application, ``main``, with its own
-threads. So visitors cannot take all threads of the back channel.
+Every ``[server:NAME]`` serves the application ``main`` with its own threads. So
+visitors cannot take all threads of the back channel.
 """
 
 import contextlib
@@ -72,9 +72,8 @@ def serve(
 ) -> None:
     """Serve a file until a signal comes; ``SystemExit`` 1 if it has faults.
 
-    ``greeting`` has lines to print in place of the addresses when all servers listen.
-    ``wrap`` puts something around the application. ``changes`` replace options of the
-    file.
+    ``greeting`` replaces the lines with the addresses. ``changes`` replace options of
+    the file.
     """
     ini = IniFile.read(file, variables, changes)
     checked = check(ini)
@@ -118,7 +117,7 @@ def _servers(ini: IniFile) -> list[Part]:
 def _with_forwarded_headers(ini: IniFile, server: Part) -> Part:
     """Let a server keep X-Forwarded-For, if a filter has ``trusted_proxies``.
 
-    waitress would remove the header, and all visitors would have the proxy's address.
+    Without it, all visitors would have the proxy's address.
     """
     pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
     filter_options = (pipelines.part(section).options for section in filters)
@@ -136,8 +135,8 @@ def _application(
 ) -> "WSGIApplication":
     """Load the application of the file, with the filters around it.
 
-    Raises ConfigurationError for a fault of the file. An error in other code keeps its
-    traceback, below a line that names the file.
+    Raises ConfigurationError for a fault of the file. Errors in other code keep their
+    traceback.
     """
     try:
         # As loadapp does, which takes no changes.
@@ -153,9 +152,6 @@ def _application(
         click.echo(f"{file}: an application of this file failed to start:", err=True)
         raise
     return app
-
-
-# --- listening ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,6 @@ class _ListeningServer:
             stop.set()
 
     def _finish(self) -> None:
-        """Accept no new connection, and answer the pending requests."""
         for item in self.sockets.values():
             if isinstance(item, BaseWSGIServer):
                 item.accepting = False
@@ -244,7 +239,6 @@ def _listening(
 
 
 def _configured_address(part: Part) -> str:
-    """Return the address as the section has it."""
     options = part.options
     if "listen" in options or "unix_socket" in options:
         return options.get("listen", options.get("unix_socket", ""))

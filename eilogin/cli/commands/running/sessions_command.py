@@ -1,8 +1,7 @@
 """``eilogin sessions end FILE``: end all sessions of a person, or at a participant.
 
-The command reads names from standard input: all users of the machine can see an
-argument (``ps``), and the history of the shell keeps it. No output and no log repeats a
-name. An entityID is no secret.
+Names come from standard input, because all users of the machine can see an argument,
+and the shell's history keeps it. No output and no log repeats a name.
 """
 
 import sys
@@ -25,9 +24,9 @@ from eilogin.cli.terminal.reports import many, reporting_errors
 from eilogin.filters.login_options import LoginOptions
 from eilogin.hub.hub_jobs import EndedSessions
 
-#: Exit codes besides those of click: a peer has not confirmed; nobody is signed in.
+#: Exit codes: a peer has not confirmed; nobody is signed in.
 UNCONFIRMED, NOBODY = 3, 4
-#: No name is longer: a NameID has 256 characters at most (SAML core 8.3.7).
+#: A NameID has at most 256 characters (SAML core 8.3.7).
 _LONGEST_NAME = 1024
 
 
@@ -141,9 +140,9 @@ def _choose(ini: IniFile, members: Sequence[Member], section: str | None) -> Mem
 
 
 def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
-    """Read names, one a line; yield ``line N: `` or "" for messages, and the name.
+    """Yield ``line N: `` or "" for messages, and a name, for each line.
 
-    At a terminal, ask until the answer is empty, and show the typed text.
+    At a terminal, ask until the answer is empty.
     """
     number = 0
     while True:
@@ -166,7 +165,6 @@ def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
 
 
 def _end(member: Member, name: str, line: str) -> int:
-    """End the sessions of one person; return the exit code."""
     end = _end_at_hub if member.is_hub else _end_at_site
     return end(member, name, line)
 

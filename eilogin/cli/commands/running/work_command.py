@@ -1,7 +1,8 @@
 """``eilogin work FILE`` and ``eilogin logouts FILE``: background work of a site.
 
-The processes of a hub or participant do this work themselves. If they end earlier or
-start no threads (uWSGI without ``enable-threads``), run ``eilogin work`` as a service.
+The processes of a hub or participant do this work themselves. For servers that stop
+processes or start no threads (uWSGI without ``enable-threads``), ``eilogin work`` is a
+service.
 """
 
 import json
@@ -40,7 +41,6 @@ _log = logging.getLogger("eilogin")
 #: Seconds between two checks for queued logouts of participants.
 _CHECK_INTERVAL = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
-#: Texts for the states of a logout.
 _STATES = {
     NOW: "being sent now",
     AGAIN: "retry at ",
@@ -93,7 +93,7 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
 
 
 class _Work(NamedTuple):
-    """The hubs, federations to refresh, and participants of an ini file."""
+    """The members of an ini file with background work."""
 
     hubs: Sequence[Member]
     watches: Sequence[Watch]
@@ -151,7 +151,6 @@ def _deliver_once(sites: Sequence[OperatorLogout]) -> None:
 
 
 def _start_hub(hub: Member) -> None:
-    """Start the work of a hub, for its present and later members."""
     worker, jobs = HubThreads(), hub.hub()
     worker.see(jobs)
     if (watch := jobs.trust.watch) is not None:

@@ -53,7 +53,6 @@ def _outcome_lines(outcome: RefreshResult) -> Iterator[str]:
         yield f"a change of {many(outcome.rejected, 'member')} was rejected"
 
 
-#: Texts for the outcome of a refresh; it counts the active members.
 _OUTCOMES = {
     "same": "nothing is new",
     "active": "newer metadata is active",

@@ -1,7 +1,7 @@
 """``eilogin trust``: show the active metadata, and decide on pending changes.
 
-If several sites of a file have the same pending change, it has one ID, and one approval
-counts for all.
+A change that is pending at several sites of a file has one ID. One approval counts for
+all.
 """
 
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ from eilogin.federation.state.state_records import (
 )
 from eilogin.saml.printable_text import first_of
 
-#: Seconds that a command waits for a refresh to finish.
+#: Seconds to wait for a refresh to finish.
 LOCK_PATIENCE = 60.0
 
 
@@ -73,13 +73,10 @@ def decide_on(
     decide: Callable[[PendingDecision], str],
     require: Callable[[PendingDecision], None] = lambda _: None,
 ) -> None:
-    """Decide on the pending changes of these sites.
-
-    If ``require`` raises for one of them, no site changes.
-    """
+    """Decide on the pending changes at these sites; if ``require`` raises, at none."""
     user = _current_user()
     with ExitStack() as locks:
-        # The same order everywhere, so that two decisions do not block each other.
+        # In one order, so that two decisions do not block each other.
         for site in sorted(sites, key=lambda site: site.folder.path):
             locks.enter_context(site.folder.locked(LOCK_PATIENCE))
         cases = [_case(site, state_id, user) for site in sites]
@@ -186,7 +183,7 @@ def reject_case(case: PendingDecision) -> str:
 
 
 def _note(case: PendingDecision, code: str) -> None:
-    """Record the decision and its user, before it is carried out."""
+    """Record the decision and its user, before eilogin carries it out."""
     changes, user = case.changes, case.user
     fields: Mapping[str, Any] = {
         "code": code,
@@ -207,7 +204,7 @@ def _note(case: PendingDecision, code: str) -> None:
 
 
 def _current_user() -> Approval:
-    """Return the user of this process, and who called sudo."""
+    """Return the user of this process, and the user who called sudo."""
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name

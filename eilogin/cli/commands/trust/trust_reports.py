@@ -15,7 +15,6 @@ from eilogin.federation.state.state_records import Approval, Pending, Source, Wa
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, printable
 
-#: The most IDs or members on one line.
 MOST_NAMED = 5
 
 

@@ -1,7 +1,7 @@
 """The sites of an ini file that keep a state of their federation.
 
-A command reads only the options that it needs, because the user who approves may not
-be able to read the keys of the site.
+A command reads only the options that it needs, because the user who approves may have
+no access to the keys of the site.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,6 @@ _OPTION_NAMES = (
     *("role", "public_url", "prefix", "entity_id", "hub"),
     *("federation_folder", "federation_changes", "four_eyes"),
 )
-#: The options for the state of the federation, and for approvals.
 _Options: Any = create_model(  # type: ignore[call-overload]
     "_Options",
     __base__=config.Options,
@@ -54,7 +53,7 @@ class TrustSite:
     part: Part
     options: Any
     folder: SiteFolder
-    #: Variables for the file, as NAME=VALUE.
+    #: As NAME=VALUE.
     variables: Sequence[str]
 
     @property
@@ -67,10 +66,7 @@ class TrustSite:
         return typed("eilogin trust", verb, self.ini.path, *arguments, *self.variables)
 
     def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
-        """Compare these changes with the active metadata.
-
-        Raises MetadataUnusable if the active metadata cannot be read.
-        """
+        """Compare these changes with the active metadata, or raise MetadataUnusable."""
         active = self.folder.active
         state = None if active is None else active.state
         old = None if state is None else opened(self.folder, state)

@@ -1,7 +1,5 @@
 """Start a login: from a page without a session to the AuthnRequest at the hub.
 
-The Response of the hub is the job of ``response``.
-
 * ``authn_requests``: send the browser to the hub.
 * ``cancelled_login``: return a visitor who cancelled.
 * ``hub_choice``: choose the hub of a login.

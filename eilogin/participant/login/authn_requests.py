@@ -31,7 +31,6 @@ from eilogin.web.pages.translations import LANGUAGES
 from eilogin.web.site_urls import root
 from eilogin.web.visit import Visit
 
-#: Options ``request_binding`` and ``comparison``.
 RequestBinding = Literal["auto", "redirect", "post"]
 Comparison = Literal["minimum", "exact", "none"]
 
@@ -77,8 +76,8 @@ class AuthnRequestSender:
         """Send the browser to a hub with an AuthnRequest (SAML profiles 4.1.4.1).
 
         * ``target``: path and query of the page after the Response.
-        * ``force``: set ForceAuthn. A login that is not passive also sets it until the
-          hub has confirmed this browser's last logout.
+        * ``force``: set ForceAuthn, as a login that is not passive always does until
+          the hub has confirmed this browser's last logout.
         * ``began``: the page where the visitor began.
         * ``is_required``: the visitor cannot see the target without the login.
         * ``is_second``: this login replaces a lost one.
@@ -150,10 +149,7 @@ class AuthnRequestSender:
         return endpoint
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
-        """Return the classes to request; () for none.
-
-        eilogin checks the level of the Response in any case.
-        """
+        """Return the classes to request, or (); eilogin checks the Response itself."""
         reaching = trust.classes.reaching(level)
         if not reaching:
             raise ConfigurationError(
@@ -181,8 +177,7 @@ def with_response_address(
 ) -> messages.AuthnRequest:
     """Add the address and binding of the Response.
 
-    DigiD rejects an address if there is an index. It may show the ProviderName (DigiD
-    1.2).
+    DigiD wants an index in place of them, and may show the ProviderName (DigiD 1.2).
     """
     if own.profile.names_acs_by_index:
         return replace(
@@ -225,8 +220,8 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
     """Return the address of this site that starts a login and leads to ``target``.
 
     The login needs a fresh proof with ``force``, or if a limit of the path asks for
-    one. ``address``: another address that takes the same query. ``back``: the page
-    after a cancelled login.
+    one. ``address`` may be another one with the same query. A cancelled login leads
+    ``back``.
     """
     query = {"next": target, "level": level}
     if force or visit.needs_fresh_proof:

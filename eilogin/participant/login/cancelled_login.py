@@ -1,13 +1,11 @@
 """Return a visitor who cancelled to the page where the login began, with a notice.
 
-DigiD demands the notice on that page, in the same window, not on a page of its own
-(DigiD 6). ``html_injection`` adds a paragraph to a public page. It has no script and no
-style, because a Content-Security-Policy could block them. If the page needs a login, a
-page of eilogin replaces it.
+DigiD demands the notice on that page, in the same window (DigiD 6). ``html_injection``
+adds a paragraph without script and style, which a Content-Security-Policy could block.
+A page of eilogin replaces a page that needs a login.
 
-A mark in the query keeps the browser from showing its cached copy. The application
-never gets the mark. A cookie makes the notice appear once, on the first page that can
-show it.
+A mark in the query, which the application never gets, prevents a cached copy. A cookie
+makes the notice appear once, on the first page that can show it.
 """
 
 import html
@@ -145,7 +143,6 @@ class CancelledLoginNotice:
     def _inject_notice(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Add the notice to a page of HTML; otherwise it waits for the next page."""
         visit = Visit(environ)
         for name in _OF_COPIES:
             environ.pop(name, None)

@@ -2,15 +2,12 @@
 
 A visitor with a session goes to its hub. An anonymous one chooses on a page of eilogin,
 or at the federation's discovery service (``discovery``), which returns an entityID to
-``/eilogin/discovery``.
+``/eilogin/discovery``. A cookie remembers only the hub of the last login: eilogin uses
+it for half a day without a question, and lists it first for a year.
 
-A cookie remembers only the hub of the last login. For half a day eilogin uses that hub
-without a question, and for a year it lists it first. ``/eilogin/login?choose=yes``
-always asks.
-
-Another site cannot choose for the visitor: eilogin asks the visitor, unless the link
-names the hub that eilogin would choose anyway. A discovery service must return the
-value that eilogin sent with this browser.
+Another site cannot choose for the visitor: eilogin asks, unless the link names the hub
+that eilogin would choose anyway. A discovery service must return the value that eilogin
+sent with this browser.
 """
 
 import hashlib
@@ -45,7 +42,6 @@ REMEMBERED = 365 * 24 * 3600.0
 #: Its value shows that eilogin sent this browser to the discovery service.
 _SENT = Cookie("eilogin-discovery")
 _SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
-#: The parameter that returns that value.
 SENT = "sent"
 #: Seconds at the discovery service.
 _SENT_FOR = 30 * 60
@@ -163,10 +159,7 @@ def page(
     *,
     back: str = "",
 ) -> Response:
-    """Return the page with a link for each hub.
-
-    Links need no script, and no Content-Security-Policy blocks them, unlike a form.
-    """
+    """Return a page with links to the hubs, which no Content-Security-Policy blocks."""
     trust, language = visit.trust, language_of(visit)
     last, _ = _chosen(visit)
     choices = {

@@ -1,11 +1,9 @@
-"""Find out whether a hub accepts a signing key of this site.
+"""Find out whether a hub has read a signing key of this site in the metadata.
 
-The hub may not have read the key in the metadata yet. So eilogin signs an AuthnRequest
-with the key, and reads the HTTP status of the answer. The request signs nobody in,
-because it has IsPassive (SAML core 3.4.1) and no cookie.
-
-Some hubs verify no signatures, and some reject everything. So eilogin first sends a
-request with an unknown key: only if the hub rejects that, its later answers count.
+eilogin signs an AuthnRequest with the key, and reads the HTTP status of the answer. The
+request signs nobody in: it has IsPassive (SAML core 3.4.1) and no cookie. Some hubs
+verify no signatures, and some reject everything. So the answers count only if the hub
+first rejects a request with an unknown key.
 """
 
 from functools import cache
@@ -27,7 +25,7 @@ from eilogin.saml.xml_signatures import suited
 
 #: Octets of an answer.
 _LONGEST = 1_000_000
-#: Statuses of a hub, or a gateway, that does not process the request now.
+#: Statuses of a hub or gateway that does not process the request now.
 _NOT_NOW = frozenset(
     (
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -81,7 +79,6 @@ class HubKeyProbe:
         return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
 
     def _status(self, key: SigningKey) -> int:
-        """Return the status of the answer; PeerUnavailable if there is none now."""
         role = self._trust.hub(self._hub)
         entity = self._trust.federation.entity(self._hub)
         url = self._probe_url(role, suited(key, *entity.algorithms(role)))

@@ -1,13 +1,10 @@
-"""Check that a hub is reachable before the visitor is sent to it.
-
-If the hub is down, the visitor keeps the page, or the result of the logout.
-"""
+"""Check that a hub is reachable before the visitor leaves a page for it."""
 
 from eilogin.federation import Trust
 from eilogin.http_client import Reachability
 from eilogin.saml.metadata import Endpoint
 
-#: Perhaps only this server cannot reach the hub: it has no route, or its own firewall
+#: Perhaps only this server cannot reach the hub: it has no route, or its firewall
 #: rejects the hub's public address (hairpin).
 _PERHAPS_OURS = (Reachability.CUT_OFF, Reachability.REFUSED)
 _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
@@ -17,8 +14,7 @@ def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) 
     """Return whether the browser would probably get a page at ``endpoint``.
 
     If perhaps only this server cannot reach it, the hub's artifact resolution service
-    decides, and after that ``in_doubt``. If that service refuses connections, the hub
-    is down.
+    decides, then ``in_doubt``. If that service refuses connections, the hub is down.
     """
     back_channel, resolver = trust.back_channel, None
     reachability = back_channel.look(endpoint.location)

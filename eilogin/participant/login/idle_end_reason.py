@@ -7,7 +7,7 @@ from eilogin.web.visit import Visit
 def idle_limit(visit: Visit) -> float:
     """Return the idle limit in seconds if it ended this visitor's session; else 0.
 
-    It reads the store. Raise StoreUnavailable.
+    Raise StoreUnavailable.
     """
     if visit.session_or_none is not None:
         return 0.0
@@ -17,10 +17,7 @@ def idle_limit(visit: Visit) -> float:
 
 
 def limit_for_hub(visit: Visit, trust: Trust, hub: str) -> int:
-    """Return :func:`idle_limit` in whole seconds, for an AuthnRequest.
-
-    0 for a hub without ``activity_reports``, which would not understand it.
-    """
+    """Return :func:`idle_limit` in seconds; 0 for a hub without activity reports."""
     if not trust.hub(hub).activity_services:
         return 0
     return int(idle_limit(visit))

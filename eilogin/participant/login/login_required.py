@@ -51,10 +51,10 @@ def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
 
 
 class LoginRequired:
-    """Answers at one participant.
+    """Answers at one participant; ``explains`` shows the reason before the redirect.
 
-    ``faults``: the options of ``login`` that contradict ``profile = digid``, with the
-    expected values. ``explains``: show the reason before the redirect.
+    ``faults``: the options that contradict ``profile = digid``, with the expected
+    values.
     """
 
     def __init__(
@@ -135,11 +135,7 @@ class LoginRequired:
         )
 
     def _require_profile(self, visit: Visit) -> None:
-        """Refuse options that contradict DigiD's interface.
-
-        ``eilogin check`` and ``serve`` do that before the start. Other servers read
-        only this section of the ini file.
-        """
+        """Refuse options that contradict DigiD's interface: not every server checks."""
         idle = visit.sessions.idle
         for name, expected in (*self._faults, *session_faults(idle)):
             raise ConfigurationError(f"{name}: {expected} (profile = digid)")
@@ -152,7 +148,7 @@ class LoginRequired:
         """Answer a form, frame or script with the ``address`` where a login begins.
 
         A redirect would lose the form, or violate the Content-Security-Policy of the
-        page with the script. In a frame, hubs refuse to show their pages.
+        script's page. Hubs refuse to show their pages in a frame.
         """
         is_form = visit.method == "POST" and visit.is_navigation
         if not is_form and not visit.is_in_frame:
@@ -183,7 +179,6 @@ class LoginRequired:
 
 
 def _unauthorized(visit: Visit, level: str, address: str) -> Response:
-    """Return 401 with JSON; after a prefetch, a click sends the request again."""
     content = {"reason": _reason(visit, level), "level": level, "login_url": address}
     # RFC 9110 11.6.1 demands a scheme; browsers show no prompt for an unknown one.
     challenge = [("WWW-Authenticate", "eilogin")]

@@ -2,23 +2,15 @@
 
 From an ``optional`` page, eilogin redirects an anonymous visitor to
 ``/eilogin/login?silent=yes``, to the hub with IsPassive, and back: signed in if the hub
-knows them. This happens once an hour, and not:
-
-* for bots, scripts, frames and prefetches;
-* while the hub does not answer;
-* if the visitor would have to choose a hub.
-
-It never loops:
+knows them. This happens at most once an hour, never for bots, scripts, frames and
+prefetches, and not without a hub that answers and is already chosen. It cannot loop:
 
 1. The page sets a cookie (*probe*).
 2. The login address continues only with that cookie, and sets another one (*done*).
 3. A page with either cookie, or with a mark in its query (``eilogin=asked``), starts no
-   passive login.
-4. eilogin omits the mark from the last redirect only if the browser sent *done* back:
-   then the login address would get that cookie too, and stop.
-
-So the second attempt of a client ends at a mark, if that client sends the same cookies
-to all addresses of eilogin. The application never gets the mark.
+   passive login. The application never gets the mark.
+4. The last redirect omits the mark only if the browser sent *done* back. Then the login
+   address would get that cookie too, and stop.
 """
 
 from collections.abc import Callable
@@ -41,7 +33,6 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
-#: Query parameter of a passive login.
 PARAMETER = "silent"
 #: Query of a page that starts no passive login.
 MARK = "eilogin=asked"

@@ -1,8 +1,8 @@
 """Pending logins: from the AuthnRequest to the Response.
 
 An opaque handle, the RelayState, names each login. A sealed cookie, one per tab, holds
-the login. So it survives a restart, any process can continue it, and endless requests
-leave nothing in the store.
+it. So it survives a restart, any process can continue it, and endless requests leave
+nothing in the store.
 
 One Response *claims* the login in the store, and its session *spends* it. For two more
 minutes the cookie leads to the page, after a double click or the back button.
@@ -47,7 +47,6 @@ class PendingLogin:
     #: Path and query of the page after the Response.
     target: str
     level: str
-    #: entityID.
     hub: str
     is_passive: bool = False
     #: Whether ForceAuthn was set.
@@ -65,7 +64,7 @@ class PendingLogin:
 
     @property
     def requested_at(self) -> float:
-        """The instant of the AuthnRequest, in seconds."""
+        """POSIX timestamp of the AuthnRequest."""
         return _instant_of(self.handle)
 
     @property
@@ -84,10 +83,7 @@ def tag_of(login: Login | None) -> str:
 
 
 def request_id_of(handle: str) -> str:
-    """Return the ID of the AuthnRequest of the login with this handle.
-
-    A Response needs the browser's cookie too. Raise LoginLost if the login has expired.
-    """
+    """Return the ID of a login's AuthnRequest, or raise LoginLost if it has expired."""
     if is_over(handle):
         raise LoginLost("the pending login has expired", handle)
     # The hash needs no secret: both values travel together, and only we can sign a
@@ -254,8 +250,7 @@ def spend(visit: Visit, pending: PendingLogin, login_key: str) -> None:
 def close(visit: Visit, handle: str) -> None:
     """Note that a login ends without a session.
 
-    Without the note, a reload without its cookie would report that the browser refuses
-    cookies.
+    Otherwise a reload without its cookie would report that the browser refuses cookies.
     """
     visit.values.add(_key(handle), CLAIMED, _until(handle), durable=False)
 

@@ -1,7 +1,7 @@
 """Check the page of this site to which a visitor returns.
 
-It is never an address of eilogin, or a link of another site could sign the visitor out
-unnoticed. The only exception is ``/eilogin/again``.
+It is no address of eilogin except ``/eilogin/again``, or a link of another site could
+sign the visitor out unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
 
 
 def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
-    """Return the unchecked page that the query of a login names.
+    """Return the unchecked page that the query of a login names, or None.
 
     ``next``, or ``came_from`` of Zope and Plone: a path, or an address at our origin.
     """
@@ -43,10 +43,7 @@ def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
 
 
 def page_to_go_back_to(own: Own, named: str | None) -> str:
-    """Return the ``named`` page without its fragment, or "".
-
-    If it is too long, the query is missing too.
-    """
+    """Return the ``named`` page, without fragment and too long a query, or ""."""
     target = safe_next(named, "").partition("#")[0]
     path = target.partition("?")[0]
     if is_own_address(own, path):

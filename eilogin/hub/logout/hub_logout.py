@@ -14,13 +14,13 @@ from eilogin.web.requests import read_form, require_own_form
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
-#: The parameter of ``/slo`` for such a logout that waits for a slot.
+#: The parameter of ``/slo`` for a logout here that waits for a slot.
 LEAVE = "leave"
 _FORGET = "forget"
 
 
 class HubLogout:
-    """Logs out everywhere without a requester; ``completion`` continues."""
+    """Logs out everywhere, without a LogoutRequest."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class HubLogout:
         return None if login is None else self._end_here(visit, login)
 
     def leave_in_turn(self, visit: Visit, handle: str) -> Response:
-        """Execute a logout that waited for a slot, in its browser only; or Busy."""
+        """Execute a logout that waited for a slot, in its browser only."""
         name, login = kept_text(visit, LEAVE, handle), visit.session_to_end()
         if login is None or login.name != name:
             return redirect_to_receipt(visit)
@@ -86,11 +86,10 @@ class HubLogout:
         return self._completion.finish(visit, outcome, None)
 
     def make_way(self, visit: Visit, login: Login, target: str) -> Response | None:
-        """End everything of the previous person in this browser.
+        """End everything of the previous person in this browser, or raise Busy.
 
         Return the page that notifies missed participants, if any: they could mistake
-        one person for the other. It leads on to ``target``. If no slot is free, nothing
-        ends (Busy).
+        one person for the other. It leads on to ``target``.
         """
         with self._endings.slots.slot(visit):
             return self.make_way_in_room(visit, login, target)
@@ -98,7 +97,7 @@ class HubLogout:
     def make_way_in_room(
         self, visit: Visit, login: Login, target: str
     ) -> Response | None:
-        """Do the same with a slot of the caller."""
+        """Do the same as :meth:`make_way` with a slot of the caller."""
         ending = self._endings.end_everywhere(visit, login, "another-citizen")
         if not ending.missed:
             # A faster logout shows the missed participants.

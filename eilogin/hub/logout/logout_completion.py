@@ -37,7 +37,7 @@ from eilogin.web.visit import Visit
 
 #: The parameter of ``/slo`` that leads to the hub above and back.
 _ABOVE = "above"
-#: Returns with the browser's cookies, after a form of another site.
+#: After a form of another site, this address gets the browser's cookies.
 HERE = "here"
 
 
@@ -88,17 +88,17 @@ class LogoutCompletion:
         return self._responses.send(visit, back, status, requester)
 
     def _status_before(self, visit: Visit, entity_id: str) -> messages.Status | None:
-        """The status of this browser's last logout, of which this is a repetition."""
+        # This logout may repeat the browser's last one.
         receipt = self.last_receipt(visit)
         if receipt is None or not receipt.is_of(entity_id):
             return None
         return DONE if receipt.is_everywhere else PARTLY
 
     def last_receipt(self, visit: Visit) -> Receipt | None:
-        """Return the receipt of the last logout in this browser, if it is complete.
+        """Return the receipt of this browser's last logout, if it is complete.
 
-        Not if a later session ended without it (its cookie is left), or another logout
-        of the citizen has not reached all.
+        None if the cookie of a later session is left, or if another logout of the
+        citizen is open.
         """
         if visit.token is not None:
             return None
@@ -116,7 +116,7 @@ class LogoutCompletion:
     def go_up(
         self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """Lead to the hub above, from an address with the browser's cookies."""
+        """Lead to the hub above, from an address that gets the browser's cookies."""
         url = keep_outcome(visit, _ABOVE, outcome, back)
         headers = expired_cookie(visit)
         if is_of_browser(visit, outcome):
@@ -200,8 +200,8 @@ class LogoutCompletion:
     def mind(self, visit: Visit, login: Login, target: str) -> Response | None:
         """Protect the receipt of the previous person in this browser from the next one.
 
-        Delete it, or return the page that notifies participants that could mistake one
-        person for the other.
+        Delete it, or return a page that notifies participants first: they could mistake
+        one person for the other.
         """
         receipt = self._receipts.of_other(visit, login)
         if receipt is None:

@@ -1,7 +1,7 @@
 """LogoutRequests that the hub stores until the visitor answers a page.
 
-The page's address ends up in histories and logs, so it works in one browser only, by a
-cookie of its own. The first answer counts.
+Histories and logs keep the page's address, so it works in one browser only, by a cookie
+of its own. The first answer counts.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from eilogin.web.visit import Visit
 CONFIRM, TURN = "confirm", "turn"
 #: Seconds until the visitor must answer.
 ASKED_FOR = 60 * 60.0
-#: A part of the handle of this browser's logouts.
+#: The secret of this browser in the handles of its logouts.
 _ITS_OWN = Cookie("eilogin-leaving")
 
 
@@ -39,14 +39,14 @@ class PendingLogoutRequest(NamedTuple):
     received: float
 
     def keep(self, visit: Visit) -> tuple[str, Sequence[tuple[str, str]]]:
-        """Store it, as :func:`keep_here` does."""
+        """Store the request, as :func:`keep_here` does."""
         return keep_here(visit, CONFIRM, self.back, self._text())
 
     def keep_turn(self, visit: Visit) -> str:
         """Store a logout that waits for a slot; return the address to retry it.
 
         It works in any browser, because a frame of another site sends no cookie. Only
-        this hub can make its handle, always the same for a message.
+        this hub can make its handle.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
         return keep_text(visit, TURN, tag(visit, TURN, name), self._text())
@@ -97,7 +97,7 @@ def keep_here(
 
 
 def is_of_here(visit: Visit, back: ReplyTo, handle: str) -> bool:
-    """Whether the logout with this handle was stored in this browser."""
+    """Whether this browser stored the logout with a handle."""
     expected = _handle_of(back, _ITS_OWN.read(visit.cookie_header) or "")
     return hmac.compare_digest(handle.encode(), expected.encode())
 
@@ -110,12 +110,12 @@ def other_browser() -> MessageUnexpected:
 
 
 def tag(visit: Visit, what: str, name: str) -> str:
-    """Make the handle of a name for the parameter ``what``; only this hub can."""
+    """Return the handle of a name; only this hub can make it."""
     return Sealer(visit.trust.own.sealing_secrets, f"waiting {what}").tag(name)
 
 
 def keep_text(visit: Visit, what: str, handle: str, text: str) -> str:
-    """Store a text under a handle; return the address that contains it."""
+    """Store a text under a handle; return its address."""
     until = clock.now() + ASKED_FOR
     visit.values.add(_stored_key(what, handle), text, until, durable=False)
     return address(visit.trust, what, handle)

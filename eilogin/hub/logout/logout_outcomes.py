@@ -33,17 +33,17 @@ class LogoutOutcome(NamedTuple):
     """The outcome of a LogoutRequest."""
 
     is_known: bool
-    #: The logout's name in addresses, if any.
+    #: The logout's name in addresses.
     handle: str
     #: Recipients that SOAP did not reach.
     missed: Sequence[Recipient]
-    #: Another logout ended it first, and knows the missed recipients.
+    #: Whether another logout ended it first, and knows the missed recipients.
     is_overtaken: bool = False
     #: Names of the logins at the hub above.
     above: Sequence[str] = ()
     #: Keys of the sessions that it ended, in any browser.
     ended: Sequence[str] = ()
-    #: The cookie that identifies the browser afterwards.
+    #: The browser's cookie after the logout.
     proof: str = ""
     #: entityIDs that confirmed it.
     reached: Sequence[str] = ()
@@ -60,7 +60,7 @@ class LogoutOutcome(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str) -> "LogoutOutcome":
-        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
+        """Read :meth:`to_json`, or raise MessageUnexpected."""
         with readable_record():
             # Another version writes fewer parts or more.
             parts = dict(zip(_STORED, json.loads(text), strict=False))
@@ -76,19 +76,19 @@ class LogoutOutcome(NamedTuple):
 
 
 class EndingResult(NamedTuple):
-    """The result of ending sessions; fields as in :class:`LogoutOutcome`."""
+    """The result of ending sessions; more fields in :class:`LogoutOutcome`."""
 
     handle: str
     missed: Sequence[Recipient]
     reached: Sequence[str]
     older: Sequence[str]
-    #: It had a session, or continued an earlier attempt.
+    #: Whether it had a session, or continued an earlier attempt.
     is_known: bool
     is_overtaken: bool
     is_resumed: bool
 
     def outcome(self) -> LogoutOutcome:
-        """Return the same as an outcome."""
+        """Return the outcome with a new proof."""
         return LogoutOutcome(
             self.is_known,
             self.handle,

@@ -1,8 +1,7 @@
-"""Send LogoutRequests to all participants at once, from server to server.
+"""Send LogoutRequests over SOAP to all participants at once.
 
-A participant gets a signed LogoutRequest over SOAP for each name of the visitor, in one
-timeout and one queue (``propagation_threads``). If SOAP fails, the browser may bring it
-(``browser_logout``).
+Each name of the visitor needs a message of its own. All messages to a participant share
+one timeout and one queue (``propagation_threads``).
 """
 
 import logging
@@ -54,21 +53,20 @@ _TIMES_AGAIN = 4
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One subject at one participant, to get a LogoutRequest."""
+    """One subject at one participant, to which the hub sends a LogoutRequest."""
 
     entity_id: str
     subject: Subject
     #: The oldest first.
     session_indexes: tuple[str, ...]
-    #: It answered PartialLogout: a hub that notifies the rest. It needs no other
-    #: message.
+    #: It answered PartialLogout: a hub that notifies the rest, and needs no more.
     is_partial: bool = False
-    #: Only the browser can bring the message: SOAP got an HTML page.
+    #: SOAP got an HTML page, so only the browser can bring the message.
     by_browser: bool = False
 
     @property
     def whom(self) -> tuple[str, Subject]:
-        """The recipient without the SessionIndexes."""
+        """The participant and the subject."""
         return self.entity_id, self.subject
 
     def as_json(self) -> dict[str, Any]:
@@ -77,7 +75,7 @@ class Recipient:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Recipient":
-        """Read :meth:`as_json`, or raise one of UNREADABLE."""
+        """Read :meth:`as_json`; raises an error of UNREADABLE."""
         entity_id, indexes = stored["entity_id"], tuple(stored["session_indexes"])
         if not all(isinstance(text, str) for text in (entity_id, *indexes)):
             raise TypeError("expected a text")
@@ -95,17 +93,16 @@ class Recipient:
 class Delivery(NamedTuple):
     """The result of one LogoutRequest."""
 
-    #: None if it confirmed the logout.
+    #: None after a confirmation.
     left: Recipient | None
     #: An error's code, or "".
     reason: str = ""
-    #: It did not answer, so no other message can reach it now.
+    #: It did not answer, so no other message reaches it now.
     is_away: bool = False
     #: It answered without confirming.
     is_refusal: bool = False
 
 
-#: The messages to one participant, and their results.
 _Tasks = Mapping[Recipient, "Future[Delivery]"]
 
 
@@ -123,6 +120,7 @@ class Propagation:
     @property
     def longest(self) -> float:
         """Longest duration of :meth:`tell`, in seconds."""
+        # The last message in a queue has its own timeout.
         # The last message in a queue has its own timeout.
         return self._timeout * 1.5
 
@@ -155,8 +153,8 @@ class Propagation:
     ) -> dict[Recipient, Delivery]:
         """Retry missed recipients for :attr:`longest_again` or ``longest`` seconds.
 
-        Return the results, without messages that were not sent: too late, or behind one
-        without an answer.
+        The results lack messages that were not sent: too late, or behind one without an
+        answer.
         """
         tasks_by_participant = _by_participant(recipients)
         queues = self._process_queues()
@@ -224,7 +222,7 @@ class Propagation:
             return False
 
     def _process_queues(self) -> ParticipantQueues:
-        """Return the queues of this process; threads do not survive a fork."""
+        # Threads do not survive a fork.
         if self._queues is None or self._queues[0] != os.getpid():
             self._queues = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
         return self._queues[1]
@@ -241,7 +239,7 @@ class Propagation:
         return is_there
 
     def _retry_all(self, trust: Trust, tasks: _Tasks) -> bool | None:
-        """Do the same for a retry: each message has the whole timeout."""
+        """Do the same for a retry, where each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
         for recipient, task in tasks.items():
@@ -292,7 +290,7 @@ class Propagation:
     def _deliver(
         self, trust: Trust, recipient: Recipient, endpoint: Endpoint, ends: float
     ) -> messages.Status:
-        """Send over SOAP (profiles 4.4.3.2) until ``ends``, by the monotonic clock."""
+        # ``ends`` is an instant of the monotonic clock.
         remaining = ends - time.monotonic()
         if remaining <= 0:
             raise PeerUnavailable(
@@ -349,7 +347,7 @@ def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Tasks]:
 
 
 def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:
-    """Reduce a LogoutRequest to the NameID (DigiD 3.2)."""
+    # As DigiD does (DigiD 3.2).
     return replace(
         request,
         name_id=messages.NameID(request.name_id.value),
@@ -368,7 +366,7 @@ def _soap_of(
 ) -> Endpoint | None:
     """Return the SOAP endpoint of a recipient; None if it needs the browser.
 
-    Raises BindingMissing if it accepts no LogoutRequest, and UnknownPeer without a
+    Raises BindingMissing if it accepts no LogoutRequest, UnknownPeer if it got no
     NameID.
     """
     if not recipient.subject.has_name_id:
@@ -413,11 +411,8 @@ def require_logged_out(
 
 
 def _knows_none(status: messages.Status) -> bool:
-    """Whether a participant has no such session, or denies the request.
-
-    Responder alone is a failure. With PartialLogout or RequestDenied, it lost its
-    sessions in a restart (Shibboleth, mod_auth_mellon).
-    """
+    # Responder alone is a failure. With PartialLogout or RequestDenied, the participant
+    # lost its sessions in a restart (Shibboleth, mod_auth_mellon).
     return status.codes[:1] == (messages.REQUESTER,) or not {
         messages.UNKNOWN_PRINCIPAL,
         messages.REQUEST_DENIED,
@@ -448,7 +443,6 @@ def _code(error: Exception) -> str:
 
 
 def _delivery_of(recipient: Recipient, task: "Future[Delivery]") -> Delivery:
-    """Return the result by now; cancel a task that has not begun."""
     if task.done():
         return task.result()
     error = PeerUnavailable(

@@ -1,4 +1,4 @@
-"""Read the stored state of a logout's pages, which another version may have written."""
+"""Read stored records of logouts, which another version may have written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from eilogin.sessions import UNREADABLE
 
 @contextmanager
 def readable_record() -> Iterator[None]:
-    """Raise MessageUnexpected for a record of another version, during an upgrade."""
+    """Raise MessageUnexpected for a record that this version cannot read."""
     try:
         yield
     except UNREADABLE:

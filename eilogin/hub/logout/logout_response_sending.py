@@ -22,7 +22,7 @@ _log = logging.getLogger("eilogin")
 
 
 class LogoutResponseSender:
-    """Sends LogoutResponses, or shows the page of ``result``."""
+    """Sends LogoutResponses; shows the page of ``result`` if it cannot."""
 
     def __init__(self, pages: Pages, result: ResultPages) -> None:
         self._pages = pages
@@ -35,10 +35,7 @@ class LogoutResponseSender:
         status: messages.Status,
         requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
-        """Send the visitor to the requester with the LogoutResponse.
-
-        ``requester`` is the sender of a LogoutRequest that came a moment ago.
-        """
+        """Lead to ``requester`` with the LogoutResponse; None looks the peer up."""
         trust = visit.trust
         try:
             peer = requester or trust.participant(back.entity_id)

@@ -11,20 +11,18 @@ from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import USUAL, Full, Slots
 from eilogin.web.visit import Visit
 
-#: Seconds between checks for the same logout's result.
+#: Seconds between looks for the result of the same logout.
 _LOOK_AGAIN = 0.1
-#: Threads for the same message: one executes it, one waits for the result.
+#: Threads for the same message: one executes it, another waits.
 _WITH_THE_SAME = 2
-#: A logout without a result after so many times its longest duration is dead.
+#: A logout is dead without a result after so many times its longest duration.
 _DEAD_AFTER = 2
-#: Marks a pending logout, before its instant; no JSON begins so.
+#: Begins the mark of a pending logout, before its instant; no JSON begins so.
 _PENDING = "@"
-#: The mark of a logout that failed.
 _FAILED = f"{_PENDING}0"
 
-#: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
-#: Slots by message, and of all ("").
+#: Slots by message; "" for all.
 _WAITING = Slots()
 
 
@@ -39,12 +37,11 @@ class LogoutSlots:
     def slot(
         self, visit: Visit, message: str = "", *, by_server: str = ""
     ) -> Iterator[None]:
-        """Hold a slot for a logout that waits for participants; Busy if none is free.
+        """Hold a slot for a logout that waits for participants, or raise Busy.
 
-        Then nothing has happened. A repeated ``message`` gets few slots. One network
-        gets half of all, so that nobody blocks all others. So does a member's
-        authenticated server (``by_server``), but at least :data:`USUAL`, because it
-        sends for all its visitors.
+        A repeated ``message`` gets few slots. One network gets half of all, so that
+        nobody blocks all others. So does a member's authenticated server
+        (``by_server``), but at least :data:`USUAL`: it sends for all its visitors.
         """
         if by_server:
             whose, at_least = f"soap {by_server}", USUAL
@@ -76,7 +73,7 @@ class LogoutSlots:
         *,
         by_server: str = "",
     ) -> str:
-        """Execute a message named ``name`` once, and return its result.
+        """Execute a message once, and return its result; ``until`` is an instant.
 
         After a failed attempt, ``execute`` runs again, with the mark of that attempt
         ("" for none): which sessions it ended is unknown.
@@ -87,7 +84,7 @@ class LogoutSlots:
             earlier = self._earlier_result(values, name, mark, until)
             if earlier and not earlier.startswith(_PENDING):
                 return earlier
-            # Without an answer, the mark expires, which has the same effect.
+            # If the store fails here, the mark expires, with the same effect.
             try:
                 text = execute(earlier)
             except Exception:
@@ -101,7 +98,7 @@ class LogoutSlots:
     def _earlier_result(
         self, values: Values, name: str, mark: str, until: float
     ) -> str:
-        """Return the earlier result; with "" or a failed mark, the caller executes."""
+        # With "" or a failed mark, the caller executes.
         for _ in range(int(self._longest / _LOOK_AGAIN) + 1):
             text = values.get(name)
             if text is None:

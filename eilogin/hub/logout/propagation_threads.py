@@ -1,8 +1,8 @@
 """Threads that send messages to participants, with a fair share for each.
 
-Each participant has a queue, with a few threads while half of all are free and it
-answered the last message, otherwise one. So dead participants delay only themselves,
-while they are fewer than the threads.
+Each participant has a queue. It gets a few threads while half of all are free and it
+answered the last message, otherwise one. So unavailable participants delay only
+themselves, while they are fewer than the threads.
 """
 
 import threading
@@ -20,7 +20,7 @@ _AWAY_FOR = 60.0
 
 
 class ParticipantQueues:
-    """The queues of one process: threads do not survive a fork.
+    """The queues of one process.
 
     At most ``for_one`` tasks of one participant, and ``for_all`` of all, run at a time.
     """
@@ -30,7 +30,7 @@ class ParticipantQueues:
         self._for_all = for_all
         self._threads = ThreadPoolExecutor(for_all, "eilogin-logout")
         self._lock = threading.Lock()
-        #: Running tasks by participant, and waiting ones.
+        #: Running and waiting tasks by participant.
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, deque[_Work]] = {}
         #: When a participant last failed to answer, if it did not answer since.

@@ -28,12 +28,12 @@ class RequestedLogout(NamedTuple):
 
     @classmethod
     def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "RequestedLogout":
-        """Return the value with these :meth:`parts`."""
+        """Read :meth:`parts`."""
         indexes, request_id, issued, *_ = rest
         return cls(Subject.from_parts(who), indexes, request_id, float(issued))
 
     def parts(self) -> list[Any]:
-        """Return its parts for JSON."""
+        """Return its parts for JSON, except ``since``."""
         return [self.who.as_json(), self.indexes, self.request_id, self.issued]
 
 
@@ -76,8 +76,7 @@ def not_ended_by_requester(
 ) -> list[Participant]:
     """Return all participants except the sessions that the requester ended itself.
 
-    It ended only those of the NameID in its request, and none that it asked for later,
-    in another tab, by its own clock.
+    Those have the NameID of its request, and no later AuthnRequest (in another tab).
     """
     # Equal NameIDs may leave out different parts.
     labels = {subject.told_label() for subject in matched.subjects}

@@ -18,12 +18,12 @@ from eilogin.web.pages.page_languages import language_of
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.visit import Visit
 
-#: Other services in logged_out.html; "partly" for other statuses.
+#: The variable ``others`` of logged_out.html; "partly" for other statuses.
 _OTHERS = {DONE: "", UNKNOWN: "unknown"}
 
 
 class ResultPages:
-    """Shows the result of a logout; ``in_browser`` may continue."""
+    """Shows the result of a logout."""
 
     def __init__(self, pages: Pages, in_browser: BrowserNotifier) -> None:
         self._pages = pages
@@ -100,8 +100,8 @@ def _name_of(visit: Visit, entity_id: str) -> str:
 def expired_cookie(visit: Visit) -> list[tuple[str, str]]:
     """Return the header that deletes the cookie of an ended session.
 
-    Another visitor's LogoutRequest must not take the cookie from a citizen who is
-    signed in and could not log out. A form of another site sends no cookie.
+    A citizen who is still signed in keeps it: another visitor's LogoutRequest must not
+    take it from them.
     """
     cookie = visit.cookie
     is_over = visit.session_beyond_idle() is None

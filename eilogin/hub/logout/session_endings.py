@@ -37,14 +37,14 @@ from eilogin.stores import Values
 from eilogin.web.limits.slots import USUAL
 from eilogin.web.visit import Visit
 
-#: Selects participants for a LogoutRequest.
+#: Selects the participants that get a LogoutRequest.
 TargetFilter = Callable[[list[Participant]], list[Participant]]
 
 
 class SessionEndings:
     """Ends sessions and notifies participants, in at most ``at_once`` logouts.
 
-    With ``is_below``, it notes incomplete logouts. With ``of_browser``, sessions in
+    With ``is_below``, it records incomplete logouts. With ``of_browser``, sessions in
     other browsers go on.
     """
 
@@ -71,7 +71,7 @@ class SessionEndings:
         handle: str = "",
         spare: TargetFilter = list,
     ) -> EndingResult:
-        """End all sessions of these, and notify participants that ``spare`` selects.
+        """End all sessions of ``whom``; notify the participants of ``spare``.
 
         With ``of_browser``, a login ends alone. A failed logout continues by its
         ``handle``.
@@ -110,7 +110,6 @@ class SessionEndings:
         own: Sequence[Recipient],
         older: Sequence[QueuedLogout],
     ) -> tuple[Sequence[Recipient], Mapping[Recipient, Delivery]]:
-        """Notify for this and ``older`` logouts; return recipients and failures."""
         sessions, values = visit.sessions, visit.values
         older_recipients = [
             recipient for entry in older for recipient in entry.left.values()
@@ -132,10 +131,9 @@ class SessionEndings:
         return recipients, failures
 
     def end_unseen(self, visit: Visit, login: Login) -> None:
-        """End one login of a citizen who has too many; the retry queue notifies later.
+        """End one of too many sessions of a citizen; the retry queue notifies later.
 
-        If the queue has :data:`MOST_LOGINS` logouts of this citizen, notify once, now:
-        participants that miss it keep the session until its limit.
+        If the queue has :data:`MOST_LOGINS` logouts of this citizen, notify once, now.
         """
         sessions, own = visit.sessions, visit.trust.own
         queue, handle = queue_of(visit, self._propagation), new_handle()
@@ -168,7 +166,6 @@ class SessionEndings:
     def _end_all(
         self, sessions: Sessions, whom: Collection[Login | Subject]
     ) -> tuple[list[Participant], bool]:
-        """End the sessions; return their participants, and whether it was too late."""
         ended = [self._end_one(sessions, item) for item in whom]
         participants = [p for their in ended if their is not None for p in their]
         # All are of one citizen, so the first ended all, unless another logout did.
@@ -254,7 +251,7 @@ class SessionEndings:
         known_for: float = KNOWN_FOR,
         by_server: bool = False,
     ) -> LogoutOutcome:
-        """End a visitor's sessions for a request, once in ``known_for`` seconds."""
+        """End a visitor's sessions, once in ``known_for`` seconds for one request."""
         issuer = named.who.audience
         name = f"logout-request:{issuer}\0{named.request_id}"
         text = self.slots.once(
@@ -275,7 +272,7 @@ class SessionEndings:
         *,
         by_server: bool = False,
     ) -> list[Login]:
-        """Return the sessions that a LogoutRequest names, in any browser.
+        """Return the sessions that a LogoutRequest names.
 
         With ``of_browser`` but no SessionIndex, only this browser's, unless a server
         sends it.
@@ -310,7 +307,6 @@ class SessionEndings:
         again: bool,
         by_server: bool,
     ) -> LogoutOutcome:
-        """End the sessions of a new request; store them as ``begun``."""
         values, sessions = visit.values, visit.sessions
         matched = match(sessions, named.who, named.indexes)
         logins = self._to_end(visit, named, matched, by_server=by_server)
@@ -343,7 +339,6 @@ class SessionEndings:
 def _begin(
     values: Values, begun: str, stored: str | None, keys: list[str], whose: str
 ) -> tuple[str, list[str], str]:
-    """Return handle, session keys and label of a new logout, or of one ``stored``."""
     if stored is None:
         handle, until = new_handle(), clock.now() + KNOWN_FOR
         # Stored first: later, nobody knows whose it was.
@@ -361,7 +356,7 @@ def _unfinished_logouts(
     handle: str,
     whom: Collection[Login | Subject],
 ) -> list[QueuedLogout]:
-    """Return unfinished logouts: "everywhere" would not be true without them."""
+    # "Everywhere" would not be true without these logouts.
     subjects = {item if isinstance(item, Subject) else item.who for item in whom}
     values, sessions = visit.values, visit.sessions
     entries = queue.left_before(handle, subjects)

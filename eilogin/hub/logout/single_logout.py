@@ -1,11 +1,9 @@
 """The logout endpoints of the hub, and the pages that the visitor sees.
 
-All the visitor's sessions end, whatever browser brings the message. The hub notifies
-the other participants over SOAP (``logout_propagation``), then through the browser
-(``browser_logout``). The requester gets Success only if all have confirmed.
-
-Only the browser with the cookie of an ended session sees where the visitor was signed
-in.
+The visitor's sessions end in all browsers. The hub notifies the other participants over
+SOAP (``logout_propagation``), then through the browser (``browser_logout``). The
+requester gets Success only if all have confirmed. The pages say where the visitor was
+signed in only to the browser with the cookie of an ended session.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -64,9 +62,8 @@ from eilogin.web.requests import read_form, read_query, require_own_form
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
-#: The form field to log out of one service only.
+#: The button to log out of one service only, and its status.
 _ONLY_HERE = "only-here"
-#: The status after that choice.
 _CHOSEN = replace(PARTLY, message=messages.STAYS)
 
 
@@ -206,7 +203,7 @@ class SingleLogout:
     def _ask_first(
         self, visit: Visit, pending: PendingLogoutRequest
     ) -> Response | None:
-        """Ask in the visitor's own browser, if other participants are left."""
+        # Only in the visitor's own browser.
         login = visit.session_to_end()
         sessions = self.endings.found(visit, pending.named)
         if login is None or login.name not in {session.name for session in sessions}:
@@ -280,7 +277,7 @@ class SingleLogout:
         through: Through | None,
         ending: EndingResult,
     ) -> Collection[Recipient]:
-        """Prepare the page for a logout from above; return its messages."""
+        """Prepare the page for a logout from above; return its recipients."""
         if through is None:
             return ()
         return self._from_above.prepare(visit, through, ending)

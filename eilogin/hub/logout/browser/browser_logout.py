@@ -1,7 +1,7 @@
-"""Notify participants of a logout through the visitor's browser (SAML profiles 4.4).
+"""Notify participants that SOAP missed through the browser (SAML profiles 4.4).
 
-It brings LogoutRequests to participants that SOAP missed, and their answers to
-``/slo``: in frames (``logout_frames``) or in its window (``logout_redirects``).
+The browser brings them LogoutRequests, and their LogoutResponses to ``/slo``: in frames
+(``logout_frames``) or in its window (``logout_redirects``).
 """
 
 from abc import ABC, abstractmethod
@@ -41,7 +41,7 @@ _MOST_FOR_ONE = 8
 
 
 class BrowserNotifier(ABC):
-    """A logout that continues in the browser."""
+    """Continues a logout in the browser."""
 
     def __init__(
         self, pages: Pages, propagation: Propagation, receipts: Receipts
@@ -54,7 +54,7 @@ class BrowserNotifier(ABC):
 
     @property
     def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
-        """The methods by the one parameter of ``/slo``."""
+        """The methods by parameter of ``/slo``."""
         return {TELL: self.tell}
 
     @abstractmethod
@@ -87,10 +87,7 @@ class BrowserNotifier(ABC):
     def begin(
         self, visit: Visit, begun: Receipt, missed: Sequence[Recipient]
     ) -> Receipt | None:
-        """Begin a logout in the browser for missed recipients, or reload it.
-
-        None if the visitor deleted the receipt.
-        """
+        """Begin a logout in the browser, or reload it; None if it is forgotten."""
         trust = visit.trust
         to_notify = [
             recipient
@@ -120,10 +117,7 @@ class BrowserNotifier(ABC):
         *,
         framed_by: str = "",
     ) -> Response:
-        """Let the browser bring a LogoutRequest, or raise UnknownPeer.
-
-        ``framed_by`` lists origins, separated by spaces.
-        """
+        # ``framed_by`` lists origins, separated by spaces.
         trust = visit.trust
         endpoint = self._endpoint(trust, recipient)
         if endpoint is None:
@@ -146,7 +140,7 @@ class BrowserNotifier(ABC):
         recipient: Recipient,
         response: messages.LogoutResponse,
     ) -> bool:
-        """Note a LogoutResponse (profiles 4.4.3.3), or Refused; False if partial."""
+        # SAML profiles 4.4.3.3. False for PartialLogout; raises Refused.
         with InNameOf(recipient.entity_id):
             destination = visit.trust.own.url("slo")
             try:
@@ -170,10 +164,8 @@ class BrowserNotifier(ABC):
         response: messages.LogoutResponse,
         error: MessageUnexpected,
     ) -> bool:
-        """Whether a participant ended all sessions of one NameID by another message.
-
-        Then it answers UnknownPrincipal to this one. Counts any other refusal.
-        """
+        # A participant that ended all sessions of one NameID by another message answers
+        # UnknownPrincipal to this one. Any other refusal counts.
         if not error.is_refusal:
             return False
         request_id = response.in_response_to
@@ -195,12 +187,12 @@ class BrowserNotifier(ABC):
 
 
 def address(trust: Trust, what: str, name: str) -> str:
-    """Return our address for one of the parameters, such as :data:`LOOK`."""
+    """Return our address with a parameter, such as :data:`LOOK`."""
     return f"{trust.own.url('slo')}?{urlencode({what: name})}"
 
 
 def redirect_to_receipt(visit: Visit) -> Response:
-    """Redirect to the receipt of this browser, if there is one."""
+    """Redirect to the receipt of this browser."""
     return see_other(visit.trust.own.url("logout"))
 
 
@@ -213,11 +205,8 @@ def requester_name(trust: Trust, receipt: Receipt, language: str) -> str:
 
 
 def _each_apart(recipient: Recipient) -> Sequence[Recipient]:
-    """Return one recipient for each session, the oldest first.
-
-    mod_auth_mellon looks only at the oldest session with a NameID, and reports success
-    once it ended that one.
-    """
+    # mod_auth_mellon looks only at the oldest session with a NameID, and reports
+    # success once it ended that one.
     indexes = recipient.session_indexes
     # A page holds only so many: the first names the older ones.
     older, newest = indexes[:-_MOST_FOR_ONE], indexes[-_MOST_FOR_ONE:]

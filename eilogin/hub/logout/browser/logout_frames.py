@@ -1,7 +1,6 @@
 """Notify participants of a logout in hidden frames of one page of the hub.
 
 A frame sends no cookies, so the participant must find the session by the LogoutRequest.
-The page waits only a while.
 """
 
 from collections.abc import Iterable
@@ -91,5 +90,4 @@ class FrameNotifier(BrowserNotifier):
         )
 
     def _framed_by(self, visit: Visit, request_id: str) -> str:
-        """Return other origins that may frame the last page; or ""."""
         return ""

@@ -3,9 +3,8 @@
 So each participant gets its own cookies, without which some end nothing. A page of the
 hub comes between two of them: a browser follows some twenty redirects in a row.
 
-Any answer, good or bad, ends a participant's turn. If one does not redirect back, a
-button at the hub continues. So participants that SOAP can reach come last: they are
-most likely to be down.
+If a participant does not redirect back, a button at the hub continues. So participants
+that SOAP can reach come last: they are most likely to be down.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,19 +35,18 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     pass
 
-#: The parameter of ``/slo`` for the next participant: a handle, or "" for the pending
-#: logout of this browser.
+#: The parameter of ``/slo`` for the next participant; "" for this browser's logout.
 NEXT = "next"
-#: The reference of a refused form, and its lifetime in seconds.
+#: The reference of a refused form, and the seconds that the cookie lasts.
 _REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
 class RedirectNotifier(BrowserNotifier):
-    """The page between two participants, and the redirects to and from each."""
+    """Leads to and from each participant, with a page of the hub between them."""
 
     @property
     def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
-        """The methods by the one parameter of ``/slo``."""
+        """The methods by parameter of ``/slo``."""
         return {**super().shows, NEXT: self._next}
 
     def page(
@@ -131,7 +129,7 @@ class RedirectNotifier(BrowserNotifier):
         return self.page(visit, receipt, ())
 
     def _pending_handle(self, visit: Visit) -> str | None:
-        """Return the pending logout; if signed in, only one of a previous person."""
+        # If signed in, only a logout of the previous person counts.
         is_in = visit.session_beyond_idle() is not None
         return self._receipts.unseen(visit, of_another=is_in)
 

@@ -1,8 +1,8 @@
 """Notify participants of a logout from above, in the browser that brings it.
 
-Mostly that is a frame of the hub above; our page in it has frames for the missed
-participants. Such frames send no cookies. So the addresses are secrets of the browser
-with the signed LogoutRequest, each frame works once, and the page names no participant.
+Mostly that is a frame of the hub above, and our page in it has frames, which send no
+cookies. So the addresses are secrets of the browser with the signed LogoutRequest, each
+frame works once, and the page names no participant.
 """
 
 import json
@@ -38,11 +38,11 @@ _GOES_ON_AFTER = 5
 
 
 class UpstreamNotifier(FrameNotifier):
-    """The page whose frames notify participants of a logout from above."""
+    """Shows the page whose frames notify participants of a logout from above."""
 
     @property
     def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:
-        """The methods by the one parameter of ``/slo``."""
+        """The methods by parameter of ``/slo``."""
         return {LEAD: self._lead, LED: self.tell}
 
     def prepare(
@@ -82,7 +82,6 @@ class UpstreamNotifier(FrameNotifier):
         return self._send(visit, recipients, request_id, framed_by=f"{own} {framed_by}")
 
     def _lead(self, visit: Visit, handle: str) -> Response:
-        """Show the page, which needs no JavaScript."""
         stored = visit.values.get(_lead(handle))
         if stored is None:
             raise MessageUnexpected("this logout is over")

@@ -1,7 +1,6 @@
 """The logout receipt: where the visitor is logged out, and where not yet.
 
-Only the browser that logged out can read it, for an hour
-(:mod:`eilogin.hub.browser_proof`). It includes late confirmations.
+Only the browser that logged out can read it, for an hour (``hub.browser_proof``).
 """
 
 import hmac
@@ -34,7 +33,7 @@ class Receipts:
         self._propagation = propagation
 
     def keep(self, visit: Visit, receipt: Receipt) -> Receipt | None:
-        """Store a new receipt; return the latest state, or None if deleted."""
+        """Store a new receipt; return its latest state, or None if deleted."""
         values, until = visit.values, clock.now() + KEPT_FOR
         if values.get(_forgotten_key(receipt.handle)) is not None:
             return None
@@ -124,7 +123,10 @@ class Receipts:
         visit.values.add(mark, receipt.handle, until, durable=False)
 
     def unseen(self, visit: Visit, *, of_another: bool = False) -> str | None:
-        """Return the handle of a logout left early (``of_another``: by another)."""
+        """Return the handle of a logout that the visitor left early, or None.
+
+        With ``of_another``, only a logout of the previous person.
+        """
         values, proof = visit.values, proof_brought(visit)
         handle = values.get(_unseen_key(proof)) if proof else None
         if handle is None:
@@ -135,7 +137,7 @@ class Receipts:
         return None
 
     def asking(self, visit: Visit, request_id: str) -> Receipt:
-        """Return the receipt that contains this LogoutRequest."""
+        """Return the receipt with a LogoutRequest, or raise MessageUnexpected."""
         handle = visit.values.get(_request_key(request_id)) or ""
         stored = visit.values.get(_receipt_key(handle))
         if stored is None:
@@ -161,10 +163,9 @@ class Receipts:
         return is_new
 
     def has_nobody_left(self, visit: Visit, request_id: str) -> bool:
-        """Note that a participant knows nobody by this NameID.
+        """Note that a participant knows no session of this NameID.
 
-        Return whether it confirmed another session of it: then it ended both. Otherwise
-        this counts after that answer.
+        Return whether it confirmed another session of it: then it ended both.
         """
         now, values = clock.now(), visit.values
         receipt = self.asking(visit, request_id)
@@ -175,7 +176,7 @@ class Receipts:
         return request_id in _confirmed(values, receipt)
 
     def note_refusal(self, visit: Visit, request_id: str, reason: str) -> None:
-        """Count a refusal (an error's code) in the browser, once."""
+        """Count a refusal in the browser, once; ``reason`` is an error's code."""
         values, until = visit.values, clock.now() + KEPT_FOR
         if not values.add(_refused_key(request_id), "", until, durable=False):
             return
@@ -216,7 +217,6 @@ class Receipts:
         ]
 
     def _unanswered(self, visit: Visit, receipt: Receipt) -> Sequence[str]:
-        """Return the IDs of LogoutRequests whose participant kept the browser."""
         values = visit.values
         return [
             request_id
@@ -277,10 +277,7 @@ def _stored(values: Values, handle: str) -> Receipt:
 
 
 def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
-    """Return when each LogoutRequest was confirmed, by its ID.
-
-    UnknownPrincipal counts after a confirmation for the same NameID.
-    """
+    # UnknownPrincipal counts as a confirmation after one for the same NameID.
     done = _instants(values, _confirmed_key, receipt.asked)
     whom = {receipt.asked[request_id].whom for request_id in done}
     same_name_ids = [
@@ -297,7 +294,6 @@ def _confirmed_late(
     missed: Iterable[str],
     entries: Iterable[QueuedLogout],
 ) -> dict[str, float]:
-    """Return when the queue got confirmations, by entityID."""
     unconfirmed = {r.entity_id for entry in entries for r in entry.left.values()}
     late = {
         entity_id: max(heard_at(values, name, entity_id) for name in handles)
@@ -313,7 +309,7 @@ def _partly_logged_out(
     missed: Iterable[str],
     entries: Iterable[QueuedLogout],
 ) -> Sequence[str]:
-    """Return the participants that owe no answer after PartialLogout."""
+    # These owe no answer after PartialLogout.
     unconfirmed = {
         recipient.entity_id
         for entry in entries

@@ -12,7 +12,7 @@ from eilogin.hub.logout.logout_record_reading import readable_record
 #: States of a service. PARTLY: maybe not everywhere behind it. AGAIN: the hub retries.
 #: MISSED: unknown, and out of reach.
 OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
-#: It answered without confirming; the hub retries, or does not.
+#: It answered without confirming: the hub retries, or does not.
 UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 
 #: The stored parts; a new one goes to the end.
@@ -39,7 +39,7 @@ class ReplyTo(NamedTuple):
 
     @classmethod
     def from_parts(cls, parts: Sequence[str]) -> "ReplyTo":
-        """Return the value with these JSON parts, of a newer version too."""
+        """Read JSON parts, of a newer version too."""
         return cls(*parts[: len(cls._fields)])
 
 
@@ -54,7 +54,7 @@ class Receipt:
     unreached: Sequence[str] = ()
     #: None after a logout at the hub itself.
     back: ReplyTo | None = None
-    #: Another logout or hub notified some participants, with unknown results.
+    #: Whether another logout or hub notified some participants, with unknown results.
     is_overtaken: bool = False
     #: The path where the visitor continues, instead of ``back``.
     target: str = ""
@@ -82,7 +82,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, handle: str, text: str) -> "Receipt":
-        """Read the result of :meth:`to_json`; raise MessageUnexpected if it is none."""
+        """Read :meth:`to_json`, or raise MessageUnexpected."""
         with readable_record():
             # Another version writes fewer parts or more.
             parts = dict(zip(_STORED, json.loads(text), strict=False))

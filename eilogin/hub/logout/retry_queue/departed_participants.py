@@ -1,8 +1,8 @@
 """Participants that have left the federation, and still need LogoutRequests.
 
 Visitors are still signed in there. So the first process that sees it stores the last
-metadata beside the sessions, and one process ends them (``participant_removal``). Later
-LogoutRequests use it too, and nothing else.
+metadata, for LogoutRequests alone, and one process ends the sessions
+(``participant_removal``).
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from eilogin.saml.metadata import EntityDescriptor, read_unsigned, write_entity
 from eilogin.sessions import UNREADABLE, Sessions
 from eilogin.stores import StoredSession
 
-#: Seconds until its sessions end: when all processes know, and after their last
-#: requests.
+#: Seconds until the hub ends its sessions: when all processes know, and after their
+#: last requests.
 _ENDED_AFTER = (2.0, 60.0)
 #: Seconds until another process takes over.
 _CLAIM_FOR = 600.0
@@ -33,17 +33,17 @@ class DepartedParticipant:
     entity: EntityDescriptor
     #: When a process noticed.
     begun: float
-    #: How often its sessions were ended.
+    #: How often the hub ended its sessions.
     looks: int
 
     @property
     def is_told(self) -> bool:
-        """Whether all its sessions were ended."""
+        """Whether the hub has ended all its sessions."""
         return self.looks >= len(_ENDED_AFTER)
 
     @property
     def is_due(self) -> bool:
-        """Whether its sessions are to be ended now."""
+        """Whether to end its sessions now."""
         return not self.is_told and clock.now() >= self.begun + _ENDED_AFTER[self.looks]
 
 
@@ -53,7 +53,7 @@ class DepartedParticipants:
     def __init__(self, sessions: Sessions, party: str) -> None:
         self._sessions, self._store = sessions, sessions.store
         party_hash = hashlib.sha256(party.encode()).hexdigest()[:16]
-        #: No shard: a colon would end its name.
+        #: Has no colon, because text before a colon is a shard (``shard_of``).
         self._label = f"departed-{party_hash}"
 
     def note(self, entity: EntityDescriptor) -> bool:
@@ -75,14 +75,14 @@ class DepartedParticipants:
         return [departure for departure in departures if departure is not None]
 
     def take_up(self, departure: DepartedParticipant) -> bool:
-        """Take up a departure; True for one of all processes."""
+        """Claim a departure; True in one of all processes."""
         until = clock.now() + _CLAIM_FOR
         return self._store.add(
             self._claim_key(departure), "", until, owner=departure.key
         )
 
     def done(self, departure: DepartedParticipant) -> None:
-        """Note that its sessions were ended once."""
+        """Note that the hub ended its sessions once."""
         self._store.append(departure.key, "told")
 
     def _claim_key(self, departure: DepartedParticipant) -> str:
@@ -117,7 +117,7 @@ def is_participant(federation: Membership, entity_id: str) -> bool:
 
 
 def with_departed(trust: Trust, sessions: Sessions) -> Trust:
-    """Return the same trust, with departed participants for LogoutRequests only."""
+    """Return the trust with departed participants, for LogoutRequests only."""
     departed = {
         departure.entity.entity_id: departure.entity
         for departure in DepartedParticipants(sessions, trust.own.entity_id).all()

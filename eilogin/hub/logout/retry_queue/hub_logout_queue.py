@@ -1,18 +1,14 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
 The hub stores each message before a session ends, so it survives the death of the
-process. Any process retries (``hub_jobs``): soon at first, then after as long as it
-has taken already, at most a minute, until the session would have expired.
+process. Any process retries (``hub_jobs``): soon at first, then after as long as it has
+taken already, at most a minute, until the session would have expired.
 
-*Held* recipients wait for the visitor's next logout, which reports the result:
+*Held* recipients wait for the visitor's next logout: only the browser can reach them, a
+message might end a new session, or they answered PartialLogout. After that, "no such
+session" would not prove that those behind them know.
 
-* recipients that only the browser can reach;
-* recipients that might end a new session of the visitor;
-* participants that answered PartialLogout. A second answer "no such session" would not
-  prove that those behind them know.
-
-Each record is found by a label, ended once, and *seen* by one process at a time. It
-signs nobody in: its key is the hash of no cookie.
+A record signs nobody in: its key is the hash of no cookie.
 """
 
 import hashlib
@@ -33,11 +29,11 @@ from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds that a late confirmation is stored.
+#: Seconds that the store keeps a late confirmation.
 LATE_FOR = 60 * 60.0
 #: Seconds after a logout's longest duration until others retry it.
 _GRACE = 2.0
-#: Begins the name of a held record, and no handle.
+#: Begins the name of a held record; no handle begins so.
 _HELD = "held."
 #: Keys in the store: all queues of any hub, and held records.
 KEYS = "undelivered-*"
@@ -53,14 +49,14 @@ class QueuedLogout:
 
     key: str
     handle: str
-    #: When the visitor logged out, and until when retries make sense.
+    #: When the visitor logged out, and when the session would have expired.
     begun: float
     until: float
     #: Names of the logins that it ends.
     logins: Sequence[str]
-    #: Recipients in a fixed order.
+    #: In a fixed order.
     told: Sequence[Recipient]
-    #: The visitors' labels, to find the record.
+    #: Labels of the visitors, to find the record.
     whose: Sequence[str] = ()
     is_held: bool = False
     #: Numbers of recipients that need no message any more.
@@ -89,7 +85,7 @@ class RetryQueue:
         self._store = sessions.store
         self._longest = longest
         party_hash = hashlib.sha256(party.encode()).hexdigest()[:16]
-        #: No shard: a colon would end its name.
+        #: Has no colon, because text before a colon is a shard (``shard_of``).
         self._label = f"undelivered-{party_hash}"
         self._held_label = f"{self._label}-held"
 
@@ -171,7 +167,7 @@ class RetryQueue:
     def may_end_more(
         self, entry: QueuedLogout, number: int, *, has_index: bool
     ) -> bool:
-        """Whether a retry might end a new session of the visitor there.
+        """Whether a retry might end a new session of the visitor.
 
         Without SessionIndex (DigiD) a message names the visitor alone. With it, a
         participant that knew none of the sessions might end another one.
@@ -201,7 +197,7 @@ class RetryQueue:
         return self.has_any_labelled(values, [subject.label() for subject in subjects])
 
     def has_any_labelled(self, values: Values, whose: Iterable[str]) -> bool:
-        """Do the same for the labels of sessions."""
+        """Do as :meth:`has_any_of` for the labels of sessions."""
         return any(
             self._store.find(name) or values.get(_unconfirmed_key(name)) is not None
             for name in map(self._queue_label, whose)
@@ -218,7 +214,7 @@ class RetryQueue:
         *,
         in_browser: bool = False,
     ) -> None:
-        """Count a refusal (an error's code), for as long as the logout is stored."""
+        """Count a refusal, as long as the logout is stored."""
         ends = (entry.until for entry in self.found(handle))
         until = max([clock.now() + LATE_FOR, *ends])
         refused_logouts.note(
@@ -258,7 +254,7 @@ class RetryQueue:
     def confirmed_by_later_logout(
         self, values: Values, entry: QueuedLogout, missed: Collection[Recipient]
     ) -> None:
-        """Remove the recipients of a later logout, all but the ``missed``."""
+        """Remove the recipients of a later logout, except the ``missed`` ones."""
         missed_whom = {r.whom for r in missed}
         partly_whom = {r.whom for r in missed if r.is_partial}
         numbers = [n for n, r in entry.left.items() if r.whom not in missed_whom]
@@ -284,7 +280,7 @@ class RetryQueue:
     def heard(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
-        """Remove recipients that confirmed, by number; tell the receipt."""
+        """Remove recipients that confirmed, by number; note it for the receipt."""
         entry, now = self.done(entry, numbers), clock.now()
         pending = {
             recipient.entity_id
@@ -302,7 +298,7 @@ class RetryQueue:
         return [entry for entry in entries if entry is not None]
 
     def find(self, handle: str) -> QueuedLogout | None:
-        """Return the record of a logout; None if all confirmed, or it expired."""
+        """Return the record; None if all confirmed, or it expired."""
         return self.read(self._key(handle))
 
     # --- all logouts ---
@@ -344,11 +340,11 @@ class RetryQueue:
         return entry.begun if retry_schedule.is_ahead(entry.seen) else entry.due(first)
 
     def take_up(self, entry: QueuedLogout) -> bool:
-        """Take up a logout to retry it; True for one of all processes."""
+        """Claim a logout to retry it; True in one of all processes."""
         return retry_schedule.take_up(self._store, entry.key, entry.seen)
 
     def read(self, key: str) -> QueuedLogout | None:
-        """Return a record; None if all confirmed, or it expired."""
+        """Return a record; None if all confirmed, it expired, or it is unreadable."""
         stored = self._store.read(key)
         if stored is None:
             return None

@@ -1,7 +1,6 @@
 """Logouts of this hub that some participants missed, for a later logout from above.
 
-A hub in the middle may have ended its sessions before, by a logout below. So it stores
-the login above (``session_index``) until all participants have confirmed.
+The store keeps the login above (``session_index``) until all participants confirmed.
 """
 
 from collections.abc import Iterable
@@ -28,13 +27,13 @@ def note(visit: Visit, subjects: Iterable[Subject]) -> list[str]:
 
 
 def forget(visit: Visit, names: Iterable[str]) -> None:
-    """Delete the notes: all participants confirmed."""
+    """Delete the notes, because all participants confirmed."""
     for name in names:
         visit.values.take(_key(name))
 
 
 def is_noted(visit: Visit, names: Iterable[str]) -> bool:
-    """Whether some participant may not know of one."""
+    """Whether a participant may not know that one of these logins has ended."""
     return any(visit.values.get(_key(name)) is not None for name in names)
 
 

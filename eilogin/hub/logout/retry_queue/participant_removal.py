@@ -1,7 +1,6 @@
 """The end of all sessions at one participant, such as one that leaves the federation.
 
-Other sessions go on. It gets a LogoutRequest over SOAP for each session; the retry
-queue takes failed ones.
+Other sessions go on. The retry queue gets the LogoutRequests that fail.
 """
 
 from collections import Counter
@@ -22,7 +21,6 @@ from eilogin.hub.logout.retry_queue.missed_recipients import store_missed
 from eilogin.sessions import Participant
 from eilogin.web.visit import Visit
 
-#: Sessions in one batch.
 _AT_ONCE = 50
 
 
@@ -106,7 +104,6 @@ class ParticipantRemoval:
         own: Sequence[Recipient],
         results: Mapping[Recipient, Delivery],
     ) -> Iterator[str]:
-        """Store the results of one session; yield the count of each message."""
         # Without a result, the message was not sent.
         deliveries = [results.get(r, Delivery(r, PeerUnavailable.code)) for r in own]
         missed = {it.left: it for it in deliveries if it.left is not None}

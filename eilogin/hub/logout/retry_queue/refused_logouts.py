@@ -1,8 +1,7 @@
 """Count how often a participant answered a LogoutRequest without confirming it.
 
-Without its sessions after a restart, Shibboleth answers Responder and PartialLogout,
-mod_auth_mellon RequestDenied. So the hub stops after a few answers. Only signed ones
-count, each once.
+Shibboleth and mod_auth_mellon answer with an error if they lost their sessions in a
+restart. So the hub stops after a few answers. Only signed ones count, each once.
 """
 
 import json
@@ -15,16 +14,15 @@ from eilogin.stores import Values
 
 #: Most answers that it has no such session, or denies the request.
 _MOST = 3
-#: Most answers by Responder alone, which may be over soon: the last comes some eight
-#: minutes after the logout.
+#: Most answers by Responder alone, which may be over soon: eight minutes of retries.
 _MOST_FAILURES = 10
 
 
 class RefusalCounts(NamedTuple):
-    """Answers of one participant about one subject without confirmation."""
+    """Answers of one participant about one subject, without confirmation."""
 
     all: int = 0
-    #: It has no such session, or denies the request.
+    #: That it has no such session, or denies the request.
     explicit: int = 0
     #: Explicit ones in the browser.
     in_browser: int = 0

@@ -29,8 +29,8 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.visit import Visit
 
-#: The parameter of another try: the browser goes to the hub, even if this server cannot
-#: reach it. A reload does not.
+#: The parameter of another try: the browser goes to the hub even if this server cannot
+#: reach it.
 RETRY, RETRY_NOW = "again", "yes"
 
 
@@ -63,8 +63,7 @@ class LogoutDelivery:
     ) -> Response:
         """Deliver a logout; return the redirect or page for the visitor.
 
-        ``in_any_case``: send the browser to the hub even if this server cannot reach
-        it.
+        ``in_any_case``: send the browser to a hub that this server cannot reach, too.
         """
         trust, login = visit.trust, notice.login
         try:
@@ -226,10 +225,7 @@ class LogoutDelivery:
         return [*retry_headers, *logout_hint.mark(visit, notice.login, notice.key)]
 
     def deliver_queued(self, visit: Visit) -> int:
-        """Deliver due logouts; return how many were confirmed.
-
-        Raise StoreUnavailable.
-        """
+        """Deliver due logouts; return the number confirmed. Raise StoreUnavailable."""
         return self._queue.deliver(visit)
 
     def _has_queued(
@@ -263,6 +259,5 @@ def _retry_headers(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, s
 def _headers_with_mark(
     visit: Visit, notice: UnconfirmedLogout
 ) -> list[tuple[str, str]]:
-    """Return :func:`_retry_headers`, with the mark of an unconfirmed logout."""
     headers = _retry_headers(visit, notice)
     return [*headers, *logout_hint.mark(visit, notice.login, notice.key)]

@@ -6,10 +6,9 @@ declares it as an entry point of the group ``eilogin.logout``::
     def end_session(event):
         Session.objects.filter(eilogin_name=event.session).delete()
 
-Each hook has a thread, which calls it for each login that ended, one event after
-another. eilogin logs an exception of a hook, and goes on. The visitor and the hub wait
-for at most ``on_logout_timeout``; the hook may go on after that. Threads run only while
-hooks do, because servers fork.
+Each hook has a thread, which calls it for one event after another. eilogin logs its
+exceptions. The visitor and the hub wait for at most ``on_logout_timeout``; the hook may
+go on after that. Threads run only while hooks do, because servers fork.
 """
 
 import logging
@@ -35,9 +34,9 @@ from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
 
-#: The causes with which a login ends. The visitor logged out here (by our address or
-#: that of the application), elsewhere, or at an inner hub. Or the operator ended the
-#: login, or the hub had no session any more.
+#: The causes of an end. The visitor logged out here (by our address or that of the
+#: application), elsewhere, or at an inner hub. Or the operator ended the login, or the
+#: hub had no session any more.
 HERE = "here"
 APPLICATION = "application"
 ELSEWHERE = "elsewhere"
@@ -86,10 +85,7 @@ HookNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def load_hooks(names: Sequence[str]) -> dict[str, Hook]:
-    """Return the named and the installed hooks, by name.
-
-    Raise InvalidOptions for one that is no callable.
-    """
+    """Return the named and the installed hooks, by name, or raise InvalidOptions."""
     named = {name: object_references.load(name, "on_logout") for name in names}
     return {**named, **_hooks_of_packages()}
 
@@ -198,8 +194,8 @@ class _HookCall(NamedTuple):
 class _HookQueue:
     """The calls of the hooks of one name in this process, one after another.
 
-    One thread more starts, up to ``threads``, when all others exceed ``timeout``, or a
-    logout does.
+    If all threads exceed ``timeout``, or a logout does, one more starts, up to
+    ``threads``.
     """
 
     def __init__(self, name: str, timeout: float, threads: int) -> None:

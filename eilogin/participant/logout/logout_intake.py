@@ -1,4 +1,4 @@
-"""Receives the hub's LogoutRequests, which need no cookie, and ends their sessions."""
+"""Receive the hub's LogoutRequests, which need no cookie, and end their sessions."""
 
 import json
 import secrets
@@ -30,9 +30,8 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
 
-#: The status by outcome. ``done``: all sessions have ended. ``partly``: an inner hub
-#: has not notified all its participants. ``unknown``: the visitor may be signed in
-#: under a name that the hub does not use.
+#: Status by outcome. ``partly``: an inner hub has not notified all its participants.
+#: ``unknown``: the visitor may be signed in under a name that the hub does not use.
 _STATUS = {
     "done": messages.Status(),
     "partly": messages.Status((messages.SUCCESS, messages.PARTIAL_LOGOUT)),
@@ -164,7 +163,7 @@ class LogoutRequestIntake:
         address: str,
         through: Through | None = None,
     ) -> messages.Status:
-        """End the sessions of a request, unless it came before; return the status.
+        """End the sessions of a request, unless it came before.
 
         The status is no success if the visitor may still be signed in.
         """
@@ -217,7 +216,7 @@ def _key(handle: str) -> str:
 
 
 def _is_known(visit: Visit, ended: Sequence[Login]) -> bool:
-    """Whether no session can exist here under a name that the hub does not use."""
+    """Return whether no session can exist here under a name unknown to the hub."""
     return bool(ended) or env.NAMELESS not in visit.environ
 
 

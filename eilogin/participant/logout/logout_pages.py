@@ -121,6 +121,5 @@ def _name_of_hub(visit: Visit) -> str:
 
 
 def _website(visit: Visit, target: str) -> str | None:
-    """Return the target, or a page that needs no login; None if there is none."""
     page = target or public_page(visit)
     return at(visit.trust.own.public_url, page) if page else None

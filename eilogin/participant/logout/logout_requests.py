@@ -1,7 +1,4 @@
-"""LogoutRequests to the hub: content, endpoint, and the outcome in the answer.
-
-The hub notifies all other participants (SAML profiles 4.4.3.1).
-"""
+"""LogoutRequests to the hub, which notifies all others (SAML profiles 4.4.3.1)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +29,7 @@ from eilogin.web.visit import Visit
 
 #: Seconds that a logout waits for a slot.
 _PATIENCE = 5.0
-#: SOAP calls by hub. Without a slot, the logout goes on as if the hub did not answer.
+#: Slots for SOAP calls; without one, the logout goes on as if the hub did not answer.
 _AT_HUBS = Slots()
 
 _BINDINGS = {
@@ -56,7 +53,6 @@ def _bindings(value: object) -> object:
     return tuple(_BINDINGS[word] for word in words)
 
 
-#: The option ``logout_binding``; none for ``auto``.
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
@@ -150,7 +146,7 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 def _slot(visit: Visit, hub: str, most: int) -> Iterator[None]:
     """Hold a slot for a SOAP call to a hub; raise PeerBusy if none gets free.
 
-    The hub cannot see the client network, so this server limits each network.
+    This server limits each client network, which the hub cannot see.
     """
     try:
         with _AT_HUBS.hold(hub, most, network_here(visit), patience=_PATIENCE):
@@ -168,8 +164,8 @@ def logout_outcome_in(
 ) -> SingleLogoutOutcome:
     """Return the outcome of a LogoutResponse: EVERYWHERE, PARTLY or CHOSEN.
 
-    ``destination`` is "" if the response needs none. Raises
-    :class:`eilogin.errors.Refused` for another request or status.
+    ``destination`` is "" if the response needs none. Raise Refused for another request
+    or status.
     """
     check_logout_response(
         response,

@@ -30,9 +30,8 @@ class LogoutResponses:
     def receive(self, visit: Visit, received: bindings.Received) -> Response:
         """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5).
 
-        Redirect to the page of the result, which the visitor may reload after the
-        message has expired. For an unverified message, the page says only that the
-        visitor is signed out here.
+        Redirect to the page of the result, which the visitor can reload. For an
+        unverified message, it says only that the visitor is signed out here.
         """
         trust = visit.trust
         request_id, stored = logout_state.of_browser(visit)
@@ -88,7 +87,6 @@ class LogoutResponses:
         """Return the page of this browser's last logout, if the hub has answered.
 
         ``target`` replaces that of the logout. None also if an inner hub began it.
-        After a reload, the page says that the result may have changed since.
         """
         _, stored = logout_state.of_browser(visit)
         state = LogoutState.read(stored, self._usual)
@@ -112,7 +110,7 @@ class LogoutResponses:
 def _outcome_in(
     trust: Trust, received: bindings.Received, state: LogoutState, request_id: str
 ) -> SingleLogoutOutcome:
-    """Return the hub's outcome; PENDING for another logout. Raises Refused."""
+    """Return the hub's outcome, PENDING for another logout, or raise Refused."""
     inbound = verify(received, trust.hub_peer, trust.weak)
     response = messages.read_logout_response(inbound.element)
     # As bytes: a client may send any text.

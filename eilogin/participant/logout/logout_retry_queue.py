@@ -1,9 +1,9 @@
 """The logout retry queue of a participant: LogoutRequests that did not reach the hub.
 
-A thread of each process (:class:`LogoutQueueThread`) and ``eilogin work`` deliver them
-over SOAP, until the hub has answered or the session would have ended. The store has at
-most one entry for a session, sealed by this participant. Only one process at a time
-tries an entry. If a hub does not answer to one entry, its other entries wait too.
+A thread of each process and ``eilogin work`` deliver them over SOAP, until the hub has
+answered or the session would have ended. The store has one sealed entry for a session,
+which one process at a time tries. If a hub does not answer to one entry, its other
+entries wait too.
 """
 
 import hashlib
@@ -51,7 +51,6 @@ Delivered = Callable[[Visit, str, SingleLogoutOutcome], object]
 class _Entry(NamedTuple):
     key: str
     notice: UnconfirmedLogout
-    #: The key of the browser's own notice.
     notice_key: str
     #: The instant of the last try, at first of its creation.
     last_try: float
@@ -74,7 +73,7 @@ class LogoutQueue:
     def __init__(self, sender: LogoutRequestSender, delivered: Delivered) -> None:
         self._sender = sender
         self._delivered = delivered
-        #: When entries of earlier rounds are due, by key.
+        #: When entries are due, by key.
         self._due_at: dict[str, float] = {}
 
     # --- one logout ---
@@ -132,10 +131,7 @@ class LogoutQueue:
         return visit.sessions.store.find(_label(visit))
 
     def deliver(self, visit: Visit) -> int:
-        """Try due entries; return how many were confirmed.
-
-        Raise StoreUnavailable.
-        """
+        """Try due entries; return the number confirmed. Raise StoreUnavailable."""
         with logout_reserve.for_logout():
             return self._deliver(visit)
 
@@ -159,7 +155,6 @@ class LogoutQueue:
         return count
 
     def _due_entries(self, visit: Visit) -> list[_Entry]:
-        """Return the entries for one round, longest waiting first."""
         now, keys = clock.now(), self.keys(visit)
         self._due_at = {key: self._due_at[key] for key in keys if key in self._due_at}
         due = list[_Entry]()
@@ -212,10 +207,7 @@ class LogoutQueue:
 
 
 class LogoutQueueThread:
-    """The thread of this process that delivers queued logouts.
-
-    It ends when the queue is empty, so that no thread runs before a server forks.
-    """
+    """Delivers queued logouts; ends with the last one, because servers fork."""
 
     def __init__(self, queue: LogoutQueue) -> None:
         self._queue = queue

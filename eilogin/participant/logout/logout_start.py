@@ -1,7 +1,4 @@
-"""A logout that starts here: the session ends, and the hub gets a LogoutRequest.
-
-The hub notifies the other participants (SAML profiles 4.4).
-"""
+"""A logout that starts here: the session ends, and the hub gets a LogoutRequest."""
 
 from collections.abc import Collection, Iterable
 
@@ -47,10 +44,7 @@ class ParticipantLogout:
         *,
         cause: str = logout_hooks.HERE,
     ) -> Response:
-        """End a login here, and notify the hub; then the visitor goes to ``target``.
-
-        ``cause`` is one of the causes in ``logout_hooks``.
-        """
+        """End a login here, and notify the hub; then the visitor goes to ``target``."""
         is_from_inner_hub = cause == logout_hooks.INSIDE
         # Before the session ends, so that a second click finds one of the two.
         notice = (
@@ -83,8 +77,8 @@ class ParticipantLogout:
     def leave_without_session(self, visit: Visit, target: str) -> Response | None:
         """Notify the hub of a logout in a browser without a session here.
 
-        It uses the browser's logout hint, which may end a session under another cookie,
-        or repeats an unconfirmed logout. None without either.
+        Use the logout hint, which may end a session under another cookie, or repeat an
+        unconfirmed logout. None without either.
         """
         hinted = _hinted(visit)
         if hinted is not None:
@@ -104,10 +98,7 @@ class ParticipantLogout:
         return answer
 
     def leave_ended(self, visit: Visit, target: str) -> Response | None:
-        """Notify the hub of a pending logout whose session has ended already.
-
-        None if no LogoutRequest is possible.
-        """
+        """Notify the hub of a pending logout whose session has ended, if possible."""
         notice = unconfirmed_logouts.of_session(visit)
         if notice is None:
             answer = self.leave_again(visit, target)
@@ -141,10 +132,7 @@ class ParticipantLogout:
         return outcome == SingleLogoutOutcome.EVERYWHERE and not login.left
 
     def end_all(self, visit: Visit, logins: Iterable[Login], cause: str) -> bool:
-        """End several logins; return whether all ended everywhere.
-
-        When the first one ends, the hub may end others of them.
-        """
+        """End several logins; return whether all ended everywhere."""
         sessions, results = visit.sessions, list[bool]()
         for login in logins:
             if not results or sessions.is_live(login):
@@ -161,10 +149,7 @@ class ParticipantLogout:
         return self.delivery.by_script(visit, notice)
 
     def end_ended_by_script(self, visit: Visit) -> list[tuple[str, str]]:
-        """Do as :meth:`end_by_script` for a session that has ended already.
-
-        If no LogoutRequest is possible, the headers forbid a passive login.
-        """
+        """Do as :meth:`end_by_script` for a session that has ended already."""
         notice = unconfirmed_logouts.of_session(visit)
         if notice is not None:
             notice = unconfirmed_logouts.as_of_now(visit, notice)
@@ -180,8 +165,8 @@ class ParticipantLogout:
         self, visit: Visit, login: Login, cause: str, notice_key: str = ""
     ) -> bool:
         """End a login here and at an inner hub; return whether all there ended."""
-        # The end invalidates Responses of the hub from before it, such as for another
-        # tab. So it needs the time of the hub's clock.
+        # Responses of the hub from before the end become invalid, such as one in
+        # another tab. So it needs the time of the hub's clock.
         issued = clock.now() + login.ahead
         noted = self._inner_hub.note(visit, login.named)
         ended = visit.sessions.end_login(login, issued=issued)
@@ -198,8 +183,8 @@ class ParticipantLogout:
 def _hinted(visit: Visit) -> Login | None:
     """Return the login of the logout hint, if its logout has not begun yet.
 
-    The hint names the newest session. A planted older session cookie may lead to the
-    notice of another session's logout.
+    It is the newest; a planted old session cookie may name the notice of another
+    session.
     """
     hinted = logout_hint.read(visit)
     if hinted is None:

@@ -1,7 +1,7 @@
-"""The state of a logout, which this site keeps until the hub has answered.
+"""The state of a logout, which the store keeps until the hub has answered.
 
-The store has it under the ID of the LogoutRequest, which is in a cookie, or under a
-name that derives from the notice in the retry queue.
+Its key is the ID of the LogoutRequest, also in a cookie, or a name that derives from
+the notice in the retry queue.
 """
 
 import hashlib
@@ -22,13 +22,12 @@ from eilogin.web.visit import Visit
 #: Seconds for which the visitor may stay at the hub's page, or reload ours.
 _KEPT_FOR = 60 * 60.0
 
-#: Seconds for the redirect after the hub's answer. Later the visitor may have signed in
-#: elsewhere.
+#: Seconds for the redirect after the hub's answer; later the visitor may have a
+#: session.
 _A_MOMENT = 10.0
 
 #: Binds a logout to its browser, so that the answer to another logout does not say
-#: "logged out" here. The hub's POST must bring it too (SameSite=None). Its value is the
-#: ID.
+#: "logged out" here. The hub's POST must bring it too (SameSite=None).
 _COOKIE = Cookie("eilogin-logout", same_site="None")
 
 
@@ -146,10 +145,7 @@ def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
 
 
 def was_here(visit: Visit) -> bool:
-    """Return whether this browser had a session here, or is logging out now.
-
-    It keeps the session cookie until its next request after the end.
-    """
+    """Return whether this browser had a session here, or is logging out now."""
     if visit.token is not None:
         return True
     request_id, stored = of_browser(visit)

@@ -1,7 +1,4 @@
-"""Logouts by a command of the operator, without a visitor.
-
-The filter ``logout`` hands this object on (``web.pipeline.pipeline_objects``).
-"""
+"""Logouts by a command of the operator, without a visitor."""
 
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
@@ -61,8 +58,8 @@ class OperatorLogout:
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
 
-        The name is the subject for the application (REMOTE_USER), or the NameID,
-        attribute or DigiD number behind it. ``sources`` is the option ``subject``.
+        It is the subject for the application (REMOTE_USER), or the NameID, attribute or
+        DigiD number behind it. ``sources`` is the option ``subject``.
         """
         logins = {
             login.key: login
@@ -82,10 +79,7 @@ class OperatorLogout:
         return ParticipantLogoutService(self._logout, self._visit)
 
     def deliver(self) -> int:
-        """Deliver due logouts; return how many were confirmed.
-
-        Raise StoreUnavailable.
-        """
+        """Deliver due logouts; return the number confirmed. Raise StoreUnavailable."""
         return self._logout.delivery.deliver_queued(self._visit)
 
     def wake(self) -> None:

@@ -1,11 +1,9 @@
 """A logout that the store could not carry out, which the browser keeps until it can.
 
-The answer replaces the session cookie by a sealed cookie that holds its value. The
-browser's first request that reaches the store ends the session and notifies the hub.
-
-The sealed cookie acts only on the session that it names; a forged one, or one of
-another site, counts as none. Another session of the browser goes on: an attacker who
-plants such a cookie ends only their own.
+A sealed cookie with the value of the session cookie replaces it. The first request that
+reaches the store ends that session and notifies the hub. A forged cookie, or one of
+another site, counts as none. Another session of the browser goes on, so an attacker who
+plants such a cookie ends only their own session.
 """
 
 import hmac
@@ -28,11 +26,10 @@ if TYPE_CHECKING:
 _SUFFIX = "-out"
 _MARK = f"{_SUFFIX}="
 
-#: Whether a session cookie may be ours, and is worth sealing.
 _is_token = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 
 _LOGOUTS = ("logout", env.APP_LOGOUT)
-#: Where a visitor may fail to log out: those, and the application's.
+#: Addresses where a visitor may fail to log out; None is the application's.
 _BEGUN_AT = (*_LOGOUTS, None)
 
 #: Statuses without a page: the logout is done, or not yet.
@@ -41,7 +38,6 @@ DONE, NOT_YET = 204, 503
 
 def is_there(visit: Visit) -> bool:
     """Return whether a request may bring such a cookie; cheap, for every request."""
-    # Each page calls this function, so it calls as little as possible.
     return _MARK in visit.environ.get("HTTP_COOKIE", "")
 
 
@@ -78,7 +74,6 @@ def let_go(visit: Visit) -> list[tuple[str, str]]:
 CarryOut = Callable[[Visit], Response]
 
 
-#: Answers a request without a pending logout.
 GoOn = Callable[[Visit, "StartResponse"], Iterable[bytes]]
 
 
@@ -101,10 +96,7 @@ class PendingLogouts:
         start_response: "StartResponse",
         go_on: GoOn,
     ) -> Iterable[bytes]:
-        """Answer a request; the page of a pending logout replaces one for a person.
-
-        ``go_on`` answers other requests, as anonymous ones.
-        """
+        """Answer a request: with the page of a pending logout, or else by ``go_on``."""
         token = _read(visit)
         if token is None:
             return go_on(visit, start_response)
@@ -133,7 +125,7 @@ class PendingLogouts:
 
 
 def cookies_of(answer: Response) -> list[tuple[str, str]]:
-    """Return the headers of an answer that set cookies."""
+    """Return the Set-Cookie headers of an answer."""
     return [pair for pair in answer.headerlist if pair[0] == "Set-Cookie"]
 
 

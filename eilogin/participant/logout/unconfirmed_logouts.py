@@ -1,13 +1,13 @@
 """Logouts that the hub has not confirmed, kept for a further click of the visitor.
 
-The browser or the hub may have failed, and the session here is over. So eilogin keeps
-the logout for an hour, and each further click notifies the hub again. While the first
-message is valid, eilogin sends the same one, so that the hub answers with its outcome.
+For an hour, each further click notifies the hub again, because the browser or the hub
+may have failed. While the first message is valid, eilogin sends the same one, so that
+the hub answers with its outcome.
 
-The notice in the store is encrypted with our secret and one of this browser. While the
-message is valid, that secret derives from the old session cookie. Afterwards it is in a
-cookie of its own. So neither the store alone nor an address reveals the notice. eilogin
-deletes it when the hub confirms, or after a login in this browser.
+The notice in the store is encrypted with our secret and one of this browser. That
+secret derives from the old session cookie while the message is valid, and is in a
+cookie of its own afterwards. So neither the store alone nor an address reveals the
+notice. eilogin deletes it when the hub confirms, or after a login in this browser.
 """
 
 import hashlib
@@ -40,7 +40,6 @@ class UnconfirmedLogout(NamedTuple):
     issued: float
     #: Whether it missed a participant, whatever the hub answers.
     is_partial: bool = False
-    #: The secret of the browser in which it is kept, or "".
     secret: str = ""
 
     @property
@@ -90,7 +89,7 @@ def find(visit: Visit) -> UnconfirmedLogout | None:
 def of_session(visit: Visit) -> UnconfirmedLogout | None:
     """Return the notice for the request's session cookie, however old it is.
 
-    Only for ``pending_logouts``, whose sealed cookie proves the browser's intent.
+    The caller needs a proof of the browser's intent (``pending_logouts``).
     """
     token = visit.token
     return _read(visit, _secret_of(token)) if token else None
@@ -139,7 +138,7 @@ def hold(notice: UnconfirmedLogout) -> tuple[str, str]:
 
 
 def void(visit: Visit) -> None:
-    """Delete the browser's notice, also for a cookie thief. Raises StoreUnavailable."""
+    """Delete the browser's notice, also for a cookie thief. Raise StoreUnavailable."""
     if secret := _COOKIE.read(visit.cookie_header):
         forget(visit, _key(secret))
 

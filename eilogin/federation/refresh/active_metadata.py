@@ -1,7 +1,4 @@
-"""The active state of a site, and the copies of the metadata that it was made from.
-
-If the index is broken or of another version, the copies replace it.
-"""
+"""The active state of a site. Copies of its metadata replace an unreadable index."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

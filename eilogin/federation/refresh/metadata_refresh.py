@@ -1,12 +1,11 @@
 """Refresh the active state of a federation from its sources, member by member.
 
-A child process (``refresh_process``), a start or a command refreshes, under the lock of
-the folder. The sources together must name our hubs, usable. A member with a change that
-needs approval (``federation_changes``) keeps its old record, and all others follow
-(``quarantine``).
+A child process (``refresh_process``), a start or a command does this, under the lock of
+the folder. A member with a change that needs approval keeps its old record, and all
+others follow (``quarantine``).
 
 The first state is active at once. So is a change of options (sources, keys, members):
-the author has decided. Changes inside the sources are still compared.
+the author has decided. eilogin still compares changes inside the sources.
 """
 
 import logging
@@ -270,7 +269,7 @@ class _Refresh:
             new = Membership.from_index(self._folder.index(state))
             hubs_of(self._options, self._own, new)
         except ConfigurationError:
-            # All sources are compared together, so this cannot happen.
+            # The refresh then compares all sources with the active state.
             return False
         self._metadata.held = held
         if known.digest == state.digest and opened(self._folder, known) is not None:

@@ -2,7 +2,7 @@
 
 No request waits for a refresh, and its memory is free afterwards. The child gets the
 options on standard input, without the secrets. It inherits the open files of the lock
-and its turn, which are free when it ends.
+and its turn, so the system frees both when the child ends.
 """
 
 import contextlib
@@ -29,13 +29,14 @@ _log = logging.getLogger("eilogin")
 
 _AUDIT = "eilogin.audit"
 
-#: Bytes that are read of a child's output.
+#: Bytes of a child's output.
 _MOST_TOLD = 1024 * 1024
 
 RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 
-# --- the one that begins it -----------------------------------------------------------
+# --- in the parent
+# ---------------------------------------------------------------------
 
 
 def question(options: TrustOptions) -> bytes:
@@ -122,7 +123,8 @@ def _has_another(place: str) -> bool:
     return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
 
 
-# --- the one that refreshes -----------------------------------------------------------
+# --- in the child
+# ----------------------------------------------------------------------
 
 
 def run() -> None:

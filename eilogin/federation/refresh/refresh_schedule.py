@@ -1,9 +1,9 @@
 """Use a newly active state in a running process, and start refreshes when due.
 
-A thread of each process does both, from the first request on, because a fork copies no
-threads. Every half second it checks for another active state, and gives its members to
-the subscribers. If a refresh is due or a local file has changed, it starts a child
-process, unless another process here refreshes.
+A thread of each process does both. It starts with the first request, because a fork
+copies no threads. Every half second it checks for another active state, and gives its
+members to the subscribers. If a refresh is due or a local file has changed, it starts a
+child process, unless another process here refreshes.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from eilogin.federation.state.state_records import Active, Tries
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between checks.
+#: Seconds.
 EVERY = 0.5
 #: Share of time for checks of local files.
 MOST_LOOKING = 0.02

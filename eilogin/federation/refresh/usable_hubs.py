@@ -31,8 +31,8 @@ def _cure(options: TrustOptions) -> str:
     folder = folder_of(options)
     if folder is None:
         return ""
-    # A refresh renews the date of a member with a pending change too. An approval alone
-    # helps only after a move to another source.
+    # A refresh also renews the dates of members in quarantine. An approval alone helps
+    # only after a move to another source.
     cure = "; 'eilogin trust refresh FILE' fetches the sources now"
     waiting = folder.waiting
     if waiting is not None:

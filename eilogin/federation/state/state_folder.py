@@ -1,12 +1,12 @@
 """The state of a federation on disk: a folder for each site in ``federation_folder``.
 
 ``active.json`` names the active state: its index, the copies of its metadata, and the
-tries since. ``quarantine.json`` has the pending changes. eilogin replaces both as a
-whole, and never rewrites a file that they name, so a reader finds the old or the new
-state. The refreshing process holds ``lock``. ``log.jsonl`` records who decided what.
+tries since. ``quarantine.json`` has the pending changes, and ``log.jsonl`` the
+decisions. eilogin replaces the first two as a whole, and never rewrites a file that
+they name, so a reader finds the old or the new state.
 
-A writer of the folder decides whom we trust. If a file is not in our format, eilogin
-does not start: it would forget the older metadata.
+A user who can write the folder decides whom we trust. If a file has another format,
+eilogin does not start: it would forget the older metadata.
 """
 
 import errno
@@ -66,7 +66,7 @@ _LOOK = 0.1
 
 
 def turns() -> int:
-    """How many sites may refresh at once: each needs a core and much memory."""
+    """The number of simultaneous refreshes: each needs a core and much memory."""
     return min(2, len(os.sched_getaffinity(0)))
 
 
@@ -121,10 +121,7 @@ class SiteFolder:
             ours.add(found.st_uid)
 
     def _require_ours(self) -> None:
-        """Raise ConfigurationError if another user could decide whom we trust.
-
-        root may act for any user.
-        """
+        """Unless root runs this, reject a folder that another user owns."""
         if user := os.geteuid():
             for folder, found in self._both():
                 _require_of(folder, found, {0, user})
@@ -164,10 +161,7 @@ class SiteFolder:
             os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def _give(self, path: Path | int) -> None:
-        """Give a file that root makes to the owner of the parent: the server.
-
-        A link that the server put there gives it no file of root.
-        """
+        """Give root's file to the owner of the parent, the server; follow no link."""
         if os.geteuid() == 0:
             owner = self.path.parent.stat()
             to_whom = owner.st_uid, owner.st_gid
@@ -193,15 +187,14 @@ class SiteFolder:
     def lock(self) -> int | None:
         """Take the refresh lock; None if another process holds it.
 
-        A child may inherit it; it is free when nobody has it open. Raises
-        ConfigurationError.
+        A child may inherit it. The last close frees it. Raises ConfigurationError.
         """
         return self._held(self.path / "lock")
 
     def turn(self) -> int | None:
         """Take one of the :func:`turns` in the parent folder, as :meth:`lock`.
 
-        None if all are taken. Without a file for it, eilogin does not count.
+        If this user cannot open the files for turns, eilogin does not limit them.
         """
         parent = self.path.parent
         places = [parent / f"{_TURN}{number}" for number in range(turns())]

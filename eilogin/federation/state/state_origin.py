@@ -25,8 +25,7 @@ from eilogin.saml.signing_keys import PublicKey
 def configuration_of(options: TrustOptions) -> str:
     """A digest of the lines of ``federation`` and of the keys that sign.
 
-    Without the way to fetch and the content: another file in a folder is an ordinary
-    change.
+    The way to fetch and the content do not count: a new file in a folder is no change.
     """
     lines = options.federation
     told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]

@@ -13,16 +13,15 @@ from eilogin.saml.message_checks import SKEW
 
 #: The version of the format; eilogin reads no other.
 _VERSION = 1
-#: Characters of the ID of a change.
+#: Characters.
 _ID = 32
-#: The separator between a user's name in the system and the name before sudo.
+#: Separates the name of the user from the name before sudo.
 BY_SUDO = ", by sudo of "
-#: The name of users whom the system has no name for.
 NAMELESS = "a user without a name"
-#: Bytes of the longest file of these that is read.
+#: Bytes. eilogin reads no longer file.
 LONGEST = 64 * 1024 * 1024
 
-#: The files that come and go: those that no state names are removed.
+#: eilogin removes such files if no state names them.
 PASSING = re.compile(
     r"index-\d+|copy-[0-9a-f]{64}\.xml|held-[0-9a-f]{64}\.jsonl|[^/]*\.new"
 )
@@ -30,22 +29,21 @@ PASSING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source(AcceptedMetadata):
-    """The record of one source: the metadata that was accepted, and the last tries."""
+    """The record of one source: the accepted metadata, and the last tries."""
 
-    #: As a log names it; and by what it is known again, whatever it is called.
+    #: ``name`` is for logs, and ``key`` identifies the source.
     name: str
     key: str
-    #: A hash of what its line of the options names, which a folder has for several.
+    #: A hash of its line in the options, which several files of a folder share.
     line: str = ""
-    #: A hash of the keys of who may sign the copy.
+    #: A hash of the keys that may sign the copy.
     signers: str = ""
-    #: The file of the copy, in the folder.
+    #: A file in the folder.
     copy: str = ""
-    #: The number of members, and the entityIDs of members that eilogin skips because
-    #: they belong to another source.
+    #: The number of members, and the entityIDs that belong to another source.
     members: int = 0
     passed: tuple[str, ...] = ()
-    #: When it was tried last, when that was well, how often it was not since then, why.
+    #: Times of the last try and success; failures since then, and the last reason.
     tried: float = 0.0
     worked: float = 0.0
     failures: int = 0
@@ -54,25 +52,21 @@ class Source(AcceptedMetadata):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All metadata together, as it came at one time."""
+    """All metadata together, as fetched at one time."""
 
     generation: int
-    #: When it came.
     made: float
-    #: The ID by which a person tells the state from others; signing the same members
-    #: again does not change it
-    #: (:func:`eilogin.federation.changes.federation_changes.id_of`).
+    #: An ID for persons, which stays if somebody signs the same members again.
     id: str
-    #: The digest of the members: it changes whenever a member does.
+    #: A digest of the members.
     digest: str
-    #: A hash of the options that say which sources and keys to trust.
+    #: A hash of the options that select sources and keys.
     configuration: str
-    #: The file of its index, in the folder.
+    #: A file in the folder.
     index: str
     members: int
     sources: tuple[Source, ...] = ()
-    #: The file of the members in quarantine (:mod:`.quarantine`), and the index of all
-    #: members as they were signed; "" where nobody is in quarantine.
+    #: The file of members in quarantine, and the index of all as signed; or "".
     held: str = ""
     signed: str = ""
 
@@ -89,93 +83,83 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How refreshing goes."""
+    """The result of past tries to refresh, and the time of the next."""
 
     tried: float = 0.0
     worked: float = 0.0
-    #: How often it did not go well since then, and why the last time.
+    #: Failures since the last success, and the last reason.
     failures: int = 0
     why: str = ""
-    #: When it is tried next.
     due: float = 0.0
-    #: The ID of a whole state that somebody has rejected: it is not asked again.
+    #: The ID of a whole state that somebody rejected: eilogin does not ask again.
     rejected: str = ""
-    #: How the files of this machine looked then (:mod:`.local_files`).
+    #: The fingerprint of the local files then.
     look: str = ""
-    #: The configuration of the last try, as in :attr:`State.configuration`; "" if
-    #: unknown.
+    #: The configuration of the last try; "" if unknown.
     by: str = ""
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time: also where the last try is yet to come.
-
-        Then the clock was ahead of the time, by however much.
-        """
+        """Whether it is time, or our clock was ahead at the last try."""
         now = clock.now()
         return self.due <= now or now < self.tried - SKEW
 
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The state that is active, and what became of the tries to get a newer one."""
+    """The active state, and the tries to get a newer one."""
 
     state: State
     tries: Tries
-    #: When it became active, and the file of the index that was active before.
+    #: The time of activation, and the file of the index before.
     since: float
     previous: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One approval: the user's name and number in the system, and the time."""
+    """An approval: the user's name and uid in the system, and the time."""
 
     name: str
     uid: int
     at: float
-    #: The user before sudo, if it was another one.
+    #: The user before sudo, if another one.
     sudo_uid: int | None = None
 
     def is_by_who(self, other: "Approval") -> bool:
-        """Whether it is by one person, whoever that became by sudo.
-
-        Another node may have another number for the same name.
-        """
+        """Whether one person gave both: nodes may have different uids for a name."""
         return not _identities(self).isdisjoint(_identities(other))
 
 
 def _identities(who: Approval) -> set[int | str | None]:
-    """All numbers and names of a person."""
     return {who.uid, who.sudo_uid, *who.name.split(BY_SUDO)} - {None, NAMELESS}
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A change of one member that waits until it is approved, and why it does."""
+    """A change of one member that waits for approval."""
 
-    #: The ID of the change: a hash of the record before and after it.
+    #: A hash of the record before and after the change.
     id: str
-    #: The member that changes; "" for all members, where nothing can be compared.
+    #: The member; "" for all members, if eilogin cannot compare.
     entity_id: str
     reasons: tuple[str, ...]
     since: float
     approvals: tuple[Approval, ...] = ()
-    #: Whether somebody has rejected it: then the member stays as it was, unasked.
+    #: Whether somebody rejected it: eilogin does not ask again.
     is_rejected: bool = False
     #: Whether it waits because so many members change at once.
     is_mass: bool = False
 
     def lacks(self, needed: int) -> int:
-        """How many people more have to approve it."""
+        """How many more people have to approve it."""
         return max(needed - len(self.approvals), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision of a person on one change, here or at another node of the site."""
+    """A person's decision on one change, here or at another node of the site."""
 
-    #: The ID of the change.
     id: str
     is_approved: bool
     who: Approval
@@ -183,14 +167,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The quarantine: all changes that somebody has to decide on, or has rejected."""
+    """The quarantine: all pending and rejected changes."""
 
     pending: tuple[Pending, ...]
-    #: The digest of what is active: what they are compared with.
+    #: The digest of the active state that eilogin compared them with.
     than: str
-    #: The options that judged them, as :attr:`State.configuration` is.
+    #: As :attr:`State.configuration`, at that time.
     configuration: str
-    #: Where nothing can be compared, the state that becomes active if it is approved.
+    #: The state to activate after approval, if eilogin cannot compare members.
     state: State | None = None
 
     @property
@@ -210,20 +194,17 @@ class Waiting:
 
     @property
     def since(self) -> float:
-        """Since when the first of those waits."""
+        """The time of the first open change."""
         return min((one.since for one in self.open), default=0.0)
 
     def named(self, change_id: str) -> tuple[Pending, ...]:
-        """The open changes that an ID means: all of them, or one; none of another."""
+        """The open changes that an ID means: all of them, one, or none."""
         if change_id == self.id:
             return self.open
         return tuple(one for one in self.open if one.id == change_id)
 
     def is_judged_by(self, active: Active | None) -> bool:
-        """Whether the changes were compared under this configuration and state.
-
-        If not, eilogin has to compare them again: nobody can approve them before.
-        """
+        """Whether eilogin compared them under this configuration and state."""
         return (
             active is not None
             and self.than == active.state.digest
@@ -232,7 +213,7 @@ class Waiting:
 
 
 def joint_id(ids: Sequence[str]) -> str:
-    """The ID of several changes together; of one its own."""
+    """The ID of several changes together, or that of a single one."""
     if len(ids) == 1:
         return ids[0]
     return hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:_ID]
@@ -242,10 +223,7 @@ def joint_id(ids: Sequence[str]) -> str:
 
 
 def written(value: Active | Waiting) -> bytes:
-    """The file of a value.
-
-    A field that says nothing is not written, so that the version before can read it.
-    """
+    """Write a value as JSON, without empty fields that an older version lacks."""
     fields = {"version": _VERSION, **asdict(value)}
     for state in filter(None, [fields.get("state")]):
         for name in ("held", "signed"):
@@ -255,23 +233,20 @@ def written(value: Active | Waiting) -> bytes:
 
 
 def written_decisions(decisions: Sequence[Decision]) -> bytes:
-    """The file of what was decided lately."""
+    """Write recent decisions as JSON."""
     found = [asdict(one) for one in decisions]
     return json.dumps({"version": _VERSION, "decisions": found}, indent=1).encode()
 
 
 def read_active(octets: bytes) -> Active:
-    """Read the active state from its file.
-
-    Raises ValueError, TypeError, KeyError or AttributeError for another format.
-    """
+    """Read the active state; raises ValueError, TypeError, KeyError, AttributeError."""
     found = _read(octets)
     state = _state(found.pop("state"))
     return Active(state, Tries(**found.pop("tries")), **found)
 
 
 def read_waiting(octets: bytes) -> Waiting:
-    """The quarantine, of its file; raises as :func:`read_active`."""
+    """Read the quarantine; raises as :func:`read_active`."""
     found = _read(octets)
     state = found["state"]
     return Waiting(
@@ -283,10 +258,7 @@ def read_waiting(octets: bytes) -> Waiting:
 
 
 def read_whole(octets: bytes) -> Waiting:
-    """Read the pending state of older versions, which approved a state as a whole.
-
-    eilogin has to compare it again, member by member. Raises as :func:`read_active`.
-    """
+    """Read the pending state of older versions, which eilogin has to compare again."""
     found = _read(octets)
     state, approvals = found["state"], tuple(Approval(**x) for x in found["approvals"])
     one = Pending(state["id"], "", tuple(found["reasons"]), found["since"], approvals)
@@ -294,7 +266,7 @@ def read_whole(octets: bytes) -> Waiting:
 
 
 def read_decision(found: dict[str, Any]) -> Decision:
-    """A decision, of its JSON; raises as :func:`read_active`."""
+    """Read a decision from JSON; raises as :func:`read_active`."""
     is_approved = found["is_approved"]
     if not isinstance(found["id"], str) or not isinstance(is_approved, bool):
         raise ValueError("no decision")  # noqa: TRY004 - of a file, not of a caller
@@ -327,7 +299,7 @@ def _state(found: dict[str, Any]) -> State:
     sources = tuple(map(_source, found["sources"]))
     state = State(**{**found, "sources": sources})
     if not state.index or not all(map(PASSING.fullmatch, state.files)):
-        # Nothing is read, and no more removed, elsewhere.
+        # eilogin must not read or remove files elsewhere.
         raise ValueError("names of other files")
     return state
 

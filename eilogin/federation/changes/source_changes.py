@@ -9,17 +9,35 @@ a day later. The files of a folder are one source if the same keys sign them.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, islice
+from typing import NamedTuple
 
 from eilogin.federation.changes.member_differences import plain
 from eilogin.federation.sources.metadata_sources import MetadataSource
-from eilogin.federation.sources.source_merging import Found, names_in
+from eilogin.federation.sources.source_merging import FetchedSource, names_in
 from eilogin.federation.state.state_origin import hash_of, key_of, line_of
 from eilogin.federation.state.state_records import Source, State
 
 _SEVERAL = 2
 
-#: The line of a source, and a hash of its signers.
-_Hand = tuple[str, str]
+
+class SourceOrigin(NamedTuple):
+    """The line of ``federation`` that names a source, and the signers of its metadata.
+
+    The ID of a state contains it as a JSON array (``id_of``): keep it a tuple, and keep
+    the order of the fields.
+    """
+
+    #: The key of the line (``line_of``).
+    line: str
+    #: The hash of the signers (``hash_of``).
+    signers: str
+
+
+class MemberCount(NamedTuple):
+    """How many members consecutive sources of one origin have; a tuple as above."""
+
+    origin: SourceOrigin
+    members: int
 
 
 class MemberSources:
@@ -32,7 +50,11 @@ class MemberSources:
         self._names = names
 
     def whose(
-        self, name: str, places: Found, *, is_ambiguous: bool = False
+        self,
+        name: str,
+        candidates: Sequence[FetchedSource],
+        *,
+        is_ambiguous: bool = False,
     ) -> MetadataSource | None:
         """Return the source of a member that several have: its source before.
 
@@ -40,34 +62,38 @@ class MemberSources:
         source that had to leave the member does not count: its address may have
         changed.
         """
-        had = [x for x in places if name in self._before.get(key_of(x[0]), ())]
+        sources = [candidate.source for candidate in candidates]
+        had = [s for s in sources if name in self._before.get(key_of(s), ())]
         if is_ambiguous and not had:
             return None
-        free = [x for x in places if name not in self._passed.get(key_of(x[0]), ())]
-        return (had or free or places)[0][0]
+        free = [s for s in sources if name not in self._passed.get(key_of(s), ())]
+        return (had or free or sources)[0]
 
-    def moved(self, found: Found) -> dict[str, str]:
+    def moved(self, fetched_sources: Sequence[FetchedSource]) -> dict[str, str]:
         """The reasons of members of another source now, by entityID."""
-        now = {(line_of(source), hash_of(source.signers)) for source, _ in found}
-        if len(now.union(map(_hand, self._sources))) < _SEVERAL:
+        now = {_present_origin(source) for source, _ in fetched_sources}
+        if len(now.union(map(_recorded_origin, self._sources))) < _SEVERAL:
             return {}
-        told: dict[str, str] = {}
-        hands: dict[_Hand, set[str]] = {}
-        for one in self._sources:
-            hands.setdefault(_hand(one), set()).update(self._before.get(one.key, ()))
-        everybody = set().union(*hands.values())
-        for source, fetched in found:
-            before = hands.get((line_of(source), hash_of(source.signers)), set())
-            names = names_in(fetched.metadata)
-            came = [name for name in names if name in everybody and name not in before]
-            told |= {n: f"{plain(n)}: comes from {source} now" for n in came}
-        return told
+        reasons: dict[str, str] = {}
+        names_before: dict[SourceOrigin, set[str]] = {}
+        for record in self._sources:
+            names = self._before.get(record.key, ())
+            names_before.setdefault(_recorded_origin(record), set()).update(names)
+        all_names = set().union(*names_before.values())
+        for source, fetched in fetched_sources:
+            before = names_before.get(_present_origin(source), set())
+            came = [
+                name
+                for name in names_in(fetched.metadata)
+                if name in all_names and name not in before
+            ]
+            reasons |= {n: f"{plain(n)}: comes from {source} now" for n in came}
+        return reasons
 
     def origin_of(self, name: str) -> Source | None:
         """The source of a member."""
         return next(
-            (one for one in self._sources if name in self._before.get(one.key, ())),
-            None,
+            (x for x in self._sources if name in self._before.get(x.key, ())), None
         )
 
     @cached_property
@@ -76,15 +102,15 @@ class MemberSources:
 
     @cached_property
     def _passed(self) -> Mapping[str, Collection[str]]:
-        return {one.key: one.passed for one in self._sources}
+        return {source.key: source.passed for source in self._sources}
 
 
-def parts_of(sources: Sequence[Source]) -> list[tuple[_Hand, int]]:
-    """Count the members of each run with one line and signers."""
-    some = [one for one in sources if one.members]
+def parts_of(sources: Sequence[Source]) -> list[MemberCount]:
+    """Count the members of consecutive sources with one line and signers."""
+    with_members = [source for source in sources if source.members]
     return [
-        (hand, sum(one.members for one in found))
-        for hand, found in groupby(some, _hand)
+        MemberCount(origin, sum(source.members for source in of_origin))
+        for origin, of_origin in groupby(with_members, _recorded_origin)
     ]
 
 
@@ -92,11 +118,15 @@ def by_order(
     sources: Sequence[Source], members: Collection[str]
 ) -> dict[str, frozenset[str]] | None:
     """Split the members, in order, by source key; None if the numbers differ."""
-    if sum(one.members for one in sources) != len(members):
+    if sum(source.members for source in sources) != len(members):
         return None
     names = iter(members)
-    return {one.key: frozenset(islice(names, one.members)) for one in sources}
+    return {source.key: frozenset(islice(names, source.members)) for source in sources}
 
 
-def _hand(known: Source) -> _Hand:
-    return known.line, known.signers
+def _recorded_origin(record: Source) -> SourceOrigin:
+    return SourceOrigin(record.line, record.signers)
+
+
+def _present_origin(source: MetadataSource) -> SourceOrigin:
+    return SourceOrigin(line_of(source), hash_of(source.signers))

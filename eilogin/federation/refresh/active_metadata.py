@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from eilogin.errors import ConfigurationError, Refused
 from eilogin.federation.changes.quarantine import composed, held_of, signed_index
@@ -15,11 +16,19 @@ from eilogin.federation.sources.metadata_sources import (
     Fetched,
     MetadataSource,
 )
-from eilogin.federation.sources.source_merging import Found, names_in, without
+from eilogin.federation.sources.source_merging import FetchedSource, names_in, without
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import hash_of, is_of, key_of
 from eilogin.federation.state.state_records import Active, Source, State
 from eilogin.saml.metadata import FederationMetadata, read_federation, read_unsigned
+
+
+class ActiveMembers(NamedTuple):
+    """The active members; None without a state."""
+
+    members: Membership | None
+    #: A fault for each source without readable metadata: its changes are unknown.
+    unreadable: tuple[str, ...] = ()
 
 
 class ActiveMetadata:
@@ -47,62 +56,63 @@ class ActiveMetadata:
 
     def copy(self, source: MetadataSource) -> AcceptedCopy | None:
         """The copy of a source, if its present signers signed it."""
-        known = self.record(source)
-        copy = known and self.folder.copy(known)
-        if not known or not copy:
+        record = self.record(source)
+        copy = record and self.folder.copy(record)
+        if not record or not copy:
             return None
-        if known.signers != hash_of(source.signers) and not is_of(copy, source):
+        if record.signers != hash_of(source.signers) and not is_of(copy, source):
             # Another operator has no earlier copy.
             return None
-        return AcceptedCopy(**accepted_of(known), copy=copy)
+        return AcceptedCopy(**accepted_of(record), copy=copy)
 
     def is_same(self, state: State) -> bool:
         """Whether this state is active already, with a readable index."""
-        known = self.state
+        active = self.state
         return (
-            known is not None
-            and known.digest == state.digest
-            and known.configuration == state.configuration
-            and known.held == state.held
-            and parts_of(known.sources) == parts_of(state.sources)
-            and opened(self.folder, known) is not None
-            and (not known.held or self._is_signed_so(known, state))
+            active is not None
+            and active.digest == state.digest
+            and active.configuration == state.configuration
+            and active.held == state.held
+            and parts_of(active.sources) == parts_of(state.sources)
+            and opened(self.folder, active) is not None
+            and (not active.held or self._has_same_signed(active, state))
         )
 
-    def members(self, found: Found) -> tuple[Membership | None, tuple[str, ...]]:
-        """The active members (None without a state), and the lost sources.
+    def members(self, fetched_sources: Sequence[FetchedSource]) -> ActiveMembers:
+        """The active members; the fetched metadata replaces a lost index and copy.
 
         Expired copies count: otherwise the new state would be compared with nothing.
         """
-        known = self.state
-        if known is None:
-            return None, ()
-        old = opened(self.folder, known)
+        active = self.state
+        if active is None:
+            return ActiveMembers(None)
+        old = opened(self.folder, active)
         if old is not None:
-            return old, ()
-        return self._from_copies(known, {key_of(source): one for source, one in found})
+            return ActiveMembers(old)
+        fetched = {key_of(source): fetched for source, fetched in fetched_sources}
+        return self._from_copies(active, fetched)
 
     def _from_copies(
-        self, known: State, found: Mapping[str, Fetched]
-    ) -> tuple[Membership, tuple[str, ...]]:
-        sources = {key_of(one): one for one in self.sources}
-        copies, lost = [], []
-        for one in known.sources:
-            now = found.get(one.key)
+        self, active: State, fetched: Mapping[str, Fetched]
+    ) -> ActiveMembers:
+        sources = self._sources_by_key
+        copies, faults = [], []
+        for record in active.sources:
+            now = fetched.get(record.key)
             try:
                 copies.append(
                     now.metadata
-                    if now is not None and now.sha256 == one.sha256
-                    else _copied(self.folder.path, one, sources[one.key])
+                    if now is not None and now.sha256 == record.sha256
+                    else _read_copy(self.folder.path, record, sources[record.key])
                 )
             except (KeyError, OSError, Refused, ConfigurationError):
-                lost.append(
-                    f"{one.name}: eilogin can no longer read its active metadata"
+                faults.append(
+                    f"{record.name}: eilogin can no longer read its active metadata"
                     " (its copy, and the index), so the changes are unknown"
                 )
-        if lost:
-            return Membership(*copies), tuple(lost)
-        signed = signed_index(self.folder, known)
+        if faults:
+            return ActiveMembers(Membership(*copies), tuple(faults))
+        signed = signed_index(self.folder, active)
         try:
             write_index(signed, copies)
             self.folder.take(signed)
@@ -110,57 +120,63 @@ class ActiveMetadata:
             raise ConfigurationError(
                 f"federation_folder: {signed}: {error.strerror}"
             ) from error
-        unheld = replace(known, index=signed.name, signed="")
-        state = composed(self.folder, unheld, self.held, known.index)
-        return Membership.from_index(self.folder.index(state)), ()
+        unheld = replace(active, index=signed.name, signed="")
+        state = composed(self.folder, unheld, self.held, active.index)
+        return ActiveMembers(Membership.from_index(self.folder.index(state)))
 
-    def _is_signed_so(self, known: State, state: State) -> bool:
-        old, new = (opened_signed(self.folder, one) for one in (known, state))
+    @property
+    def _sources_by_key(self) -> dict[str, MetadataSource]:
+        return {key_of(source): source for source in self.sources}
+
+    def _has_same_signed(self, active: State, state: State) -> bool:
+        old, new = opened_signed(self.folder, active), opened_signed(self.folder, state)
         return old is not None and new is not None and old.digest == new.digest
 
     def _names_before(self) -> Mapping[str, Collection[str]]:
-        known = self.state
-        if known is None:
+        active = self.state
+        if active is None:
             return {}
-        old = opened_signed(self.folder, known)
-        names = None if old is None else by_order(known.sources, old.members)
+        old = opened_signed(self.folder, active)
+        names = None if old is None else by_order(active.sources, old.members)
         if names is None:
-            sources = {key_of(one): one for one in self.sources}
+            sources = self._sources_by_key
             names = {
-                one.key: self._names_in_copy(one, sources[one.key])
-                for one in known.sources
-                if one.key in sources
+                record.key: self._names_in_copy(record, sources[record.key])
+                for record in active.sources
+                if record.key in sources
             }
-        return self._with_held(names, known.sources)
+        return self._with_held(names, active.sources)
 
     def _with_held(
-        self, found: Mapping[str, frozenset[str]], sources: Sequence[Source]
+        self, signed: Mapping[str, frozenset[str]], records: Sequence[Source]
     ) -> Mapping[str, Collection[str]]:
-        names = {key: members - self.held.keys() for key, members in found.items()}
+        names = {key: members - self.held.keys() for key, members in signed.items()}
         for name, held in self.held.items():
-            for one in sources:
-                is_its = (one.line, one.signers) == (held.line, held.signers)
-                if one.key == held.key or is_its:
-                    names[one.key] = names.get(one.key, frozenset()) | {name}
+            for record in records:
+                has_origin = (record.line, record.signers) == (held.line, held.signers)
+                if record.key == held.key or has_origin:
+                    names[record.key] = names.get(record.key, frozenset()) | {name}
                     break
         return names
 
-    def _names_in_copy(self, known: Source, source: MetadataSource) -> frozenset[str]:
+    def _names_in_copy(self, record: Source, source: MetadataSource) -> frozenset[str]:
         try:
-            return frozenset(names_in(_copied(self.folder.path, known, source)))
+            return frozenset(names_in(_read_copy(self.folder.path, record, source)))
         except (OSError, Refused, ConfigurationError):
             return frozenset()
 
 
-def _copied(folder: Path, known: Source, source: MetadataSource) -> FederationMetadata:
-    octets = (folder / known.copy).read_bytes()
+def _read_copy(
+    folder: Path, record: Source, source: MetadataSource
+) -> FederationMetadata:
+    octets = (folder / record.copy).read_bytes()
     here = source.on_loopback
     if source.signers is None:
         metadata = read_unsigned(octets, on_loopback=here)
     else:
         metadata = read_federation(octets, source.signers, on_loopback=here)
     chosen = source.choice.read().of(str(source), metadata)
-    return without(chosen, known.passed)
+    return without(chosen, record.passed)
 
 
 def opened(folder: SiteFolder, state: State) -> Membership | None:

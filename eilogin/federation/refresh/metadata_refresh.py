@@ -41,13 +41,10 @@ from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.active_metadata import ActiveMetadata, opened
 from eilogin.federation.refresh.option_changes import as_before, held_by
 from eilogin.federation.refresh.refresh_tries import after, note_failure
-from eilogin.federation.refresh.source_records import kept, tried
+from eilogin.federation.refresh.source_records import after_try, record_of
 from eilogin.federation.refresh.usable_hubs import hubs_of
 from eilogin.federation.sources.local_files import look_at
-from eilogin.federation.sources.source_merging import (
-    Found,
-    fetch_all,
-)
+from eilogin.federation.sources.source_merging import FetchedSource, fetch_all
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import (
     configuration_of,
@@ -97,8 +94,8 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
 
 def fetched(options: TrustOptions, folder: SiteFolder) -> Membership:
     """The result of a refresh without storing it; raises as a refresh does."""
-    found = _Refresh(options, folder, folder.active, "").fetch()
-    return Membership(*(one.metadata for _, one in found))
+    fetched_sources = _Refresh(options, folder, folder.active, "").fetch()
+    return Membership(*(fetched.metadata for _, fetched in fetched_sources))
 
 
 class _Refresh:
@@ -117,31 +114,31 @@ class _Refresh:
         self._tries = replace(tries, look=look, by=self._configuration)
         self._metadata = ActiveMetadata(folder, self._sources, active)
 
-    def fetch(self) -> Found:
+    def fetch(self) -> Sequence[FetchedSource]:
         longest = self._options.federation_validity
         # Before the first state, a member in two sources is an error.
         whose = None if self._metadata.state is None else self._metadata.belonging.whose
         return fetch_all(self._sources, longest, self._metadata.copy, whose)
 
     def run(self) -> RefreshResult:
-        found = self.fetch()
-        failures = tuple(one.failure for _, one in found if one.failure)
-        _report_sources(self._own.entity_id, self._metadata, found)
-        tries = after(self._options, self._tries, found, failures)
-        is_otherwise_asked = self._takes_options(found, tries)
-        signed, new = self._state(found)
+        fetched_sources = self.fetch()
+        failures = _failures_in(fetched_sources)
+        _report_sources(self._own.entity_id, self._metadata, fetched_sources)
+        tries = after(self._options, self._tries, fetched_sources, failures)
+        has_applied_options = self._apply_options(fetched_sources, tries)
+        signed, new = self._state(fetched_sources)
         if not self._metadata.held and self._metadata.is_same(signed):
             outcome = self._stays(signed, tries, failures)
             self._folder.drop_waiting()
-            return replace(outcome, what="active") if is_otherwise_asked else outcome
-        old, lost = self._metadata.members(found)
+            return replace(outcome, what="active") if has_applied_options else outcome
+        old, unreadable = self._metadata.members(fetched_sources)
         changes = self._changes(old, new)
-        if lost:
-            return self._waits_whole(found, signed, tries, lost, changes)
+        if unreadable:
+            return self._hold_whole(fetched_sources, signed, tries, unreadable, changes)
         # Nothing to compare with at the first refresh.
         judged = Judged()
         if old is not None:
-            judged = self._judge(signed, found, old, new, changes)
+            judged = self._judge(signed, fetched_sources, old, new, changes)
         state = composed(self._folder, signed, judged.held)
         effective = Membership.from_index(self._folder.index(state))
         # Raises if our hubs are unusable.
@@ -157,7 +154,7 @@ class _Refresh:
         else:
             self._stays(state, tries, failures)
         self._put(judged, state)
-        return self._told(judged, changes, state, failures, is_newer=is_newer)
+        return self._result(judged, changes, state, failures, is_newer=is_newer)
 
     def _applied(
         self, old: Membership | None, effective: Membership, changes: Changes
@@ -189,12 +186,12 @@ class _Refresh:
     def _judge(
         self,
         signed: State,
-        found: Found,
+        fetched_sources: Sequence[FetchedSource],
         old: Membership,
         new: Membership,
         changes: Changes,
     ) -> Judged:
-        moved = self._metadata.belonging.moved(found)
+        moved = self._metadata.belonging.moved(fetched_sources)
         ours = {name: why for name, why in moved.items() if changes.concerns(name)}
         return self._judge_of(signed).judge(old, new, changes, ours)
 
@@ -202,7 +199,7 @@ class _Refresh:
         waiting = Waiting(tuple(judged.pending), state.digest, self._configuration)
         self._folder.put_waiting(waiting)
 
-    def _told(
+    def _result(
         self,
         judged: Judged,
         changes: Changes,
@@ -213,11 +210,11 @@ class _Refresh:
     ) -> RefreshResult:
         what: Literal["same", "active", "waiting", "rejected"]
         what = "active" if is_newer else "same"
-        names = {one.entity_id for one in judged.open}
+        names = {pending.entity_id for pending in judged.open}
         if names:
             what = "waiting"
-            told = _waits_for(len(names), judged.reasons)
-            _report(self._own.entity_id, "trust.waiting", told, changes.of(names))
+            text = _waits_for(len(names), judged.reasons)
+            _report(self._own.entity_id, "trust.waiting", text, changes.of(names))
         elif judged.pending:
             what = "rejected"
         return RefreshResult(
@@ -230,39 +227,43 @@ class _Refresh:
             len(judged.pending) - len(names),
         )
 
-    def _waits_whole(
+    def _hold_whole(
         self,
-        found: Found,
+        fetched_sources: Sequence[FetchedSource],
         signed: State,
         tries: Tries,
-        lost: tuple[str, ...],
+        unreadable: tuple[str, ...],
         changes: Changes,
     ) -> RefreshResult:
-        reasons = (*lost, *self._metadata.belonging.moved(found).values())
+        moved = self._metadata.belonging.moved(fetched_sources)
+        reasons = (*unreadable, *moved.values())
         # The earlier hub is unknown too.
         rules = replace(ApprovalRules.of(self._options), takes_only_hub=False)
         reasons += tuple(changes.waits(rules))
-        one = self._judge_of(signed).whole(signed.id, reasons)
-        assert self._metadata.state is not None  # noqa: S101 - else nothing was lost
-        state = None if one.is_rejected else signed
+        pending = self._judge_of(signed).whole(signed.id, reasons)
+        active = self._metadata.state
+        assert active is not None  # noqa: S101 - else no source was unreadable
+        state = None if pending.is_rejected else signed
         self._folder.put_waiting(
-            Waiting((one,), self._metadata.state.digest, self._configuration, state)
+            Waiting((pending,), active.digest, self._configuration, state)
         )
-        if one.is_rejected:
-            return self._stays_without(found, tries, "rejected", reasons)
+        if pending.is_rejected:
+            return self._stays_without(fetched_sources, tries, "rejected", reasons)
         _report(self._own.entity_id, "trust.waiting", _waits_for(0, reasons), changes)
-        return self._stays_without(found, tries, "waiting", reasons)
+        return self._stays_without(fetched_sources, tries, "waiting", reasons)
 
     # --- by other options -----------------------------------------------------------
 
-    def _takes_options(self, found: Found, tries: Tries) -> bool:
+    def _apply_options(
+        self, fetched_sources: Sequence[FetchedSource], tries: Tries
+    ) -> bool:
         """Activate the old state under new options; return whether it did."""
-        known = self._metadata.state
-        if known is None or known.configuration == self._configuration:
+        before = self._metadata.state
+        if before is None or before.configuration == self._configuration:
             return False
         try:
             longest = self._options.federation_validity
-            earlier = as_before(self._metadata, known, found, longest)
+            earlier = as_before(self._metadata, before, fetched_sources, longest)
             signed, _ = self._state(earlier)
             held = held_by(self._metadata.held, signed.sources)
             state = composed(self._folder, signed, held)
@@ -272,10 +273,10 @@ class _Refresh:
             # The refresh then compares all sources with the active state.
             return False
         self._metadata.held = held
-        if known.digest == state.digest and opened(self._folder, known) is not None:
+        if before.digest == state.digest and opened(self._folder, before) is not None:
             self._note_options(state)
             return False
-        old = opened(self._folder, known)
+        old = opened(self._folder, before)
         if old is not None:
             note_departed(self._folder, old, new, known_of(self._metadata.held))
         self._activate(state, tries, Changes())
@@ -284,8 +285,8 @@ class _Refresh:
 
     def _note_options(self, state: State) -> None:
         active = self._metadata.active
-        assert active is not None  # noqa: S101 - else nothing was known
-        known = replace(
+        assert active is not None  # noqa: S101 - else there were no earlier options
+        new_state = replace(
             active.state,
             configuration=state.configuration,
             sources=state.sources,
@@ -293,18 +294,22 @@ class _Refresh:
         )
         # First: the old options judged the pending changes.
         tries = replace(active.tries, by=self._configuration)
-        noted = replace(active, state=known, tries=tries)
-        self._metadata.follow(noted, known)
-        self._folder.note(noted)
+        new_active = replace(active, state=new_state, tries=tries)
+        self._metadata.follow(new_active, new_state)
+        self._folder.note(new_active)
 
     # --- the new state and the records of its sources -------------------------------
 
-    def _state(self, found: Found) -> tuple[State, Membership]:
+    def _state(
+        self, fetched_sources: Sequence[FetchedSource]
+    ) -> tuple[State, Membership]:
         generation = self._folder.next_generation()
         name = f"index-{generation}"
         path = self._folder.path / name
         # A failing source does not change its members.
-        metadata = [replace(one.metadata, instead_of="") for _, one in found]
+        metadata = [
+            replace(fetched.metadata, instead_of="") for _, fetched in fetched_sources
+        ]
         try:
             write_index(path, metadata)
             self._folder.take(path)
@@ -313,16 +318,16 @@ class _Refresh:
                 f"federation_folder: {path}: {error.strerror}"
             ) from error
         new = Membership.from_index(path)
-        members = sum(len(one.entities) for one in metadata)
+        members = sum(len(of_source.entities) for of_source in metadata)
         sources = tuple(
-            kept(
+            record_of(
                 self._folder,
                 source,
                 fetched,
                 self._metadata.record(source),
                 self._metadata.copy(source),
             )
-            for source, fetched in found
+            for source, fetched in fetched_sources
         )
         parts = parts_of(sources)
         state = State(
@@ -348,29 +353,29 @@ class _Refresh:
 
     def _stays_without(
         self,
-        found: Found,
+        fetched_sources: Sequence[FetchedSource],
         tries: Tries,
         what: Literal["waiting", "rejected"],
         reasons: tuple[str, ...],
     ) -> RefreshResult:
         active = self._metadata.active
         assert active is not None  # noqa: S101 - else nothing has to wait
-        now = {key_of(source): (source, fetched) for source, fetched in found}
+        by_key = {key_of(pair.source): pair for pair in fetched_sources}
         sources = tuple(
-            tried(one, *now[one.key]) if one.key in now else one
-            for one in active.state.sources
+            after_try(record, *by_key[record.key]) if record.key in by_key else record
+            for record in active.state.sources
         )
         state = replace(active.state, sources=sources)
         self._folder.note(replace(active, state=state, tries=tries))
-        failures = tuple(one.failure for _, one in found if one.failure)
+        failures = _failures_in(fetched_sources)
         return RefreshResult(what, active.state.members, failures, reasons)
 
     def _changes(self, old: Membership | None, new: Membership) -> Changes:
         if old is None:
             return Changes()
-        known = {name: one.known for name, one in self._metadata.held.items()}
+        held = {name: member.known for name, member in self._metadata.held.items()}
         departed = departed_of(self._folder)
-        return changes_for(self._options, old, new, departed, known)
+        return changes_for(self._options, old, new, departed, held)
 
 
 def _report(site: str, code: str, what: str, changes: Changes) -> None:
@@ -382,12 +387,18 @@ def _report(site: str, code: str, what: str, changes: Changes) -> None:
     audit.event(code, peer=site, changes=lines[:MOST_LOGGED])
 
 
-def _report_sources(site: str, metadata: ActiveMetadata, found: Found) -> None:
-    for _, fetched in found:
+def _failures_in(fetched_sources: Sequence[FetchedSource]) -> tuple[str, ...]:
+    return tuple(fetched.failure for _, fetched in fetched_sources if fetched.failure)
+
+
+def _report_sources(
+    site: str, metadata: ActiveMetadata, fetched_sources: Sequence[FetchedSource]
+) -> None:
+    for _, fetched in fetched_sources:
         if fetched.failure:
             what = "uses the previous copy"
             _log.warning("%s: federation: %s: %s", site, what, fetched.failure)
-    for source, fetched in found:
+    for source, fetched in fetched_sources:
         record = metadata.record(source)
         if set(fetched.passed) - set(record.passed if record else ()):
             _log.warning("%s: %s", site, fetched.metadata.remarks[0])

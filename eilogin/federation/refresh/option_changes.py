@@ -12,7 +12,7 @@ from eilogin.federation.sources.metadata_sources import (
     MetadataSource,
     sha256_of,
 )
-from eilogin.federation.sources.source_merging import Found, each_once
+from eilogin.federation.sources.source_merging import FetchedSource, each_once
 from eilogin.federation.state.state_origin import key_of, line_of
 from eilogin.federation.state.state_records import Source, State
 
@@ -33,8 +33,11 @@ def held_by(
 
 
 def as_before(
-    metadata: ActiveMetadata, state: State, found: Found, longest: float | None
-) -> Found:
+    metadata: ActiveMetadata,
+    state: State,
+    fetched_sources: Sequence[FetchedSource],
+    longest: float | None,
+) -> Sequence[FetchedSource]:
     """The content of the present sources when ``state`` became active.
 
     ``longest`` is ``federation_validity``. Raises ConfigurationError if the content is
@@ -42,17 +45,17 @@ def as_before(
     """
     lines = {line_of(source) for source in metadata.sources}
     keys = {key_of(source) for source in metadata.sources}
-    if any(one.key not in keys and one.line in lines for one in state.sources):
+    if any(old.key not in keys and old.line in lines for old in state.sources):
         raise MetadataUnusable("the folder no longer contains one of its files")
-    earlier = [
-        (source, _as_it_was(metadata, state, source, fetched, longest))
-        for source, fetched in found
-    ]
-    known = [(source, fetched) for source, fetched in earlier if fetched is not None]
-    return each_once(known, metadata.belonging.whose)
+    earlier_sources = []
+    for source, fetched in fetched_sources:
+        earlier = _earlier_content(metadata, state, source, fetched, longest)
+        if earlier is not None:
+            earlier_sources.append(FetchedSource(source, earlier))
+    return each_once(earlier_sources, metadata.belonging.whose)
 
 
-def _as_it_was(
+def _earlier_content(
     metadata: ActiveMetadata,
     state: State,
     source: MetadataSource,
@@ -62,8 +65,8 @@ def _as_it_was(
     """The earlier content of a source; None for a file added to a folder."""
     record = state.source(key_of(source))
     if record is None:
-        is_more = line_of(source) in {one.line for one in state.sources}
-        return None if is_more else fetched
+        is_added = line_of(source) in {old.line for old in state.sources}
+        return None if is_added else fetched
     if record.sha256 == fetched.sha256:
         return fetched
     copy = metadata.folder.path / record.copy

@@ -1,13 +1,13 @@
 """Compute the time of the next refresh, after a success or a failure."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.sources.source_merging import Found
+from eilogin.federation.sources.source_merging import FetchedSource
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import configuration_of
 from eilogin.federation.state.state_records import Tries
@@ -20,13 +20,16 @@ _SCATTER = 0.1
 
 
 def after(
-    options: TrustOptions, tries: Tries, found: Found, failures: tuple[str, ...]
+    options: TrustOptions,
+    tries: Tries,
+    fetched_sources: Sequence[FetchedSource],
+    failures: tuple[str, ...],
 ) -> Tries:
     """The tries after a refresh that fetched all sources, some as copies."""
     if failures:
         return _failed(options, tries, failures[0])
     now = clock.now()
-    wait = min([_usual(options), *_sooner(now, found)])
+    wait = min([_usual(options), *_earlier_waits(now, fetched_sources)])
     return replace(
         tries, tried=now, worked=now, failures=0, why="", due=_due(now, wait)
     )
@@ -60,13 +63,16 @@ def _usual(options: TrustOptions) -> float:
     return options.federation_refresh or _HOUR
 
 
-def _sooner(now: float, found: Found) -> Iterable[float]:
+def _earlier_waits(
+    now: float, fetched_sources: Sequence[FetchedSource]
+) -> Iterable[float]:
     """By cacheDuration, and before the expiry."""
-    for _, one in found:
-        if one.metadata.cache_duration is not None:
-            yield one.metadata.cache_duration
-        if one.metadata.valid_until is not None:
-            yield (one.metadata.valid_until - now) / 2
+    for _, fetched in fetched_sources:
+        metadata = fetched.metadata
+        if metadata.cache_duration is not None:
+            yield metadata.cache_duration
+        if metadata.valid_until is not None:
+            yield (metadata.valid_until - now) / 2
 
 
 def _due(now: float, wait: float) -> float:

@@ -15,7 +15,7 @@ from eilogin.federation.state.state_origin import hash_of, key_of, line_of
 from eilogin.federation.state.state_records import Source
 
 
-def kept(
+def record_of(
     folder: SiteFolder,
     source: MetadataSource,
     fetched: Fetched,
@@ -33,10 +33,10 @@ def kept(
         passed=fetched.passed,
         **accepted,
     )
-    return tried(record, source, fetched)
+    return after_try(record, source, fetched)
 
 
-def tried(record: Source, source: MetadataSource, fetched: Fetched) -> Source:
+def after_try(record: Source, source: MetadataSource, fetched: Fetched) -> Source:
     """Store the last try in the record."""
     now = clock.now()
     record = replace(record, name=str(source), tried=now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from eilogin.errors import MetadataUnusable
 from eilogin.federation.sources.metadata_sources import (
@@ -16,14 +16,23 @@ from eilogin.saml.printable_text import some
 
 _NAMED = 3
 
-Found = Sequence[tuple[MetadataSource, Fetched]]
+
+class FetchedSource(NamedTuple):
+    """A source and the metadata that eilogin accepted from it."""
+
+    source: MetadataSource
+    fetched: Fetched
 
 
 class SourceChooser(Protocol):
     """Chooses the source of a member that several have."""
 
     def __call__(
-        self, name: str, places: Found, *, is_ambiguous: bool = False
+        self,
+        name: str,
+        candidates: Sequence[FetchedSource],
+        *,
+        is_ambiguous: bool = False,
     ) -> MetadataSource | None:
         """Return the source; the earlier one or None if one has several (ambiguous)."""
 
@@ -33,61 +42,61 @@ def fetch_all(
     longest: float | None,
     before: Callable[[MetadataSource], AcceptedCopy | None] = lambda _: None,
     whose: SourceChooser | None = None,
-) -> list[tuple[MetadataSource, Fetched]]:
+) -> list[FetchedSource]:
     """Fetch each source in order; ``before`` has the earlier records.
 
     A query without a record is left out if an earlier source has its usable member.
     Raises as :meth:`MetadataSource.fetch`, and MetadataUnusable for a member of two
     sources if ``whose`` is None.
     """
-    found: list[tuple[MetadataSource, Fetched]] = []
+    fetched_sources: list[FetchedSource] = []
     names: set[str] = set()
     for source in sources:
-        was = before(source)
-        if was is None and source.only in names:
+        accepted = before(source)
+        if accepted is None and source.only in names:
             continue
-        fetched = source.fetch(was, longest)
-        found.append((source, fetched))
+        fetched = source.fetch(accepted, longest)
+        fetched_sources.append(FetchedSource(source, fetched))
         names.update(names_in(fetched.metadata))
-    return each_once(found, whose or _refused)
+    return each_once(fetched_sources, whose or _refuse_second_source)
 
 
 def names_in(metadata: FederationMetadata) -> Iterator[str]:
     """The entityIDs of usable members."""
-    return (one.entity_id for one in as_kept(metadata.entities))
+    return (entity.entity_id for entity in as_kept(metadata.entities))
 
 
 def each_once(
-    found: Found, whose: SourceChooser
-) -> list[tuple[MetadataSource, Fetched]]:
+    fetched_sources: Sequence[FetchedSource], whose: SourceChooser
+) -> list[FetchedSource]:
     """Keep each member in one source only, and skip it in the others.
 
     ``whose`` decides. If one source has several entries of a name, another may have the
     member only if it was its source before. Otherwise an attacker who adds a second
     entry to the first source could have their own entry used from the other.
     """
-    places: dict[str, list[int]] = {}
-    for number, (_, fetched) in enumerate(found):
+    numbers_of: dict[str, list[int]] = {}
+    for number, (_, fetched) in enumerate(fetched_sources):
         for name in names_in(fetched.metadata):
-            places.setdefault(name, []).append(number)
-    passed: list[set[str]] = [set() for _ in found]
-    ambiguous = set(_ambiguous(found))
-    several = {name for name, numbers in places.items() if len(numbers) > 1}
-    for name in several | (ambiguous & places.keys()):
-        numbers = places[name]
-        there = [found[number] for number in numbers]
-        kept = whose(name, there, is_ambiguous=name in ambiguous)
+            numbers_of.setdefault(name, []).append(number)
+    skipped: list[set[str]] = [set() for _ in fetched_sources]
+    ambiguous = set(_ambiguous(fetched_sources))
+    several = {name for name, numbers in numbers_of.items() if len(numbers) > 1}
+    for name in several | (ambiguous & numbers_of.keys()):
+        numbers = numbers_of[name]
+        candidates = [fetched_sources[number] for number in numbers]
+        chosen = whose(name, candidates, is_ambiguous=name in ambiguous)
         for number in numbers:
-            if found[number][0] is not kept:
-                passed[number].add(name)
+            if fetched_sources[number].source is not chosen:
+                skipped[number].add(name)
     return [
-        (source, _without(source, fetched, names, ambiguous))
-        for (source, fetched), names in zip(found, passed, strict=True)
+        FetchedSource(source, _without(source, fetched, names, ambiguous))
+        for (source, fetched), names in zip(fetched_sources, skipped, strict=True)
     ]
 
 
-def _ambiguous(found: Found) -> Iterator[str]:
-    for _, fetched in found:
+def _ambiguous(fetched_sources: Sequence[FetchedSource]) -> Iterator[str]:
+    for _, fetched in fetched_sources:
         for name, error in fetched.metadata.left_out.items():
             if error.alternatives:
                 yield name
@@ -102,22 +111,22 @@ def _without(
     if not names:
         return fetched
     of_another = sorted(name for name in names if name not in ambiguous)
-    told = (
-        *_told(source, of_another, "and eilogin uses that one"),
-        *_told(
+    remarks = (
+        *_remarks(source, of_another, "and eilogin uses that one"),
+        *_remarks(
             source,
             sorted({*names} - {*of_another}),
             "where several have the same entityID",
         ),
     )
     metadata = replace(
-        without(fetched.metadata, names), remarks=(*told, *fetched.metadata.remarks)
+        without(fetched.metadata, names), remarks=(*remarks, *fetched.metadata.remarks)
     )
     passed = tuple(sorted({*fetched.passed, *names}))
     return replace(fetched, metadata=metadata, passed=passed)
 
 
-def _told(source: MetadataSource, names: Sequence[str], how: str) -> Iterator[str]:
+def _remarks(source: MetadataSource, names: Sequence[str], how: str) -> Iterator[str]:
     if names:
         members = "1 member is" if len(names) == 1 else f"{len(names)} members are"
         shown = some([*map(repr, names)], _NAMED)
@@ -133,14 +142,14 @@ def without(metadata: FederationMetadata, names: Collection[str]) -> FederationM
     return replace(metadata, entities=but_for(metadata.entities, names))
 
 
-def _refused(
-    name: str, places: Found, *, is_ambiguous: bool = False
+def _refuse_second_source(
+    name: str, candidates: Sequence[FetchedSource], *, is_ambiguous: bool = False
 ) -> MetadataSource | None:
     if is_ambiguous:
         return None
-    (there, _), (source, _), *_ = places
+    first, second, *_ = candidates
     raise MetadataUnusable(
-        f"{source}: {name!r} is in another file of 'federation' too, {there};"
-        f" remove one of them, or add 'exclude={name}' to the line of the other"
-        " file"
+        f"{second.source}: {name!r} is in another file of 'federation' too,"
+        f" {first.source}; remove one of them, or add 'exclude={name}' to the line of"
+        " the other file"
     )

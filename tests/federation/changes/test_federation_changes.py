@@ -1,5 +1,6 @@
 """What differs between two states of a federation, in words, and what of it waits."""
 
+import hashlib
 import re
 from dataclasses import fields, replace
 from typing import get_args, get_type_hints
@@ -19,7 +20,9 @@ from eilogin.federation.changes.federation_changes import (
     compare,
     id_of,
 )
+from eilogin.federation.changes.source_changes import parts_of
 from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.state.state_records import Source
 from eilogin.saml import bindings
 from eilogin.saml.metadata import (
     AttributeService,
@@ -693,6 +696,17 @@ class TestTheNameOfAState:
         states = [of(AN_UWV), of(A_HUB), of(), left_out, of(AN_UWV, name="B")]
         assert len({id_of(one) for one in states}) == 5
         assert len(id_of(of())) == 32
+
+    def test_contains_the_origins_of_members_as_earlier_versions_wrote_them(self):
+        sources = [
+            Source("first", "1", line="a", signers="x", members=2),
+            Source("second", "2", line="a", signers="x", members=1),
+            Source("empty", "3", line="b", signers="x"),
+            Source("third", "4", line="b", signers="y", members=1),
+        ]
+        text = f'[[], [], "{of().name}", [["a", "x"], 3], [["b", "y"], 1]]'
+        expected = hashlib.sha256(text.encode()).hexdigest()[:32]
+        assert id_of(of(), parts_of(sources)) == expected
 
 
 class TestWhatConcernsAParticipant:

@@ -89,10 +89,7 @@ class LogoutRequestIntake:
         return self._answer(visit, pending, inbound.peer, endpoint, status)
 
     def after_browser(self, visit: Visit, handle: str) -> Response:
-        """Answer the LogoutRequest ``handle`` after an inner hub.
-
-        Raises :class:`eilogin.errors.MessageUnexpected` if there is no such logout.
-        """
+        """Answer a LogoutRequest after an inner hub, or raise MessageUnexpected."""
         trust, values = visit.trust, visit.values
         stored = values.get(_key(handle))
         if stored is None:

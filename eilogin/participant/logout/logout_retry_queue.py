@@ -170,10 +170,7 @@ class LogoutQueue:
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
     def _try(self, visit: Visit, entry: _Entry) -> bool:
-        """Send one LogoutRequest; return whether the hub confirmed it.
-
-        Raise Unavailable.
-        """
+        """Return whether the hub confirmed a LogoutRequest. Raise Unavailable."""
         try:
             endpoint = self._endpoint(visit.trust, entry.notice)
             if endpoint is None or _has_newer_session(visit, entry.notice.login):

@@ -1,7 +1,5 @@
 """From the Response of the hub to a session, or to the page of an error.
 
-Pending logins and AuthnRequests are :mod:`eilogin.participant.login`.
-
 * ``artifact_resolution``: resolves an artifact (SAML bindings 3.6).
 * ``assertion_consumer``: ``/eilogin/acs``.
 * ``failed_logins``: answers after a login that failed.

@@ -1,11 +1,9 @@
 """Resolve an artifact to a Response at the hub (SAML bindings 3.6).
 
 Anybody can invent an artifact, but to resolve it costs a signature, a call and a
-thread. So eilogin resolves artifacts only for the browser with the cookie of the login,
-and few for each login. It limits the simultaneous calls to a hub, which may hang.
-
-After a double click, the same artifact comes twice, but the hub resolves it once. The
-request that the hub rejects waits for the other one.
+thread. So eilogin resolves only few for each login, for the browser with its cookie,
+and limits the simultaneous calls to a hub, which may hang. After a double click, the
+same artifact comes twice: the request that the hub rejects waits for the other one.
 """
 
 import time
@@ -39,9 +37,9 @@ from eilogin.web.visit import Visit
 
 #: Most artifacts for one login: two of a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Most unanswered calls for one login, because a visitor can reload without end.
+#: Most artifacts for one login, a double click included.
 MOST_UNANSWERED = 7
-#: Calls to hubs, and requests that wait for one, of all sites in this process.
+#: Slots for calls to hubs of all sites in this process.
 _AT_HUBS = Slots()
 #: The SOAP fault of a sender (SOAP 1.1, 4.4.1): our artifact or key is wrong.
 _SENDER_FAULT = "Client"
@@ -51,19 +49,14 @@ _CALLS = 2
 _CHECKS, _PAUSE = 10, 0.05
 #: Seconds of waiting for a slot, before a page that retries.
 _PATIENCE = 0.5
-#: Failed artifacts of a network after which it shares its slots with such networks,
-#: seconds for which they count, and networks remembered.
+#: After so many failed artifacts, in so many seconds, a network shares its slots with
+#: such networks. The last number is the most networks remembered.
 _MOST_FAILED, _FAILED_FOR, _REMEMBERED = 3, 60.0, 10_000
-#: The holder of the slots that these networks share.
 _FAILING_NETWORKS = "of whom nothing came"
 
 
 class _FailedArtifacts:
-    """Client networks with failed artifacts.
-
-    An attacker can use many networks, and retry at once. A visitor's page waits before
-    it retries.
-    """
+    """Client networks with failed artifacts; an attacker can use many of them."""
 
     def __init__(self) -> None:
         self._by_network: dict[str, tuple[float, ...]] = {}
@@ -108,8 +101,8 @@ class ArtifactResolver:
         """Return the Response of an artifact, within its ArtifactResponse.
 
         None if another request of the browser has it. Raise LoginLost after too many
-        artifacts, PeerBusy, and the errors of ``open_artifact_response`` and of the
-        back channel.
+        artifacts, PeerBusy, and the errors of ``open_artifact_response`` and the back
+        channel.
         """
         slots = _ArtifactSlots(visit, pending)
         try:
@@ -117,7 +110,6 @@ class ArtifactResolver:
             with self._slot(visit, pending.hub):
                 return _resolved(artifact, index, visit.trust, pending.hub)
         except PeerBusy:
-            # eilogin sent no ArtifactResolve.
             slots.release()
             raise
         except Unavailable as error:
@@ -125,7 +117,7 @@ class ArtifactResolver:
                 # The artifact may still be good.
                 slots.mark_unanswered()
             else:
-                # The hub got the artifact, so it will not resolve it again.
+                # The hub resolves an artifact only once.
                 slots.mark_failed()
             raise
         except Refused as error:

@@ -126,7 +126,6 @@ class AssertionConsumer:
         return answer_repeated_response(visit, answer.pending)
 
     def _refuse_after_logout(self, visit: Visit, pending: PendingLogin) -> Response:
-        """Refuse a browser that has logged out since its AuthnRequest."""
         if pending.is_passive:
             return self._failed_logins.silently(visit, pending)
         error = LoginEnded(
@@ -156,7 +155,6 @@ class AssertionConsumer:
             return self._failed_logins.refused(visit, pending, error)
 
     def _needs_consent(self, visit: Visit, answer: ReceivedResponse) -> bool:
-        """Return whether a Response is unsolicited, or would replace another login."""
         return not answer.is_agreed and (
             answer.pending.is_unsolicited
             or self._session_creator.would_replace(visit, answer.pending)
@@ -170,8 +168,7 @@ class AssertionConsumer:
     ) -> Response:
         """Ask the visitor to agree to an unsolicited or late login.
 
-        Another site may have sent it, so that the visitor works under a name that is
-        not theirs.
+        Another site may have sent it, so that the visitor works under another's name.
         """
         if answer.pending.is_passive:
             return redirect_to_target(visit, without_mark(visit, answer.pending.target))

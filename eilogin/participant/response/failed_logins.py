@@ -199,10 +199,9 @@ class FailedLogins:
     ) -> list[tuple[str, str]]:
         """End the session here if the hub no longer knows it at a keep-alive.
 
-        The visitor may have logged out elsewhere, and no LogoutRequest came to this
-        site. Return the headers for the browser. The session stays, without headers, if
-        the visitor was only idle, has logged in since, or if eilogin requested more
-        than a session at the hub.
+        The visitor may have logged out elsewhere, without a LogoutRequest to us. Return
+        headers for the browser; none if the visitor was only idle or has logged in
+        since, or if eilogin requested more than a session.
         """
         login = visit.session
         if (
@@ -242,11 +241,7 @@ class FailedLogins:
         return cancelled_login.is_due(visit) and self._rules.rule_of(visit).need != OFF
 
     def _way_back(self, visit: Visit, hub: str, *pages: str) -> _BackLink:
-        """Return a link to a page that the visitor can see without this login.
-
-        It is the first such page of ``pages``, a page of this site, or the page of
-        ``hub`` (entityID) for visitors.
-        """
+        """Return a link to the first open page, or else to a page of the hub."""
         trust = visit.trust
         page = self._first_open(visit, pages)
         if page:
@@ -333,8 +328,7 @@ _LIKELY_CAUSE = {
     "Requester": "the hub says that the fault is in our AuthnRequest",
     "Responder": "the hub says that the fault is on its side",
 }
-#: The advice of the error page. Elsewhere it is to wait, which does not help if the
-#: hub does not serve this site or visitor.
+#: The advice of the error page, where waiting does not help.
 _HELPS: Mapping[str, Help] = {
     "NoAuthnContext": "level",
     **dict.fromkeys(

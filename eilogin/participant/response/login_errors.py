@@ -1,7 +1,4 @@
-"""Error pages of a login, and of a page that needs one.
-
-Each offers a next step. A Response of DigiD gets DigiD's own texts (DigiD 6).
-"""
+"""Error pages of a login, each with a next step; DigiD prescribes texts (DigiD 6)."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -120,7 +117,7 @@ def _is_retry_useless(error: Exception) -> bool:
 
 
 def _logout_url(visit: Visit, error: Exception) -> str:
-    """Return a logout address, after which the hub asks for a proof, or ""."""
+    """Return the logout address, after which the hub asks for a proof, or ""."""
     if not isinstance(error, ProofTooOld) or visit.session_or_none is None:
         return ""
     address = visit.trust.own.url("logout")

@@ -1,9 +1,8 @@
 """Start a lost login again, once, without a page in between.
 
-The visitor took too long, or the Response came to another browser. They cannot know
-what to do, and the hub may still know them. So eilogin starts a second login, whose
-handle says so, also in a browser without cookies. If that login is lost too, the
-visitor sees the error.
+The visitor took too long, or the Response came to another browser; the hub may still
+know them. The handle of the second login says so, also in a browser without cookies. If
+that login is lost too, the visitor sees the error.
 """
 
 from webob import Response
@@ -22,10 +21,9 @@ from eilogin.web.visit import Visit
 
 
 def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | None:
-    """Redirect to a new login in place of a lost one.
+    """Redirect to a new login in place of a lost one, or None if that is impossible.
 
-    If the visitor has a ``login`` by now, redirect to the page of the lost login. None
-    if that page is unknown, or the login cannot start again.
+    If the visitor has a ``login`` by now, redirect to the page of the lost one.
     """
     handle = error.handle
     restarts = visit.trust.own.profile.restarts_late_logins

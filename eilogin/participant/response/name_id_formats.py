@@ -1,8 +1,8 @@
 """Check whether a NameID has the requested format.
 
 One value in two formats can mean two people. So eilogin rejects another format than
-``name_id_format``. With ``name_id_mismatch = warn`` it accepts the NameID, but
-REMOTE_USER then differs from that of the right format (``for_application``).
+``name_id_format``, or accepts it with another REMOTE_USER (``name_id_mismatch =
+warn``).
 """
 
 import logging
@@ -23,7 +23,6 @@ from eilogin.sessions import Subject
 
 _log = logging.getLogger("eilogin")
 
-#: Option ``name_id_mismatch``.
 Mismatch = Literal["refuse", "warn"]
 
 #: Seconds between warnings about a hub.
@@ -45,9 +44,9 @@ class NameIDFormatCheck:
     def check(self, trust: Trust, who: Subject) -> None:
         """Compare the format of a visitor's NameID with the requested one.
 
-        Log a warning, once an hour for each hub, if the format is missing, differs, or
-        has changed while any is allowed. Raise SubjectMissing if it differs and the
-        option does not allow that.
+        Warn once an hour for each hub if the format is missing, differs, or has changed
+        while any is allowed. Raise SubjectMissing if ``mismatch`` does not allow
+        another format.
         """
         if not who.has_name_id:
             return

@@ -1,12 +1,11 @@
 """Responses of a hub that wait until the browser fetches them with a GET.
 
 A POST from the hub's site lacks the Lax cookies that identify the login. So eilogin
-keeps the verified assertion, which the hub has always signed. The Response of a failed
-login may be unsigned, so the browser carries its status, sealed.
+keeps the verified and signed assertion. The Response of a failed login may be unsigned,
+so the browser carries its status, sealed.
 
-The key of a Response is in an address, and so in logs. Another browser cannot use it,
-because the GET needs the cookie of the login too. For an unsolicited Response, eilogin
-sets such a cookie in the browser that brings it.
+The key of a Response appears in logs, but the GET needs the cookie of the login too.
+For an unsolicited Response, eilogin sets such a cookie in the browser that brings it.
 """
 
 import hashlib
@@ -33,17 +32,14 @@ from eilogin.web.visit import Visit
 
 #: Seconds that a Response waits for its GET.
 WAITS = 120.0
-#: Query parameters: a Response, and a failed login.
+#: Query parameters: the key of a Response, a failed login, and the handles of a passive
+#: login without a usable Response and of a lost login.
 _ANSWER = "answer"
 _FAILURE = "failure"
-#: Parameter with the handle of a passive login without a usable Response.
 _UNUSABLE = "unusable"
-#: Parameter with the handle of a lost login.
 _LOST = "lost"
-# The form of consent.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
-#: Most status codes (SAML core 3.2.2.2 has two, our hub a third), and most characters
-#: of one.
+#: Most status codes (our hub has three), and most characters of one.
 _MOST_CODES = 3
 _LONGEST_CODE = 200
 #: Cookies of unsolicited Responses, each with the first digits of its key.
@@ -63,9 +59,7 @@ class ReceivedResponse:
     failure: LoginFailed | None = None
     #: Whether eilogin rejected the Response to a passive login; the log has the reason.
     is_unusable: bool = False
-    #: Its key in the store, or "".
     key: str = ""
-    #: Whether the visitor agreed to it on our own page.
     is_agreed: bool = False
 
 
@@ -85,10 +79,7 @@ def keep(
     assertion: messages.Assertion,
     target: str = "",
 ) -> Response:
-    """Keep an assertion, and redirect the browser to it.
-
-    ``target``: the page after an unsolicited Response.
-    """
+    """Keep an assertion, and redirect the browser to it, then perhaps to ``target``."""
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS
@@ -126,7 +117,6 @@ def redirect_as_lost(trust: Trust, handle: str) -> Response:
 
 
 def _redirect_to_acs(trust: Trust, parameter: str, value: str) -> Response:
-    """Redirect the browser to the ACS, so that it sends its cookies."""
     return see_other(f"{trust.own.url('acs')}?{urlencode({parameter: value})}")
 
 
@@ -171,7 +161,6 @@ def _answer(visit: Visit, key: str) -> ReceivedResponse:
 
 
 def _require_brought_here(visit: Visit, key: str) -> None:
-    """Refuse an unsolicited Response that another browser brought."""
     proof = _brought_here(key).read(visit.cookie_header) or ""
     if not _proof_sealer(visit.trust).is_tag_of(proof, key):
         raise LoginLost("another browser brought this Response")
@@ -236,7 +225,6 @@ _READERS = {
 
 
 def _require_requested_hub(pending: PendingLogin, hub: str) -> None:
-    """Refuse a Response of another hub than the AuthnRequest went to."""
     if hub != pending.hub:
         raise UnknownPeer(
             f"{hub!r} answered an AuthnRequest to {pending.hub!r}: expected the "

@@ -1,9 +1,7 @@
 """Receive the Response to a login, and verify it.
 
-It comes by POST, or as an artifact (``artifact_resolution``). A verified POST waits for
-the browser (``pending_responses``). Our own checks (``response_checks``) and
-python3-saml must both accept it. If they disagree, eilogin rejects the Response, and a
-developer has to find the cause.
+It comes by POST, or as an artifact (``artifact_resolution``). Our own checks
+(``response_checks``) and python3-saml must both accept it.
 """
 
 import hmac
@@ -53,11 +51,11 @@ _LONGEST_NAME = 200
 class ResponseReader:
     """Reads Responses for one participant.
 
-    - ``second_opinion``: python3-saml verifies them too.
-    - ``unsolicited``: accept them without an AuthnRequest.
-    - ``response_signed``: refuse a signature of the assertion alone.
-    - ``encrypted``: parts that must not come in clear text.
-    - ``artifacts_at_once``: artifacts that one hub resolves at a time.
+    * ``second_opinion``: python3-saml verifies them too.
+    * ``unsolicited``: accept them without an AuthnRequest.
+    * ``response_signed``: refuse a signature of the assertion alone.
+    * ``encrypted``: parts that must not come in clear text.
+    * ``artifacts_at_once``: artifacts that one hub resolves at a time.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class ResponseReader:
     def receive(self, visit: Visit) -> ReceivedResponse | Response:
         """Return the Response in a request, or a redirect with which to fetch it.
 
-        Raise a kind of EiloginError. After an error, only the artifact is used up.
+        Raise EiloginError; after that, only the artifact is used up.
         """
         visit.allow_only("GET", "POST")
         if visit.method == "POST":
@@ -265,7 +263,6 @@ class ResponseReader:
     def _second_opinion(
         self, trust: Trust, entity_id: str, hub: IdentityProvider
     ) -> toolkit.SecondOpinion:
-        """Return the verifier of a hub, a new one after its certificates change."""
         certificates = hub.signing_certificates
         opinion = self._opinions.get(entity_id)
         if opinion is None or opinion.hub_certificates != certificates:
@@ -273,7 +270,6 @@ class ResponseReader:
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=entity_id,
-                # python3-saml only requires a value here.
                 hub_sso_url=hub.single_sign_ons[0].location,
                 hub_certificates=certificates,
             )
@@ -283,8 +279,8 @@ class ResponseReader:
 def use_once(visit: Visit, assertion: messages.Assertion) -> None:
     """Raise MessageReplayed if an assertion was used before.
 
-    Remember it until it has expired and no kept Response can wait any more, even if the
-    clock is set back a little.
+    Remember it until it has expired and no kept Response waits, with a margin for
+    clocks.
     """
     until = (
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
@@ -323,7 +319,6 @@ def _at_reloadable_address(
 
 
 def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
-    """Refuse the artifact of another hub, without resolving it."""
     if hmac.compare_digest(source_id, bindings.source_id(hub)):
         return
     candidates = (

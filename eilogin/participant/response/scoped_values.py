@@ -1,13 +1,10 @@
 """Drop attribute values whose scope belongs to another hub (``anna@stad.nl``).
 
 Otherwise each hub could claim to have signed in a visitor of another hub. The metadata
-lists a hub's scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0). A hub
-without scopes may use any that no other hub lists. If no hub lists one, eilogin checks
-nothing.
-
-Scopes are domain names. eilogin compares them in ASCII (``xn--``) without regard to
-case, and drops every other spelling. A hub with only regular expressions may use no
-scope.
+lists a hub's scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0); with only
+regular expressions it may use none. A hub without scopes may use any that no other hub
+lists. eilogin compares these domain names in ASCII (``xn--``) without regard to case,
+and drops every other spelling.
 """
 
 import logging

@@ -62,9 +62,8 @@ class SessionCreator:
     def would_replace(self, visit: Visit, pending: PendingLogin) -> bool:
         """Return whether a Response would end a login that another hub has confirmed.
 
-        That login began after the AuthnRequest, so the visitor does not mean to replace
-        it. A hub can delay its Response, and so choose when the visitor becomes
-        somebody else.
+        That login began after the AuthnRequest. A hub can delay its Response, and so
+        choose when the visitor becomes somebody else.
         """
         current = self._client_network.of_this_network(visit, visit.session)
         return (
@@ -84,9 +83,9 @@ class SessionCreator:
         """Create the session of an assertion, and redirect to the page.
 
         ``assertion`` is verified, and answers this browser's ``pending``. Raise
-        LevelTooLow, ProofTooOld, SubjectMissing, MessageReplayed, LoginEnded or
-        StoreUnavailable; with DigiD, also SectorRefused or SubjectChanged. After an
-        error, nobody is signed in.
+        LevelTooLow, ProofTooOld, SubjectMissing, MessageReplayed, LoginEnded,
+        StoreUnavailable, or with DigiD SectorRefused or SubjectChanged. After an error,
+        nobody is signed in.
         """
         sessions, own = visit.sessions, visit.trust.own
         new = self._new_login(visit, pending, assertion)
@@ -184,8 +183,7 @@ class SessionCreator:
     ) -> tuple[str, str]:
         """Return the cookie that allows or delays the next passive login.
 
-        Without a delay, the page would start passive logins for ever in a browser that
-        does not return the new session cookie.
+        A browser that returns no session cookie would otherwise start them for ever.
         """
         if pending.is_passive and current is None:
             return remember_passive_login(self._quiet)
@@ -195,9 +193,8 @@ class SessionCreator:
 def _resumed(idle: Login | None, new: Login) -> Login | None:
     """Return the idle session that the new login resumes, or None.
 
-    The application's content for that session stays valid, such as the token in a kept
-    form. A login at a lower level does not resume a session of a higher one. Earlier
-    proofs do not count.
+    The application's content for it stays valid, such as a token in a kept form. A
+    login at a lower level resumes none. Earlier proofs do not count.
     """
     return idle if idle is not None and reaches(new.level, idle.level) else None
 
@@ -213,8 +210,7 @@ def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
 def answer_repeated_response(visit: Visit, pending: PendingLogin) -> Response:
     """Redirect to the page if a browser brings a Response for the second time.
 
-    If the session cookie was lost in a double click, the page starts a new login. After
-    a logout, raise LoginLost.
+    After a logout, raise LoginLost.
     """
     if visit.session is not None:
         return redirect_to_target(visit, pending.target)
@@ -230,7 +226,6 @@ def answer_repeated_response(visit: Visit, pending: PendingLogin) -> Response:
 def _level_reached(
     trust: Trust, pending: PendingLogin, assertion: messages.Assertion
 ) -> str:
-    """Return the confirmed level, or raise LevelTooLow or ProofTooOld."""
     level, hub = trust.classes.level_of(assertion.level_class), assertion.issuer
     if level is None:
         raise LevelTooLow(
@@ -293,8 +288,8 @@ def _proof_instant(
 ) -> float:
     """Return when the visitor proved who they are, 0 if unknown.
 
-    DigiD calls each Response a new proof, but it asks the visitor for one only if
-    ForceAuthn demands it, and at higher levels (DigiD 1.5).
+    DigiD calls each Response a new proof, but asks the visitor for one only at higher
+    levels and with ForceAuthn (DigiD 1.5).
     """
     is_new_proof = pending.is_forced or reaches(
         pending.level, digid_profile.NEVER_SHARED

@@ -1,7 +1,5 @@
 """Decide which path of a site needs which login.
 
-The answer to a request that lacks this login is the job of ``login``.
-
 * ``attribute_access``: refuse visitors by attributes.
 * ``attribute_conditions``: conditions on attributes in a rule.
 * ``multipart_heads``: the heads of a form with files (RFC 7578).

@@ -1,8 +1,8 @@
 """Refuse visitors by the attributes that the hub sent.
 
-If one of ``require_attributes`` is missing, eilogin creates no session. If one of a
-path is missing (``attribute_conditions``), the visitor stays signed in, and gets a page
-with its name. Page and log show no values from the hub.
+Without one of ``require_attributes``, eilogin creates no session. Without one of a path
+(``attribute_conditions``), the visitor stays signed in, and gets a page with its name.
+Page and log show no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence

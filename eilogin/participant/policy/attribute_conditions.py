@@ -1,13 +1,12 @@
-"""Conditions on attributes in a line of ``protect``.
+"""Conditions on attributes in a line of ``protect``, which must all hold.
 
 ::
 
     /beheer   substantieel   role=beheerder|hoofd   urn:oid:2.5.4.10=*
 
-All conditions must hold: ``role`` has one of two values, and ``urn:oid:2.5.4.10`` has
-any value. eilogin compares names and values exactly. Encode a blank, ``|``, or ``=`` in
-a name: ``role=hoofd%20beheer``. If an attribute has the name of a setting, write
-``attribute:NAME=VALUE``.
+``|`` separates accepted values, and ``*`` is any value. eilogin compares names and
+values exactly. Encode a blank, ``|``, or ``=`` in a name: ``role=hoofd%20beheer``. If
+an attribute has the name of a setting, write ``attribute:NAME=VALUE``.
 """
 
 import re
@@ -18,7 +17,6 @@ from urllib.parse import unquote
 Attributes = Mapping[str, Sequence[str]]
 
 PREFIX = "attribute:"
-#: Any value.
 _ANY = "*"
 #: Matches a value that may name a person, so that no page or log shows it.
 _may_name_somebody = re.compile(r"@|\d{5}").search

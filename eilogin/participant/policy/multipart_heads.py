@@ -1,8 +1,7 @@
 """Read the heads of the parts of a form with files (``multipart/form-data``, RFC 7578).
 
 Parsers differ about boundaries and the end of a head. So a *head* here is everything
-that any parser could take for one: from a delimiter, wherever it is, to the next empty
-line.
+from a delimiter, wherever it is, to the next empty line.
 """
 
 import re
@@ -42,8 +41,6 @@ _OF_BROWSERS = re.compile(
 
 
 class _Copy(SpooledTemporaryFile[bytes]):
-    """A body whose file is closed with the request."""
-
     def __del__(self) -> None:
         self.close()
 
@@ -105,7 +102,7 @@ def _possible_heads(pieces: Iterable[bytes], delimiter: bytes) -> Iterator[bytes
             raise FormRefused(
                 f"a part of the form has a head of more than {_LONGEST_HEAD} bytes"
             )
-        # Keep the end, where a delimiter may have begun.
+        # A delimiter may have begun at the end.
         unread = (
             unread[position:]
             if is_head

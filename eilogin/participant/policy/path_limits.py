@@ -1,12 +1,9 @@
 """The limits ``idle=`` and ``max_age=`` of a line of ``protect``.
 
 ``idle=5m`` rejects a session that had a longer pause since the last proof of identity,
-on any path. eilogin records pauses, because a visit to another path would otherwise
-undo them. ``max_age=10m`` rejects an older proof. The visitor has to give a fresh proof
-for this path (ForceAuthn), and stays signed in on other paths.
-
-The request that ends a pause records it, before it counts as activity. Only paths with
-``idle=`` read the pauses, with a second read of the store.
+on any path. The request that ends a pause records it, before it counts as activity.
+``max_age=10m`` rejects an older proof. The visitor then has to give a fresh proof for
+this path (ForceAuthn), and stays signed in on other paths.
 """
 
 import hashlib
@@ -34,8 +31,7 @@ def needs_proof(visit: Visit, login: Login | None, rule: PathRule) -> bool:
 def wants_proof_at_login(visit: Visit, rule: PathRule) -> bool:
     """Return whether an anonymous visitor has to give a fresh proof at the login.
 
-    DigiD does not state the age of a proof, so eilogin would reject any other proof
-    after the login.
+    DigiD does not state the age of a proof, so eilogin would reject any other.
     """
     has_age = rule.idle is not None or rule.max_age is not None
     return has_age and not visit.trust.own.profile.tells_proof_age
@@ -105,8 +101,8 @@ def proven_at(
 ) -> Mapping[str, float]:
     """Return when a level was proven, at least the instant of the login ``before``.
 
-    ``instant``: the hub's AuthnInstant. ``asked``: when eilogin requested a fresh
-    proof, by our clock; the proof cannot be older.
+    ``instant`` is the hub's AuthnInstant, and ``asked`` our instant of the request for
+    a fresh proof, which cannot be older.
     """
     earlier = before.proven.get(level, 0.0) if before is not None else 0.0
     return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

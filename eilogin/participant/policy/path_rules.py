@@ -8,18 +8,17 @@
     /api            basis    methods=GET
 
 The longest matching line counts; it matches whole segments. ``=`` means this path
-alone. A path without a line needs ``basis``. ``path_limits`` and
-``attribute_conditions`` add to the level. In doubt, eilogin takes the stricter rule:
+alone. A path without a line needs ``basis``. In doubt, eilogin takes the stricter rule:
 
 * A path with two readings gets the stricter rule of both.
 * A line for a Zope namespace (``/++resource++``) holds for all names in it. A line for
   a name that may lead nowhere (``/++lang++nl off``) opens no page behind that name.
-* A line with ``methods`` holds for these methods (``GET`` includes ``HEAD``). The line
-  of this path without ``methods`` holds for the other methods. If there is none, they
-  get the strictest of this path's lines and of the rule without these lines.
-* If a header or the query has another method or path (``_method``,
-  ``X-Original-URL``), its rule holds too. So does the rule of a Destination
-  (RFC 4918 10.3), with any method: an application may take it for COPY or MOVE.
+* A line with ``methods`` holds for these methods (``GET`` includes ``HEAD``). Other
+  methods get this path's line without ``methods``, or else the strictest of this path's
+  lines and of the rule without them.
+* If a header or the query names another method or path (``_method``,
+  ``X-Original-URL``), its rule holds too. So does the rule of a Destination (RFC 4918
+  10.3) for any method: an application may take it for COPY or MOVE.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +66,6 @@ _OVERRIDES = (
     "HTTP_X_METHOD_OVERRIDE",
 )
 _METHOD_IN_QUERY = "_method"
-#: Most fields of a query; more than any honest query has.
 _MOST_FIELDS = 1000
 
 
@@ -139,7 +137,7 @@ class PathRules:
 
     def __init__(self) -> None:
         self._root = _Node()
-        #: The values of ``idle=`` in seconds, the shortest first.
+        #: Seconds, the shortest first.
         self.idle_limits: tuple[float, ...] = ()
         self.attributes: frozenset[str] = frozenset()
         self.levels: frozenset[str] = frozenset()
@@ -149,10 +147,9 @@ class PathRules:
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "PathRules":
-        """Parse ``lines`` such as ``/mijn/bezwaar midden``.
+        """Parse ``lines`` such as ``/mijn/bezwaar midden``, or raise ValueError.
 
-        Raise ValueError, which names all faults. A trailing slash has no meaning, and a
-        path may be URL-encoded.
+        A trailing slash has no meaning, and a path may be URL-encoded.
         """
         rules = cls()
         read_lines(lines, rules._add)
@@ -199,14 +196,12 @@ class PathRules:
         if env.VISIBLE in environ:
             return self._rule_in_zope(visit, environ[env.VISIBLE])
         path = path_of(visit)
-        # The content of _rules_at, without the call.
         rules = (
             self._cached(path)
             if len(path) <= _LONGEST_CACHED
             else self._find_rules(path)
         )
         script = environ.get("SCRIPT_NAME", "")
-        # Written out for speed.
         if (
             "HTTP_DESTINATION" in environ
             or "HTTP_X_SCRIPT_NAME" in environ
@@ -225,7 +220,6 @@ class PathRules:
         return self._rules_at(path.encode().decode("latin-1")).under((method,))
 
     def _rules_at(self, path: str) -> MethodRules:
-        # Longer paths are rare, and would cost memory.
         return (
             self._cached(path)
             if len(path) <= _LONGEST_CACHED
@@ -348,5 +342,4 @@ def _protect_lines(value: object) -> object:
     return PathRules.parse(lines_of(value))  # type: ignore[arg-type]
 
 
-#: Option ``protect``.
 ProtectLines = Annotated[PathRules, BeforeValidator(_protect_lines)]

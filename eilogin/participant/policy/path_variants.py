@@ -2,13 +2,13 @@
 
 An application may decode a path again, cut off parameters, or fold letters that look
 alike. So eilogin rejects a path whose segments are not certain (dot and empty segments,
-backslashes, encoded slashes). If a name has several readings, the strictest rule of all
-readings holds (``path_rules``). eilogin does not change the case of letters.
+backslashes, encoded slashes), and takes all readings of the others. It keeps the case
+of letters. A header may name another path, and so may a client whose server lets it
+split the path (:func:`other_paths`).
 
-A header may name another path, and so may a client whose server lets it split the path
-(:func:`other_paths`). In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the
-view ``zaken`` (zope.traversing.namespace; Pyramid, "Traversal"). eilogin also reads
-such names without the first part, and others, such as ``++lang++nl``, as if absent.
+In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the view ``zaken``
+(zope.traversing.namespace; Pyramid, "Traversal"). So eilogin also reads such names
+without the first part, and others, such as ``++lang++nl``, as if absent.
 """
 
 import re
@@ -42,8 +42,7 @@ _FAULTS = (
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 # A name in ASCII that has a second reading.
 _TWO_READINGS = re.compile(r"[%;?#]|^(?: |@@|\+\+)|[. ]$")
-# A path in ASCII without these has one reading and no fault. Searches for strings are
-# fast.
+# A path in ASCII without these has one reading and no fault.
 _NOT_PLAIN = (
     *("//", "/.", "./", "%", ";", " ", "\\", "?", "#"),
     *("/@@", "/++", "/VirtualHost"),
@@ -88,7 +87,6 @@ def path_of(visit: Visit) -> str:
     path: str = environ.get("PATH_INFO", "")
     if mount and path and path[0] != "/":
         raise PathRefused("the path does not begin with a slash below its mount")
-    # The decoded path hides encoded slashes; these keys show them.
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")
@@ -99,9 +97,8 @@ def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
     """Return other paths that an application may use, and the request's destination.
 
     ``below``: the path after ``script`` (SCRIPT_NAME). ``mount``: the path of
-    ``public_url``. Some servers let a client choose where SCRIPT_NAME ends. So if
-    ``script`` is not ``mount``, both count. Raise PathRefused for a header that is no
-    path.
+    ``public_url``, which counts too, because a client may choose where SCRIPT_NAME
+    ends. Raise PathRefused for a header that is no path.
     """
     environ = visit.environ
     for name in (*_REMOVED_PREFIXES, _ADDED_PREFIX):
@@ -153,7 +150,6 @@ def _prefixes_in(visit: Visit) -> set[str]:
 
 
 def _without(prefix: str, path: str) -> str:
-    """Return a path without a prefix, which may also end within a name."""
     if not path.startswith(prefix):
         return path
     return "/" + path.removeprefix(prefix).lstrip("/")
@@ -268,7 +264,6 @@ def _valid_name(name: str) -> str:
 
 
 def _decoded_again(name: str) -> str:
-    """Decode a name again, as an application behind a decoding proxy does."""
     try:
         return normalize("NFC", unquote(name, errors="strict"))
     except UnicodeError:

@@ -73,7 +73,6 @@ def _settings_and_conditions(
 
 
 def _require_no_typo(name: str, word: str) -> None:
-    """Raise ValueError for a misspelled setting: it would set no limit."""
     hint = did_you_mean(name.lower(), _SETTINGS)
     if hint and not word.startswith(PREFIX):
         raise ValueError(

@@ -19,7 +19,6 @@ NEEDS = (OFF, OPTIONAL, *LEVELS)
 class PathRule:
     """The login that a request needs."""
 
-    #: ``off``, ``optional``, or a level.
     need: str
     #: Most seconds of inactivity.
     idle: float | None = None
@@ -62,7 +61,6 @@ class MethodRules:
         return strictest([self.by_method.get(name, self.rule) for name in methods])
 
 
-#: The rule of a path without a line.
 DEFAULT = MethodRules(PathRule(LEVELS[0]))
 
 

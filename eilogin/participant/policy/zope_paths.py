@@ -6,16 +6,14 @@ Products.SiteAccess.VirtualHostMonster)::
     /VirtualHostBase/https/example.nl:443/site/VirtualHostRoot/_vh_gemeente/mijn/zaken
 
 Rules hold for the path that the visitor sees, ``/gemeente/mijn/zaken``. A client could
-write such a path too, so eilogin accepts it only from a trusted proxy or this machine.
-The path must be complete: one VirtualHostBase, one VirtualHostRoot, and the path of
-``public_url``, each name after ``_vh_``.
+write such a path too, so eilogin accepts only a complete one, from a trusted proxy or
+this machine.
 
-Zope can call a method that the path does not name:
-
-* A form field ``NAME:method`` or ``:action`` (also after ``default_``) calls NAME below
-  the path. eilogin rejects such a field in a query, and in a form with files. In an
-  urlencoded form, the rule of ``/path/NAME`` holds too.
-* XML-RPC names the method in its body, so the strictest rule of all holds.
+Zope can call a method that the path does not name. A form field ``NAME:method`` or
+``:action`` (also after ``default_``) calls NAME below the path. eilogin rejects such a
+field in a query, and in a form with files. In an urlencoded form, the rule of
+``/path/NAME`` holds too. XML-RPC names the method in its body, so the strictest rule of
+all holds.
 """
 
 import io
@@ -38,7 +36,6 @@ _ROOT = "VirtualHostRoot"
 #: Before each name of the site's path.
 _BELOW = "_vh_"
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
-#: Number of names for scheme and host.
 _HEAD = 2
 
 #: Most bytes of a form: Zope's FORM_MEMORY_LIMIT.
@@ -170,7 +167,6 @@ def _methods_in(body: bytes) -> Iterator[str]:
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
         raise FormRefused(f"the form has more than {_MOST_FIELDS} fields")
-    # Decoding is slow, and most fields need none.
     parted = (field.partition("=") for field in text.split("&"))
     typed = [(key, value) for key, _, value in parted if _COLON.search(key)]
     if len(typed) > _MOST_TYPED:

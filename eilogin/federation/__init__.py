@@ -1,16 +1,14 @@
 """The members of the federation, the keys to trust, and the local entity.
 
-The XML of metadata is in ``saml``. Modules and packages:
-
-* ``trust_start``: build :class:`Trust` from options, when a filter is made
-* ``trust_notes``: notes on options for an operator
-* ``federation_trust``: :class:`Trust`, the value of ``environ['eilogin.trust']``
-* ``refresh``: refresh the metadata while a site runs
-* ``changes``: find changes, and which of them need approval
-* ``state``: the state on disk
-* ``members``: the members (:class:`Membership`), and what this site needs of them
-* ``sources``: fetch and accept metadata
-* ``local``: the local entity (:class:`Own`): names, addresses, keys, options
+* ``trust_start``: builds :class:`Trust` from options, when a filter is made.
+* ``trust_notes``: notes on options for an operator.
+* ``federation_trust``: :class:`Trust`, the value of ``environ['eilogin.trust']``.
+* ``refresh``: refreshes the metadata while a site runs.
+* ``changes``: finds changes, and those that need approval.
+* ``state``: the state on disk.
+* ``members``: the members (:class:`Membership`), and what this site needs of them.
+* ``sources``: fetches and accepts metadata.
+* ``local``: the local entity (:class:`Own`): names, addresses, keys, options.
 """
 
 from eilogin.federation.federation_trust import Peer as Peer

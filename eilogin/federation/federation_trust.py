@@ -41,7 +41,7 @@ Role_co = TypeVar("Role_co", bound=Role, covariant=True)
 
 
 class Peer(NamedTuple, Generic[Role_co]):
-    """A member in the role in which it deals with us, looked up for one message."""
+    """A member in its role towards us, looked up for one message."""
 
     entity: EntityDescriptor
     role: Role_co
@@ -66,12 +66,12 @@ class Trust:
     back_channel: BackChannel
     #: A participant's hubs, the usual one first; of a hub its own entityID.
     hub_ids: tuple[str, ...]
-    #: Their X-Forwarded-For counts.
+    #: Proxies whose X-Forwarded-For counts.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: ``plain`` or ``zope``: how a proxy writes paths.
     path_style: str = "plain"
     classes: Classes = DIGID
-    #: Accepted all the same: see ``weak_algorithms``.
+    #: Weak algorithms that are accepted (``weak_algorithms``).
     weak: frozenset[str] = frozenset()
     #: Address of the discovery service; "" for our own page.
     discovery: str = ""
@@ -79,8 +79,8 @@ class Trust:
     other_endings: tuple[Expiry, ...] = ()
     #: None if the members of the start stay.
     watch: Watch | None = None
-    #: Former members by entityID, who must still learn of ended sessions; empty in the
-    #: trust of a request.
+    #: Former members by entityID, which a hub must still send logouts; empty in a
+    #: request.
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 
     @property

@@ -1,9 +1,4 @@
-"""Notes on options that an operator should know: at start and by ``eilogin check``.
-
-They stop nothing. For certificates see
-:mod:`eilogin.federation.members.certificate_expiry`, for peers' metadata
-:mod:`eilogin.federation.members.hub_requirements`.
-"""
+"""Notes on options that an operator should know: at start and by ``eilogin check``."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -25,10 +25,9 @@ _log = logging.getLogger("eilogin")
 
 
 def trust_of(options: TrustOptions) -> Trust:
-    """Build our own entity and the trusted ones from the options; log oddities.
+    """Build our own entity and the trusted ones from the options; log remarks.
 
-    Raises ConfigurationError if the metadata is unusable, or lacks a hub or a thing
-    that we need of it.
+    Raises ConfigurationError if the metadata is unusable, or a hub does not suit us.
     """
     own, folder = own_of(options), folder_of(options)
     if folder is None:

@@ -1,8 +1,7 @@
 """Approve or reject changes in quarantine, for a person.
 
 An approval names a change by the hash of both records, so nobody approves an unseen
-change. An approved change is active at once: its metadata was signed, so eilogin does
-not ask the sources again.
+change. eilogin activates the change at once, because its metadata was signed.
 """
 
 from collections.abc import Callable, Collection, Sequence

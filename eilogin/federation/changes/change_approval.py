@@ -1,8 +1,7 @@
 """Decide which members keep their old record until somebody approves a change.
 
-eilogin compares the new record with the last known one; ``federation_changes`` says
-which differences need approval. The same change keeps its ID, age, approvals and
-rejections, but needs approval again after a reversal.
+The same change keeps its ID, age, approvals and rejections, but needs approval again
+after a reversal.
 """
 
 import hashlib
@@ -115,10 +114,9 @@ class Judge:
     def _known_record(
         self, name: str, old: Membership, new: Membership, *, is_moved: bool
     ) -> EntityDescriptor | None:
-        """Return the last known record of a member.
+        """Return the last known record of a member; after a move, the one in use.
 
-        After a move only the kept record counts: the other source cannot make a removed
-        key valid again.
+        The other source cannot make a removed key valid again.
         """
         held = self.held.get(name)
         if held is not None and name in new.members and not is_moved:
@@ -169,11 +167,7 @@ class Judge:
 def _id_of(
     name: str, record: EntityDescriptor | None, new: Membership, moved: str
 ) -> str:
-    """Return the unique ID of a change.
-
-    Long, because an attacker could find two changes with one short ID, and have the
-    hidden one approved.
-    """
+    """Return the ID of a change, as long as that of a state (``id_of``)."""
     before = "" if record is None else _digest(record).hex()
     left_out = new.left_out.get(name)
     why = "" if left_out is None else f"{left_out.code}: {left_out}"

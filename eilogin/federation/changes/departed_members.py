@@ -1,11 +1,9 @@
 """Keep the last record of members that left, to compare it when they return.
 
 Otherwise an attacker could remove a member today, and add it tomorrow with other keys
-and addresses.
-
-The records have their own file, one member a line, that later versions read too: no
-metadata has them, and an index suits one version only. If a line cannot be read,
-eilogin accepts no metadata until somebody repairs the file.
+and addresses. The records have their own file, one member a line, because no metadata
+has them, and another version cannot read an index. If a line is unreadable, eilogin
+accepts no metadata until somebody repairs the file.
 """
 
 import json

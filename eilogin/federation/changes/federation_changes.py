@@ -54,7 +54,7 @@ class ApprovalRules:
     #: Percentage that may be gone or changed at once; None for any.
     percent: float | None = 25.0
     takes_all_hubs: bool = False
-    #: Whether the only hub is ours, without an option.
+    #: Whether ``hub`` is empty, so that the only hub of the metadata is ours.
     takes_only_hub: bool = False
     people: int = 1
 

@@ -50,8 +50,8 @@ KINDS = (
     *(ASKED, OTHER, VALIDITY),
 )
 
-#: The most items of a new member, items of a change, and characters of an item. The
-#: approver must see the whole change, but no metadata may make a log endless.
+#: The most items of a new member, items of a change, and characters of an item. An
+#: approver must see a whole change, but metadata must not make a log endless.
 _NAMED, _CHANGED, _SHOWN = 5, 100, 200
 
 _ADDRESSES = {
@@ -87,7 +87,7 @@ class Change:
 def differences(
     old: EntityDescriptor, new: EntityDescriptor, *, is_our_hub: bool
 ) -> Iterator[Change]:
-    """Yield each change but of the end; ``is_our_hub``: our visitors go there."""
+    """Yield the changes, but not of validity; ``is_our_hub``: visitors log in there."""
     for kind, text, waits in _differences(old, new, is_our_hub=is_our_hub):
         yield Change(kind, new.entity_id, text, waits)
 
@@ -297,7 +297,7 @@ def _origins(endpoints: Iterable[Endpoint]) -> frozenset[str]:
 
 
 def _origin(url: str) -> str:
-    """The origin of a URL; an ambiguous one counts as a whole: no other shares it."""
+    """The origin of a URL, or the whole URL if it is ambiguous."""
     host = web_host(url)
     if not host:
         return plain(url)

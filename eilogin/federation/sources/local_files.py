@@ -1,7 +1,4 @@
-"""Detect changes of the local files that the members come from.
-
-A look costs one system call a file, so it is frequent.
-"""
+"""Detect changes of local metadata, at the cost of one system call for each file."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

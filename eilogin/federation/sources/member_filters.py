@@ -1,7 +1,4 @@
-"""Select members of a source, by the filters of its line in ``federation``.
-
-A skipped entity is no member. A member must match one filter of each kind.
-"""
+"""Select the members of a source that match one filter of each kind on its line."""
 
 import hashlib
 import re

@@ -1,7 +1,4 @@
-"""Decide whether octets are acceptable metadata: readable, signed, and in time.
-
-Errors name the source, the expectation, and whom to ask.
-"""
+"""Decide whether octets are acceptable metadata: readable, signed, and in time."""
 
 from collections.abc import Sequence
 

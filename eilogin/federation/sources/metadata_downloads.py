@@ -1,7 +1,6 @@
 """Metadata over HTTP: from an address, or one party at a time.
 
 The latter is the Metadata Query Protocol (draft-young-md-query, with its SAML profile).
-eilogin keeps no connection, and asks only for newer content.
 """
 
 import time

@@ -1,19 +1,17 @@
 """Sources of metadata: a local file, or an address (``metadata_downloads``).
 
 Only a signature makes metadata trusted, except an unsigned file that the options allow.
-If a source is unavailable or refused, the last good copy replaces it while valid,
-verified as if it had just arrived.
+If a source fails, the last good copy replaces it while valid. eilogin verifies the copy
+again.
 
-An attacker could replay older metadata, with lost keys. So eilogin refuses an earlier
+An attacker could replay older metadata, with lost keys. So eilogin rejects an earlier
 creationInstant than the last one, or a missing one where the last had it
 (PublicationInfo, mdrpi 2.2). A validUntil may become earlier. Replaced content counts
 as older, whatever it states. With the same instant, another ID that expires sooner
 counts as older.
 
-A creation in the future is refused, because nothing would be newer. If the last one has
-such a time, our own clock was ahead, and it does not count.
-
-The caller keeps the record.
+eilogin rejects a creation in the future, because nothing would be newer. If the last
+one has such a time, our own clock was ahead, and it does not count.
 """
 
 import hashlib
@@ -41,7 +39,7 @@ from eilogin.saml.signing_keys import PublicKey
 #: In bytes: 10,000 entities.
 LONGEST = 80 * 1024 * 1024
 
-#: Earlier versions that are recognised.
+#: Earlier versions that eilogin recognises.
 _MOST_RECENT = 500
 
 
@@ -164,10 +162,10 @@ class MetadataSource(ABC):
         return self.fetch(None, longest).metadata
 
     def fetch(self, before: AcceptedCopy | None, longest: float | None) -> Fetched:
-        """Read the present content, or the earlier copy if that must be refused.
+        """Read the present content, or the earlier copy if eilogin rejects that.
 
-        ``longest``: validity in seconds of a source without its own; None for no limit.
-        Raises ConfigurationError that names the source.
+        ``longest`` is the validity in seconds of a source without its own; None for no
+        limit. Raises ConfigurationError that names the source.
         """
         kept = _kept(before)
         if before and before.copy and _is_gone(before.copy):
@@ -352,8 +350,8 @@ class MetadataFile(MetadataSource):
 def files_in(folder: Path) -> list[Path]:
     """The metadata files in a folder by name, without editors' leftovers.
 
-    Raises MetadataUnusable, which names the folder; also if it is empty, because it is
-    probably the wrong one or not mounted.
+    Raises MetadataUnusable, also for an empty folder: it is probably the wrong one, or
+    not mounted.
     """
     try:
         found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
@@ -399,7 +397,6 @@ def _is_gone(path: Path) -> bool:
 
 
 def _is_older(metadata: FederationMetadata, sha256: str, before: AcceptedCopy) -> bool:
-    """Whether metadata is older than the last (see the module)."""
     created, there = metadata.created, before.created
     if sha256 in before.recent:
         return True

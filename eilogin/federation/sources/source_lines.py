@@ -188,7 +188,6 @@ class _Setting:
     is_choice: bool = False
     is_repeated: bool = False
     hint: Callable[[str, ValidationInfo], str] = lambda *_: ""
-    #: The only kind of source for it.
     only_of: type[FederationLine] = FederationLine
 
 

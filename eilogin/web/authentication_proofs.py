@@ -1,8 +1,7 @@
-"""Remember the page for which a visitor has just authenticated.
+"""Record for which page a visitor has just authenticated.
 
 ForceAuthn asks for a fresh proof for this very request, because the visitor may have
-left the machine. So a proof counts for one page, once, within minutes: nobody may
-continue an abandoned request with a proof for another.
+left the machine. So a proof counts for one page, once, within minutes.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ from eilogin import clock
 from eilogin.sessions import Login
 from eilogin.web.visit import Visit
 
-#: Seconds: the way back from the sign-in.
+#: Seconds that the way back from the sign-in may take.
 FRESH_FOR = 5 * 60.0
 
 
@@ -24,10 +23,7 @@ def note(visit: Visit, token: str, target: str) -> None:
 
 
 def take(visit: Visit, login: Login | None, target: str) -> bool:
-    """Whether this session has just authenticated for a page; True only once.
-
-    The proof of a session that replaced it does not count.
-    """
+    """Whether this very session has just authenticated for a page; True only once."""
     if login is None:
         return False
     return visit.values.take(_key(target)) == login.key

@@ -1,8 +1,7 @@
 """Limit what browsers and shared caches may keep of a response.
 
 Unless the application sets a cache rule, the browser keeps no pages of a signed-in
-visitor: on a shared computer, the Back button would show them after a logout. Shared
-caches never keep them (:mod:`eilogin.web.shared_caches`).
+visitor: on a shared computer, the Back button would show them after a logout.
 """
 
 import re
@@ -22,15 +21,14 @@ if TYPE_CHECKING:
 _NOTHING, _PRIVATE = "no-store", "private"
 #: Parts of a page without data of the visitor (Fetch Metadata, 2.1).
 _PARTS = frozenset(("style", "script", "font"))
-#: Their Content-Type, because a neighbouring site may request a page as a script.
+#: Checked too, because a neighbouring site may request a page as a script.
 _is_part = re.compile(r"text/css|[^;]*(javascript|font)", re.IGNORECASE).match
 
 
 def not_in_advance() -> Response:
-    """Return 503 to the prefetch of a page that only a click may request.
+    """Return 503 to a prefetch: the browser then requests the page at the click.
 
-    No cache rule stops a browser from showing a prefetched page later. After an error,
-    it asks again at the click (Prefetch, 503).
+    No cache rule stops a browser from showing a prefetched page later.
     """
     return Response(status=503, content_type="text/plain", cache_control="no-store")
 
@@ -41,8 +39,7 @@ def for_visitor(
     """Return ``start_response`` with cache headers for a response of the application.
 
     With ``no_store``, a signed-in visitor's browser keeps nothing, unless the
-    application sets a cache rule. Exceptions: styles, scripts and fonts, and "Not
-    modified" (304), which confirms a kept response.
+    application sets a cache rule. Exceptions: styles, scripts, fonts and 304.
     """
     # No closures and few calls here, because this runs for every page.
     environ = visit.environ

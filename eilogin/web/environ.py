@@ -27,8 +27,7 @@ key                       value
                           an inner hub reports that a visitor was active
 ========================= ========================================================
 
-A filter declares in ``WRITES`` which of them it sets. If it misses a key, it raises
-:class:`eilogin.errors.PipelineOrder`, which names the filter that must come before it.
+A filter declares in ``WRITES`` which of them it sets.
 """
 
 from collections.abc import Collection
@@ -59,8 +58,8 @@ LOGIN = "eilogin.login"
 LOGOUT = "eilogin.logout"
 ACTIVITY = "eilogin.activity"
 
-#: A value of ``eilogin.address``: the application's own logout (``app_logout``), for a
-#: visitor who may not open that page.
+#: A value of ``eilogin.address``: the application's own logout page (``app_logout``),
+#: for a visitor who may not open it.
 APP_LOGOUT = "app_logout"
 
 #: A value of ``eilogin.address`` that nobody can request: the page of a pending logout
@@ -71,13 +70,13 @@ PENDING_LOGOUT = "pending_logout"
 class Visible(NamedTuple):
     """The path of a request as its visitor sees it (``path_style = zope``)."""
 
-    #: The whole path, and its part below ``public_url``; as WSGI has them.
+    #: The whole path, and its part below ``public_url``, encoded as in WSGI.
     path: str
     below: str
 
 
 class LoginService(Protocol):
-    """The service of ``login`` in environ: require a login of a level now."""
+    """The service of ``login`` in environ."""
 
     @property
     def login(self) -> Login | None:
@@ -90,21 +89,20 @@ class LoginService(Protocol):
 
         ``force`` asks for a fresh proof. ``passive`` never shows a prompt, so None
         proves no login: see :attr:`login`. In front of a hub (``hub_inside``), the
-        visitor returns without one too, with the reason in :data:`REFUSED` of the
-        query.
+        visitor may return without one, with the reason in the query (:data:`REFUSED`).
         """
 
     @property
     def tells_proof(self) -> bool:
-        """Whether a login contains the time of the visitor's last proof of identity.
+        """Whether a login has the instant of the visitor's last proof of identity.
 
         DigiD states it only if the request asked for a proof.
         """
 
     def take_proof(self) -> bool:
-        """Whether the visitor proved their identity for this page, minutes ago.
+        """Whether the visitor proved their identity for this page, minutes ago; once.
 
-        True only once, and only in front of a hub (``hub_inside``).
+        Only in front of a hub (``hub_inside``).
         """
 
 
@@ -118,23 +116,19 @@ class LogoutService(Protocol):
         """End the login of this visitor, and notify the hub, maybe through the browser.
 
         Returns a response that leads to ``target``, a path of this site, where
-        :meth:`outcome` gives the result. None without a login among ``names``
-        (:attr:`eilogin.sessions.Login.name`): a message about another person signs
-        nobody out.
+        :meth:`outcome` gives the result. None without a login among ``names``: a
+        message about another person signs nobody out.
         """
 
     def end(self, names: Collection[str]) -> bool:
-        """End logins by their names, without the browser of the visitor.
-
-        Returns whether the hub confirmed the logout everywhere.
-        """
+        """End logins by name; return whether the hub confirmed it everywhere."""
 
     def outcome(self, target: str) -> bool | None:
         """Whether :meth:`leave` logged the visitor out everywhere; None before it."""
 
 
 def missing(key: str) -> PipelineOrder:
-    """Name the filter that must come before the one that finds no such key."""
+    """Return the error for a missing key, with the filter that must set it before."""
     return PipelineOrder(
         f"the filter '{setter(key)}' is missing, or comes after the filter that "
         f"needs it; expected this order: {order()}"

@@ -1,7 +1,6 @@
 """Read and verify the SAML message of a request, for every SAML endpoint.
 
-Structure, schema and signature come before the contents. Only the Issuer is read first,
-to find its keys: those of a false one do not fit.
+Only the Issuer is read before the signature, to find its keys.
 """
 
 from collections.abc import Callable
@@ -26,14 +25,13 @@ PeerOf = Callable[[str], Peer[R]]
 
 @dataclass(frozen=True)
 class Inbound(Generic[R]):
-    """A message that came through the browser, with a valid signature."""
+    """A verified message that came through the browser."""
 
     #: ``SAMLRequest`` or ``SAMLResponse``.
     kind: str
-    #: The signed element, and nothing else.
+    #: The signed element alone.
     element: etree._Element
     issuer: str
-    #: The sender, looked up to verify the signature.
     peer: Peer[R]
     relay_state: str
     #: :data:`~eilogin.saml.bindings.REDIRECT`, or ``POST``.
@@ -45,14 +43,13 @@ def receive(
 ) -> Inbound[R]:
     """The verified message of a Redirect (GET) or POST (SAML bindings 3.4, 3.5).
 
-    ``weak`` names the accepted ``weak_algorithms``. Raises
-    :class:`eilogin.errors.Refused`.
+    ``weak`` names the accepted ``weak_algorithms``. Raises Refused.
     """
     return verify(read_message(visit), peer_of, weak)
 
 
 def read_message(visit: Visit) -> bindings.Received:
-    """The message of a Redirect or POST request, not verified yet."""
+    """The unverified message of a Redirect or POST request."""
     visit.allow_only("GET", "POST")
     query = visit.query_string
     if visit.method == "POST":
@@ -64,7 +61,7 @@ def read_message(visit: Visit) -> bindings.Received:
 def verify(
     received: bindings.Received, peer_of: PeerOf[R], weak: frozenset[str] = frozenset()
 ) -> Inbound[R]:
-    """Verify that the message comes from its Issuer, and return it."""
+    """Verify that the message comes from its Issuer."""
     root = safe_xml.parse(received.octets)
     issuer = _issuer_of(root)
     peer = peer_of(issuer)
@@ -86,10 +83,7 @@ def _inbound(
 
 
 def receive_soap(visit: Visit, peer_of: PeerOf[R]) -> tuple[etree._Element, Peer[R]]:
-    """The verified message and the sender of a SOAP request (SAML bindings 3.2).
-
-    Headers and cookies do not count.
-    """
+    """The verified message and the sender of a SOAP request (SAML bindings 3.2)."""
     visit.allow_only("POST")
     return open_soap(read_whole_body(visit, bindings.LONGEST_FORM), peer_of)
 

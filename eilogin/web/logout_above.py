@@ -1,7 +1,6 @@
 """A logout above a hub: what a participant's filters tell the hub inside of them.
 
-The filters find the hub by its type (:mod:`eilogin.web.pipeline.pipeline_objects`), and
-call it; no request passes between them.
+The filters find the hub by its type (``pipeline_objects``), and call it.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +19,12 @@ class EndedBefore(NamedTuple):
 
 @dataclass
 class Through:
-    """The browser that brought a logout from the hub above, for an inner hub."""
+    """The browser that brought a logout from the hub above."""
 
-    #: Address of a site that may frame the next page, and the way back.
+    #: The site that may frame the next page, and the address back there.
     framed_by: str
     back: str
-    #: The address at which the inner hub notifies its participants; "" without any.
+    #: The address at which the inner hub notifies its participants, or "".
     way_on: str = ""
 
 
@@ -34,7 +33,7 @@ class EndedAbove:
     """Logins that ended above."""
 
     logins: Sequence[Login]
-    #: The inner hub only reports on these.
+    #: Logins that had ended before: the inner hub only reports on these.
     before: Sequence[EndedBefore] = ()
     through: Through | None = None
 
@@ -43,8 +42,7 @@ class EndedAbove:
 class InnerHubLogout:
     """The logout of a hub that signs citizens in by a participant's login."""
 
-    #: The URL of the hub's home page.
     home: str
-    #: Ends the hub's sessions of these logins, and notifies its participants. Returns
+    #: Ends the hub's sessions of these logins, and notifies its participants; returns
     #: whether all of them know. Raises StoreUnavailable.
     end: Callable[[EndedAbove], bool]

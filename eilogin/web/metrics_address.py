@@ -1,7 +1,4 @@
-"""The URL at which a monitoring system reads the metrics of a hub or site.
-
-Without the token (RFC 6750 2.1), nobody learns that they exist.
-"""
+"""The URL of the metrics, for requests with a token (RFC 6750 2.1)."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -17,10 +14,7 @@ from eilogin.web.visit import Visit
 
 
 class Numbers:
-    """The metrics of this process, for requests with ``token``; counted from now on.
-
-    Without a ``token``, nothing is counted or shown.
-    """
+    """The metrics of this process; without a ``token``, eilogin counts nothing."""
 
     def __init__(self, token: SecretBytes | None) -> None:
         self._token = token
@@ -36,8 +30,8 @@ class Numbers:
         """Return all metrics, with those of the ``trust`` of this request.
 
         ``endings`` returns further certificate ends, and ``undelivered`` counts the
-        logouts in the retry queue. Raises :class:`eilogin.errors.NotFound` without the
-        token, and :class:`eilogin.errors.MethodNotAllowed`.
+        logouts in the retry queue. Raises NotFound without the token, and
+        MethodNotAllowed.
         """
         if self._meters is None or not self._brings_token(visit):
             raise NotFound("the request has no valid metrics_token")
@@ -57,7 +51,7 @@ class Numbers:
         return answer
 
     def _brings_token(self, visit: Visit) -> bool:
-        """Compare the token in constant time."""
+        # Constant time reveals nothing about the token.
         scheme, _, token = visit.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return (
             self._token is not None

@@ -33,13 +33,12 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     is_response: bool = False,
     framed_by: str = "",
 ) -> Response:
-    """Send a message through the browser to ``endpoint``, over its binding.
+    """Send an unsigned message through the browser to ``endpoint``, over its binding.
 
-    Redirect signs the query (SAML bindings 3.4). POST signs the message, in a page
-    whose form sends it (3.5). ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a
-    response (``is_response``) goes to the endpoint's address for responses. The
-    unsigned ``message`` has that Destination. Sites of ``framed_by``, URLs separated by
-    blanks, may frame that page.
+    ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a response (``is_response``) goes
+    to the endpoint's address for responses. Redirect signs the query (SAML bindings
+    3.4), POST the message (3.5). URLs in ``framed_by``, separated by blanks, may frame
+    the page of a POST.
     """
     location = endpoint.for_answers if is_response else endpoint.location
     if endpoint.binding == bindings.REDIRECT:
@@ -62,10 +61,7 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
 
 
 def browser_bindings(own: Own, name_id: str = "") -> tuple[str, str]:
-    """The browser bindings for a message with our NameID, the preferred first.
-
-    A BSN stays out of URLs, which end up in logs.
-    """
+    """The browser bindings, the preferred first; no BSN gets into URLs and logs."""
     if tells_number(name_id):
         return (bindings.POST, bindings.REDIRECT)
     return own.profile.browser_bindings
@@ -83,10 +79,7 @@ def binding_missing(
     wanted: Sequence[str],
     endpoints: Sequence[Endpoint],
 ) -> BindingMissing:
-    """The error for a peer that has none of the ``wanted`` bindings.
-
-    ``what`` is the message, such as ``a LogoutResponse``.
-    """
+    """The error for a peer without the ``wanted`` bindings for ``what``."""
     return BindingMissing(
         f"{entity_id!r} accepts {what} by none of "
         f"{', '.join(map(short, wanted))}; its metadata has: "
@@ -95,7 +88,7 @@ def binding_missing(
 
 
 def encryption_key(role: Role, *, wanted: bool) -> RSAPublicKey | None:
-    """The key to encrypt for a peer; None, for clear text, if there is none."""
+    """The key to encrypt for a peer, or None for clear text."""
     return next(iter(role.encryption_keys), None) if wanted else None
 
 
@@ -106,10 +99,7 @@ def logout_response(
     status: messages.Status = messages.Status(),  # noqa: B008 - frozen
     destination: str = "",
 ) -> etree._Element:
-    """Our LogoutResponse to a LogoutRequest (SAML core 3.7.2), not signed yet.
-
-    ``destination`` is the browser's address for it; "" over SOAP.
-    """
+    """Our unsigned LogoutResponse (SAML core 3.7.2); no ``destination`` over SOAP."""
     return messages.write_logout_response(
         messages.LogoutResponse(
             id=messages.new_id(),
@@ -129,10 +119,7 @@ def soap_answer(message: etree._Element, key: SigningKey) -> Response:
 
 
 def soap_fault(error: Exception, reference: str) -> Response:
-    """The SOAP fault for a rejected message (SOAP 1.1, 4.4 and 6.2).
-
-    The cause is only in the log, under the reference.
-    """
+    """The SOAP fault (SOAP 1.1, 4.4); the log has the cause under ``reference``."""
     code = "Client" if isinstance(error, Refused) else "Server"
     return _soap(bindings.soap_fault(code, f"refused, see {reference}"), 500)
 

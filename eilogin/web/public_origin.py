@@ -1,8 +1,7 @@
 """Give the application the scheme and host that its visitors use.
 
 Behind a proxy that ends TLS, ``wsgi.url_scheme`` is ``http``. An application then
-writes ``http`` into redirects, sets cookies without ``Secure``, and may reject every
-form, as Django does if the Origin differs.
+writes ``http`` into redirects, sets cookies without ``Secure``, and may reject forms.
 """
 
 from typing import TYPE_CHECKING
@@ -15,17 +14,12 @@ if TYPE_CHECKING:
 
 
 class PublicOrigin:
-    """The scheme and host of ``public_url``.
-
-    Requests with another ``Host`` came by another address, and stay unchanged; so do
-    all on loopback (http).
-    """
+    """The scheme and host of ``public_url``; requests with another Host stay as is."""
 
     def __init__(self, public_url: str) -> None:
         scheme, _, self._host = origin_of(public_url).partition("://")
         name = self._host.removesuffix(f":{urlsplit(public_url).port}")
-        # A proxy may omit the port, as nginx does with "Host $host", or add the default
-        # one.
+        # A proxy may omit the port (nginx with "Host $host"), or add the default one.
         alike = {name, self._host} | ({f"{name}:443"} if name == self._host else set())
         self._hosts = frozenset(alike if scheme == "https" else ())
 

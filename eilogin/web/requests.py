@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 20
 _MOST_PROXIES = 10
-#: REMOTE_ADDR of a peer on a Unix socket: in waitress, and in others such as gunicorn.
+#: REMOTE_ADDR of a peer on a Unix socket, in waitress and in others.
 _BY_UNIX_SOCKET = ("localhost", "")
 
 
@@ -35,10 +35,9 @@ _BY_UNIX_SOCKET = ("localhost", "")
 def is_from_other_site(visit: Visit, public_url: str) -> bool:
     """Whether a page of another site made the browser send this request.
 
-    Only the origin of ``public_url`` counts. Sec-Fetch-Site (Fetch Metadata, 2.3)
-    decides; else Origin, which all browsers send with a cross-site POST (RFC 6454 7);
-    else Referer, from old browsers (RFC 9110 10.1.3). Without these, it comes from no
-    page of another site.
+    Sec-Fetch-Site (Fetch Metadata, 2.3) decides; else Origin, which all browsers send
+    with a cross-site POST (RFC 6454 7); else Referer, from old browsers. Without these,
+    it comes from no page of another site.
     """
     environ = visit.environ
     fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
@@ -55,10 +54,9 @@ def is_from_other_site(visit: Visit, public_url: str) -> bool:
 def is_own_navigation(visit: Visit, public_url: str) -> bool:
     """Whether a person chose this address: on this site, or by typing it.
 
-    False for links of other sites, and for loads by the browser itself
-    (:func:`is_looked_at`; Fetch Metadata, 2.1). False for old browsers without these
-    headers: a page of another site can suppress them. A client that is no browser, such
-    as curl, is trusted.
+    False for links of other sites, and for loads by the browser itself. False for old
+    browsers without these headers: a page of another site can suppress them. A client
+    that is no browser, such as curl, is trusted.
     """
     return (
         not is_from_other_site(visit, public_url)
@@ -69,17 +67,14 @@ def is_own_navigation(visit: Visit, public_url: str) -> bool:
 
 
 def _is_silent_browser(visit: Visit) -> bool:
-    """Whether a browser sends nothing about the page that led here.
-
-    Every browser calls itself Mozilla first (HTML standard, "client identification").
-    """
+    # Every browser calls itself Mozilla first (HTML standard, "client identification").
     tells = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_REFERER")
     is_browser = visit.environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
     return is_browser and not any(map(visit.environ.get, tells))
 
 
 def require_own_form(visit: Visit, public_url: str) -> None:
-    """Raise :class:`eilogin.errors.CrossSite` unless this site's own page sent it.
+    """Raise CrossSite unless this site's own page sent the request.
 
     From pages of eilogin, every browser sends at least the origin (Referrer-Policy).
     """
@@ -98,7 +93,7 @@ def require_own_form(visit: Visit, public_url: str) -> None:
 def origin_of(url: str) -> str:
     """Scheme, host and port in lower case, no default port (RFC 6454 6.2).
 
-    Raises ValueError without http, https or host.
+    Raises ValueError for another kind of URL.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -121,10 +116,9 @@ def _origin_or_none(url: str) -> str | None:
 
 
 def announced_size(visit: Visit, limit: int) -> int:
-    """The length of the body, or ``limit`` if it is chunked.
+    """The length of the body in bytes, or ``limit`` if it is chunked.
 
-    Raises :class:`eilogin.errors.MessageTooLarge`, or
-    :class:`eilogin.errors.MalformedMessage` if it is no number.
+    Raises MessageTooLarge, or MalformedMessage if it is no number.
     """
     return limit if _ends_by_itself(visit) else _length(visit, limit)
 
@@ -140,15 +134,15 @@ def _length(visit: Visit, limit: int) -> int:
 
 
 def _ends_by_itself(visit: Visit) -> bool:
-    """Whether the body is chunked, and the server ends it (wsgi.input_terminated)."""
+    # The server ends a chunked body.
     is_terminated = bool(visit.environ.get("wsgi.input_terminated"))
     return is_terminated and not visit.environ.get("CONTENT_LENGTH")
 
 
 def body_in_pieces(visit: Visit, limit: int, size: int) -> Iterator[bytes]:
-    """Yield the body in pieces of ``size`` bytes, the last maybe shorter.
+    """Yield the body in pieces of ``size`` bytes, one at a time in memory.
 
-    Only one is in memory. Raises the errors of :func:`read_whole_body`.
+    Raises the errors of :func:`read_whole_body`.
     """
     if _ends_by_itself(visit):
         return _until_its_end(visit.environ["wsgi.input"], limit, size)
@@ -185,8 +179,8 @@ def _filled(source: "InputStream", size: int) -> bytes:
 def read_body(visit: Visit, limit: int) -> bytes:
     """The whole body of a request, of at most ``limit`` bytes.
 
-    Raises :class:`eilogin.errors.MessageTooLarge`, without reading further, or
-    :class:`eilogin.errors.MalformedMessage` if it is shorter than announced.
+    Raises MessageTooLarge, without reading further, or MalformedMessage if it is
+    shorter than announced.
     """
     length = _length(visit, limit)
     return b"".join(_announced(visit, length, length))
@@ -203,8 +197,7 @@ def read_whole_body(visit: Visit, limit: int) -> bytes:
 def read_query(visit: Visit) -> dict[str, str]:
     """The parameters of a query of eilogin, without empty ones.
 
-    Raises :class:`eilogin.errors.MalformedMessage`, also for repeated ones.
-    ``saml.bindings`` reads SAML messages.
+    Raises MalformedMessage, also for repeated ones.
     """
     try:
         # PEP 3333, "Unicode Issues": unencoded characters come as latin-1.
@@ -218,8 +211,7 @@ def read_form_body(visit: Visit, limit: int) -> bytes:
     """The body of a form with a message (application/x-www-form-urlencoded).
 
     Raises the errors of :func:`read_whole_body`, and MalformedMessage for another
-    declared type, in which other readers would find other fields. It is ASCII in any
-    charset.
+    declared type: other readers would find other fields in it.
     """
     kind = _kind_of_body(visit)
     if kind not in ("", _FORM):
@@ -235,9 +227,7 @@ def _kind_of_body(visit: Visit) -> str:
 def read_form(visit: Visit, limit: int = 10_000) -> dict[str, str]:
     """The fields of a form of eilogin, without empty ones.
 
-    Raises :class:`eilogin.errors.MessageTooLarge`, or
-    :class:`eilogin.errors.MalformedMessage`, also for repeated ones. ``saml.bindings``
-    reads SAML messages.
+    Raises MessageTooLarge, or MalformedMessage, also for repeated ones.
     """
     if _kind_of_body(visit) != _FORM:
         raise MalformedMessage("not a form")
@@ -265,10 +255,9 @@ def _fields_of(text: str, kind: str) -> dict[str, str]:
 
 
 def safe_next(value: str | None, default: str = "/") -> str:
-    """The path of this site at which to continue, or ``default``.
+    """The path of this site in ``value``, to continue there, or ``default``.
 
-    ``value``, decoded once, comes from ``next`` or a response. If browser or proxy
-    could read it as another site, eilogin ignores and logs it.
+    If a browser or proxy could read the path as another site, eilogin logs it.
     """
     if not value:
         return default
@@ -310,16 +299,13 @@ def is_by_unix_socket(peer: str) -> bool:
 
 
 def is_among(peer: str, networks: Sequence[IPNetwork]) -> bool:
-    """Whether a peer is in one of these networks; False for a text that is no address.
-
-    A peer on a Unix socket is in :data:`eilogin.config.UNIX`.
-    """
+    """Whether a peer is in one of these networks; False if it is no address."""
     at = UNIX.network_address if is_by_unix_socket(peer) else _parsed(peer)
     return at is not None and any(at in network for network in networks)
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, also of ``[::1]:443`` or ``10.0.0.1:443``; else None."""
+    # The text may be "[::1]:443" or "10.0.0.1:443".
     match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", text, re.DOTALL)
     bare = (match[1] or match[2] or match[3]) if match else ""
     try:

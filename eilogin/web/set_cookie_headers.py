@@ -7,7 +7,7 @@ from eilogin.web.site_urls import whole_target
 from eilogin.web.visit import Visit
 
 BLANKS = " \t"
-#: Values that remove a cookie's value; Python writes quotes.
+#: Empty values; Python writes quotes.
 NOTHING = ("", '""')
 
 _SET_COOKIE = "set-cookie"

@@ -4,15 +4,14 @@ A cache before the application (nginx, Varnish, a CDN) may give everybody a page
 public to the application, which does not know of the login. Only the browser may keep
 the response to a signed-in visitor:
 
-* ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``. Other
-  directives are for the browser, and stay (RFC 9111 5.2.2).
+* ``Cache-Control`` loses ``public`` and ``s-maxage`` and gets ``private``.
 * Headers for shared caches alone, which override it, forbid to keep it:
   ``CDN-Cache-Control`` and others of that form (RFC 9213), ``Surrogate-Control``,
   ``X-Accel-Expires`` of nginx.
 * ``Expires`` in the future becomes ``max-age``, for caches that know Expires alone.
-* ``Vary: Cookie``: the browser asks again if another visitor signs in.
 
-The response to an anonymous visitor gets ``Vary: Cookie`` too.
+Outside of ``off`` paths, each response gets ``Vary: Cookie``: another visitor may sign
+in.
 """
 
 import re
@@ -26,10 +25,10 @@ Headers = Sequence[tuple[str, str]]
 
 _CONTROL, _EXPIRES, _PRAGMA, _VARY = "cache-control", "expires", "pragma", "vary"
 _TO_BROWSERS = frozenset((_CONTROL, _EXPIRES, _PRAGMA))
-#: The end of every header name that limits caches, and of few others.
+#: The end of every header name that limits caches.
 _ENDS = frozenset(("control", "expires", "pragma"))
 _END = 7
-#: Their last letters, a quick test before that comparison.
+#: Their last letters, for a quick test.
 _LAST = frozenset("lLsSaA")
 _TO_SHARED = {
     "surrogate-control": "no-store",
@@ -37,21 +36,20 @@ _TO_SHARED = {
     "x-accel-expires": "0",
 }
 _TARGETED = f"-{_CONTROL}"
-#: They open a response to shared caches, or qualify ``private`` and ``no-store`` (RFC
+#: These open a response to shared caches, or qualify ``private`` and ``no-store`` (RFC
 #: 9111 5.2.2.3 and 5.2.2.7).
 _OPENING = frozenset(("public", "s-maxage", "private", "must-understand"))
-#: A directive with its value (RFC 9110 5.6.2). Some applications write blanks instead
-#: of commas.
+#: A directive with its value (RFC 9110 5.6.2), also between blanks.
 _SIGN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]"
 _DIRECTIVE = re.compile(rf'({_SIGN}+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|{_SIGN}+))?')
 _LONGEST = 1000
-#: The longest max-age, in seconds.
+#: Seconds.
 _YEAR = 365 * 86_400
 _REMEMBERED = 256
 
 
 def are_about_caches(headers: Headers) -> bool:
-    """Whether headers limit caches; fast, because every response needs it."""
+    """Whether headers limit caches."""
     # A generator would slow down each response.
     for name, _ in headers:
         if name[-1:] in _LAST and name[-_END:].lower() in _ENDS:
@@ -94,7 +92,6 @@ def varying(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _fields_of(values: Iterable[str]) -> Sequence[str]:
-    """The request headers in all values of ``Vary`` (RFC 9110 12.5.5)."""
     return [
         field.strip() for value in values for field in value.split(",") if field.strip()
     ]
@@ -110,7 +107,6 @@ def without_words(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _closing(name: str) -> str | None:
-    """The value by which a header forbids shared caches to keep the response."""
     return "no-store" if name.endswith(_TARGETED) else _TO_SHARED.get(name)
 
 
@@ -123,7 +119,7 @@ def _control_of(lowered: Headers, max_age: int, otherwise: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _narrowed(control: str, max_age: int) -> str:
-    """Narrow a Cache-Control to the browser; cached, an application uses few."""
+    # Cached, because an application uses few.
     if _DIRECTIVE.sub("", control).strip(" \t,"):
         # Each cache would read it differently.
         return "no-store"
@@ -142,7 +138,7 @@ def _narrowed(control: str, max_age: int) -> str:
 
 
 def _without_control(lowered: Headers, max_age: int) -> str:
-    """Return Expires and Pragma as Cache-Control, which overrides both."""
+    # Cache-Control overrides both Expires and Pragma.
     if any(name == _PRAGMA and "no-cache" in text.lower() for name, text in lowered):
         return "private, no-cache"
     if max_age:

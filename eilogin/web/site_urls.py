@@ -12,8 +12,8 @@ from eilogin.config import LONGEST_TARGET
 from eilogin.web.requests import origin_of
 from eilogin.web.visit import Visit
 
-# They need no encoding (RFC 3986 3.3 and 3.4). The server does not decode a query, so
-# encoded ones stay. Browsers leave brackets, too.
+# They need no encoding (RFC 3986 3.3 and 3.4). No server decodes a query, so encoded
+# characters stay there. Browsers leave brackets too.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?%[]"
 
@@ -21,7 +21,7 @@ _QUERY_SAFE = _PATH_SAFE + "?%[]"
 def this_page(visit: Visit, public_url: str) -> str:
     """The target of the requested page, in printable ASCII.
 
-    Longer than :data:`LONGEST_TARGET`, it loses its query, or becomes the first page.
+    If it exceeds :data:`LONGEST_TARGET`, without its query, or else the first page.
     """
     whole = whole_target(visit, public_url)
     candidates = (whole, whole.partition("?")[0], root(public_url))
@@ -29,7 +29,7 @@ def this_page(visit: Visit, public_url: str) -> str:
 
 
 def whole_target(visit: Visit, public_url: str) -> str:
-    """The same, of any length."""
+    """The target of the requested page, of any length."""
     visible = visit.visible
     below = visit.path_info if visible is None else visible.below
     path = urlsplit(public_url).path + _quoted(below, _PATH_SAFE)
@@ -47,7 +47,7 @@ def at(public_url: str, target: str) -> str:
 
 
 def root(public_url: str) -> str:
-    """The target of the first page: ``/``, or ``/app/`` below that."""
+    """The target of the first page: ``/``, or ``/app/`` below a path."""
     return urlsplit(public_url).path.rstrip("/") + "/"
 
 

@@ -53,7 +53,7 @@ class UntrustedProxies:
 
 
 def _is_applied(visit: Visit, peer: str) -> bool:
-    """Whether the server applied the header, as waitress's ``trusted_proxy``."""
+    # As waitress with ``trusted_proxy``.
     entries = visit.environ["HTTP_X_FORWARDED_FOR"].rsplit(",", _MOST_PROXIES)
     return peer in map(str.strip, entries)
 

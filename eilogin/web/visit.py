@@ -1,7 +1,6 @@
 """One request as a filter or app sees it: a value around the WSGI environ.
 
-A filter makes a :class:`Visit` at the start of its ``__call__``, and its functions take
-the Visit. Between filters, only environ counts (:mod:`eilogin.web.environ`).
+Between filters, only environ counts (:mod:`eilogin.web.environ`).
 """
 
 from typing import TYPE_CHECKING, Self
@@ -17,15 +16,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _FOR_PAGES = ("GET", "HEAD", "POST")
-#: Values of Sec-Fetch-Dest for a page inside another one (Fetch Metadata, 2.1).
+#: Values of Sec-Fetch-Dest for a frame (Fetch Metadata, 2.1).
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 
 class Visit:
     """A request with its session, its trust, and the facts of its headers.
 
-    A client that is no browser can forge all headers. A browser does not forge those
-    that are checked here, and these checks protect the citizen's browser.
+    Only a client that is no browser can forge the headers that are checked here. The
+    checks protect the citizen's browser.
     """
 
     __slots__ = ("environ",)
@@ -39,7 +38,7 @@ class Visit:
         return cls({env.TRUST: trust, env.SESSIONS: sessions})
 
     def copy(self) -> "Visit":
-        """The same request; changes to the copy do not change this one."""
+        """A copy of the request; changes to it do not change this one."""
         return Visit(self.environ.copy())
 
     # --- what the filters outside tell ------------------------------------------------
@@ -55,7 +54,7 @@ class Visit:
 
     @property
     def trust_or_none(self) -> Trust | None:
-        """The same, or None in front of the filter ``trust``."""
+        """The trust, or None in front of the filter ``trust``."""
         return self.environ.get(env.TRUST)
 
     @property
@@ -69,7 +68,7 @@ class Visit:
 
     @property
     def address_or_none(self) -> str | None:
-        """The same, and None in front of the filter ``trust``."""
+        """The address, or None in front of the filter ``trust``."""
         return self.environ.get(env.ADDRESS)
 
     @property
@@ -114,16 +113,12 @@ class Visit:
 
     @property
     def token(self) -> str | None:
-        """The value of that cookie, or None."""
+        """The value of the session cookie, or None."""
         return self.cookie.read(self.cookie_header)
 
     @property
     def session(self) -> Login | None:
-        """The login of this visitor, or None.
-
-        If eilogin cannot tell, raises the :class:`eilogin.errors.EiloginError` that is
-        the reason, such as StoreUnavailable.
-        """
+        """The visitor's login, or None; an EiloginError if eilogin cannot tell."""
         if env.SESSION_FAULT in self.environ:
             fault: EiloginError = self.environ[env.SESSION_FAULT]
             raise fault
@@ -131,7 +126,7 @@ class Visit:
 
     @property
     def session_or_none(self) -> Login | None:
-        """The same without an error: None too if eilogin cannot tell."""
+        """The login, or None; None too if eilogin cannot tell."""
         try:
             login: Login | None = self.environ[env.SESSION]
         except KeyError:
@@ -140,9 +135,9 @@ class Visit:
 
     @property
     def session_checked(self) -> Login | None:
-        """The same, after ``trust`` has checked that the login is of this site.
+        """The same, or PipelineOrder before ``trust`` has checked the login's site.
 
-        Raises PipelineOrder if it has not, because several sites may share a store.
+        Several sites may share a store.
         """
         login = self.session_or_none
         if env.ADDRESS not in self.environ:
@@ -155,22 +150,18 @@ class Visit:
         return env.SESSION_FAULT in self.environ
 
     def set_session(self, login: Login | None) -> None:
-        """Have the rest of this request, also in filters further in, see this login."""
+        """Set the login for the rest of this request."""
         self.environ[env.SESSION] = login
 
     def session_beyond_idle(self) -> Login | None:
-        """Read the login of this visitor from the store again, even if it is idle.
-
-        Raises StoreUnavailable.
-        """
+        """Read the visitor's login again, even if idle; raises StoreUnavailable."""
         token = self.token
         return self._ours(self.sessions.find_beyond_idle(token) if token else None)
 
     def session_to_end(self) -> Login | None:
-        """Read the login that a logout of this visitor must end, even if it is idle.
+        """Read the login that a logout must end, even if it is idle.
 
-        It also finds a login by its cookie from before a step-up, which signs nobody
-        in. Raises StoreUnavailable.
+        The cookie from before a step-up finds it too. Raises StoreUnavailable.
         """
         login = self.session_beyond_idle()
         token = self.token
@@ -215,10 +206,7 @@ class Visit:
         return path
 
     def allow_only(self, *methods: str) -> None:
-        """Raise :class:`eilogin.errors.MethodNotAllowed` for any other HTTP method.
-
-        ``GET`` does not include ``HEAD``: name both to allow both.
-        """
+        """Raise MethodNotAllowed for another method; GET does not include HEAD."""
         method = self.method
         if method not in methods:
             allowed = ", ".join(methods)
@@ -232,9 +220,7 @@ class Visit:
 
         Current browsers send Sec-Fetch-Mode (Fetch Metadata, 2.2). Without it, a client
         that accepts HTML or, as curl, anything gets a page (RFC 9110 12.5.1). Links and
-        forms use no other methods than these (HTML standard, "form submission
-        attributes"); scripts and preflights do (Fetch standard, "CORS-preflight
-        fetch").
+        forms use no other methods than these; scripts and preflights do.
         """
         environ = self.environ
         method = environ.get("REQUEST_METHOD", "GET")
@@ -250,8 +236,7 @@ class Visit:
     def is_looked_at(self) -> bool:
         """Whether this is a navigation, and a person sees the response now.
 
-        False for a prefetch (Sec-Purpose: Fetch standard; Purpose in older browsers),
-        and in a frame of another site's page.
+        False for a prefetch, and in a frame of another site's page.
         """
         # Each page reads this, so it does as little as possible.
         environ = self.environ
@@ -269,7 +254,7 @@ class Visit:
         """Whether the response fills a window or a tab, and not a frame in a page.
 
         Another site's page, such as the hub's, may refuse a frame, and gets no cookies
-        there (Fetch Metadata, 2.1). True without that header.
+        there.
         """
         return bool(self.environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
 

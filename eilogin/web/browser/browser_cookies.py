@@ -2,10 +2,7 @@
 
 A browser accepts the prefix ``__Host-`` only from this host, over https (or
 ``*.localhost``), for ``Path=/``. So no neighbour under the same domain can plant a
-cookie of eilogin (RFC 6265bis 4.1.3.2).
-
-Malformed cookies of others (JSON, quotes, brackets, words without ``=``) must not hide
-it.
+cookie of eilogin (RFC 6265bis 4.1.3.2). Malformed cookies of others must not hide it.
 """
 
 import re
@@ -19,9 +16,8 @@ _PREFIX = "__Host-"
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 # RFC 6265bis 5.7, in any case.
 _RESERVED = re.compile(r"__(host|secure|http|host-http)-", re.IGNORECASE)
-# A browser strips exactly these around a pair. More would be unsafe: a neighbour may
-# set a cookie with a no-break space before ``__Host-...``, which its browser does not
-# protect.
+# A browser strips exactly these around a pair. A neighbour may set a cookie with a
+# no-break space before ``__Host-...``, which its browser does not protect.
 _BLANKS = " \t"
 _VALUE = re.compile(r"[A-Za-z0-9!#$%&'()*+./:<=>?@^_`{|}~-]*")
 
@@ -47,11 +43,9 @@ CookieName = Annotated[str, BeforeValidator(_cookie_name)]
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One cookie of eilogin, by its name without ``__Host-``.
+    """One cookie of eilogin, by its name without ``__Host-``; ValueError for a bad one.
 
     With ``same_site="Lax"``, other sites can send it by link or redirect, not by POST.
-    Raises ValueError for a name of other characters than letters, digits, ``.``, ``_``
-    and ``-``.
     """
 
     name: str
@@ -67,10 +61,7 @@ class Cookie:
         object.__setattr__(self, "_length", len(self._start))
 
     def read(self, header: str) -> str | None:
-        """The value in a Cookie header, or None.
-
-        None too for two different values: one of them is forged.
-        """
+        """The value in a Cookie header; None for two, because one is forged."""
         pair_start = self._start
         start = header.find(pair_start)
         if start == -1:
@@ -95,12 +86,12 @@ class Cookie:
                 if first_value is not None and value != first_value:
                     return None
                 first_value = value
-            # Ours or a part of another value: the next pair begins after the semicolon.
+            # The next pair begins after the semicolon.
             position = end
         return first_value or None
 
     def left_out_of(self, header: str) -> str:
-        """Return a Cookie header without this cookie, and otherwise unchanged."""
+        """Return a Cookie header without this cookie."""
         if self._start not in header:
             return header
         pairs = header.split(";")
@@ -111,10 +102,9 @@ class Cookie:
         return text if other_pairs[:1] == pairs[:1] else text.lstrip(_BLANKS)
 
     def set(self, value: str, *, max_age: int | None = None) -> tuple[str, str]:
-        """The header that sets this cookie.
+        """The header that sets this cookie, for ``max_age`` seconds or this session.
 
-        ``max_age`` is in seconds; without it, the browser session is the limit. Raises
-        ValueError if the value has separators.
+        Raises ValueError if the value has separators.
         """
         if not _VALUE.fullmatch(value):
             raise ValueError(f"not a value for the cookie {self.name}")
@@ -132,10 +122,7 @@ def _begins_a_pair(header: str, position: int, start: int) -> bool:
 
 
 def names(header: str, prefix: str) -> list[str]:
-    """The names of eilogin's cookies in a Cookie header that begin with ``prefix``.
-
-    Without ``__Host-``, each once, in the order of the header.
-    """
+    """The names with ``prefix`` of eilogin's cookies in a header, each once."""
     name_start = _PREFIX + prefix
     cookie_names = (pair.partition("=")[0].strip(_BLANKS) for pair in header.split(";"))
     return list(

@@ -1,7 +1,6 @@
 """Handles: random names of records that wait for a browser.
 
-Each begins with the millisecond of its creation: a browser that restores its tabs
-requests all within a second, and handles sort by age.
+Each begins with the millisecond of its creation, so that handles sort by age.
 """
 
 import base64
@@ -13,14 +12,13 @@ from eilogin import clock
 
 # Hexadecimal milliseconds: enough until 2527.
 _DIGITS = 11
-#: The time, and 16 random bytes.
 HANDLE = rf"[0-9a-f]{{{_DIGITS}}}-[A-Za-z0-9_-]{{22}}"
 HANDLE_LENGTH = _DIGITS + 23
 
-#: At the end of a passive login's handle: a Response by POST comes without cookies.
+#: Ends the handle of a passive login: a Response by POST comes without cookies.
 _SILENT = "."
 
-#: End of the handle of a login that begins again, because the first was lost.
+#: Ends the handle of a login that begins again, because the first was lost.
 _SECOND = "_"
 
 _match = re.compile(f"{HANDLE}[{_SILENT}{_SECOND}]?").fullmatch
@@ -58,5 +56,5 @@ def is_second(text: str) -> bool:
 
 
 def instant_of(text: str) -> float | None:
-    """The time of creation of a handle, in seconds; None for another text."""
+    """The instant of a handle's creation; None for another text."""
     return int(text[:_DIGITS], 16) / 1000 if is_handle(text) else None

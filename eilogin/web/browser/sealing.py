@@ -1,8 +1,7 @@
-"""Encrypt and authenticate a value that a browser or store keeps, and open it again.
+"""Encrypt and authenticate a value that a browser or store keeps.
 
-Only this party can make and read a sealed text, and notices any change. A text *bound
-to* other texts opens only with them, so it is useless in another place. A *tag*
-replaces a name without revealing it, as in a pseudonym.
+A text *bound to* other texts opens only with them, so it is useless in another place. A
+*tag* replaces a name without revealing it, as in a pseudonym.
 
 To replace a secret: the newest one seals, and all open. Each text and tag begins with
 the name of its secret, which reveals nothing of it.
@@ -49,10 +48,8 @@ class Sealer:
         self._newest = next(reversed(self._keys))
 
     def seal(self, octets: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
-        """Seal ``octets`` (AES-256-GCM), each text with a salt and so a key of its own.
-
-        ``also_by`` is a second secret.
-        """
+        """Seal ``octets`` by AES-256-GCM; ``also_by`` is a second secret."""
+        # A salt gives each text a key of its own.
         salt = secrets.token_bytes(_SALT_SIZE)
         cipher, nonce = self._cipher(self._newest, also_by, salt)
         sealed = cipher.encrypt(nonce, octets, _joined(bound_to))
@@ -103,7 +100,7 @@ def as_text(sealed: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """The sealed text of such base64; raises :class:`NotSealed`."""
+    """Reverse :func:`as_text`; raises :class:`NotSealed`."""
     try:
         return base64.b64decode(text, altchars="-_", validate=True)
     except (binascii.Error, ValueError):

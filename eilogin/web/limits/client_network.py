@@ -1,8 +1,8 @@
 """Check that a session is used from the network of its login (``bind_address``).
 
 A thief uses a session cookie from another network. A login stores a keyed hash of its
-network, never the address. That is all of IPv4 (also inside IPv6, from a dual-stack
-socket), or the first 64 bits of IPv6, whose other bits change every day (RFC 8981).
+network, never the address: all of IPv4, or the first 64 bits of IPv6, whose other bits
+change every day (RFC 8981).
 
 ``warn`` logs a mismatch, once for each session and network. ``enforce`` also removes
 the session from the request, but does not end it: its owner may still use it. A login
@@ -21,13 +21,12 @@ from eilogin.sessions import Login
 from eilogin.web.requests import client_address
 from eilogin.web.visit import Visit
 
-#: An option's type.
 BindAddress = Literal["off", "warn", "enforce"]
 
-#: Bits of IPv6 that a household keeps.
+#: Bits of an IPv6 network that a household keeps.
 _NETWORK = 64
 _WIDER = 48
-#: Networks in memory, and logged mismatches.
+#: Most networks in memory, and most logged mismatches.
 _REMEMBERED = 10_000
 
 _log = logging.getLogger("eilogin")
@@ -43,11 +42,11 @@ class ClientNetworkCheck:
         self._marks: dict[str, str] = {}
 
     def mark(self, visit: Visit) -> str:
-        """The mark of this network for a login; "" if the option is off."""
+        """The keyed hash of this network for a login; "" if the option is off."""
         return self._mark(visit) if self.is_on else ""
 
     def required(self, visit: Visit) -> str:
-        """The mark for a record of this network alone; "" unless enforced."""
+        """The keyed hash for a record of this network alone; "" unless enforced."""
         return self._mark(visit) if self._enforces else ""
 
     def check(self, visit: Visit) -> None:
@@ -61,11 +60,7 @@ class ClientNetworkCheck:
             self._report(visit, login)
 
     def of_this_network(self, visit: Visit, login: Login | None) -> Login | None:
-        """The login, or None if :meth:`check` would remove it.
-
-        It may be another person's cookie, whose session goes on, without its proofs
-        here.
-        """
+        """The login, or None if :meth:`check` would remove it."""
         if login is None or not self._enforces:
             return login
         return login if login.address == self._mark(visit) else None
@@ -119,7 +114,7 @@ class ClientNetworkCheck:
 
 
 def network_here(visit: Visit) -> str:
-    """The network of a request, as :func:`network_of` its address."""
+    """The client network of a request."""
     trust = visit.trust
     address = client_address(visit, trust.trusted_proxies)
     return network_of(address)
@@ -127,7 +122,7 @@ def network_here(visit: Visit) -> str:
 
 @lru_cache(_REMEMBERED)
 def wider(network: str) -> str:
-    """48 bits of an IPv6 network, which a household may own; else as is."""
+    """48 bits of an IPv6 network, which a household may own; IPv4 as is."""
     if ":" not in network:
         return network
     return str(ipaddress.ip_network(network).supernet(new_prefix=_WIDER))

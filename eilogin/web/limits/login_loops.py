@@ -5,8 +5,8 @@ without a prompt, and leads to a page that requires a login. eilogin stops at th
 login within a minute, with a page that names the likely cause, and logs the facts.
 
 A cookie holds time and hashed path of each login that led to a page. A visitor who
-forges it only loses this page. Passive logins, and those at different pages of restored
-tabs, do not add up.
+forges it only loses this page. Passive logins, and those at different pages, do not add
+up.
 """
 
 import hashlib
@@ -21,8 +21,7 @@ from eilogin.web.visit import Visit
 #: redirects; a login has four.
 MOST = 4
 PERIOD = 60.0
-#: Seconds, for a signed-in visitor at the login address: people follow links more
-#: slowly than redirects.
+#: Seconds for a signed-in visitor at the login address: people follow links slowly.
 QUICK_PERIOD = 10.0
 
 _OURS = "eilogin"
@@ -30,7 +29,6 @@ _LOGINS = Cookie("eilogin-rounds")
 # Eight digits of a path's hash, and a time in whole seconds.
 _LOGIN = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
 _REMEMBERED = 10
-#: Characters of a path.
 _SHOWN = 80
 
 #: Likely causes: the session cookie does not come back, has two values, or has no
@@ -67,7 +65,7 @@ def forget() -> tuple[str, str]:
 
 
 def require_end(visit: Visit, target: str, *, period: float = PERIOD) -> None:
-    """Raise :class:`eilogin.errors.LoginLoops` after too many logins for one page."""
+    """Raise LoginLoops after too many logins for one page."""
     page, now = _page(target), clock.now()
     ages = [now - at for login_page, at in _logins(visit) if login_page == page]
     # A future time comes from another server's clock, or is invented.

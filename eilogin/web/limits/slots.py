@@ -1,10 +1,8 @@
 """Slots: a limit of simultaneous work for requests that wait for a peer.
 
 A peer that hangs would soon hold all threads of the server. So each kind of work has
-fewer slots, counted for the whole process.
-
-A request waits only while slots change hands. If all slots in its way are held for a
-second, the peer hangs. So a dead peer costs other threads one second at most.
+fewer slots, counted for the whole process. A request waits only while slots change
+hands: if all slots in its way are held for a second, the peer hangs.
 """
 
 import threading
@@ -17,15 +15,12 @@ from typing import NamedTuple
 USUAL = 3
 #: Seconds that all slots in the way may be held.
 _LONGEST_HELD = 1.0
-#: Requests for one name.
+#: Requests that wait for one name.
 _MOST_WAITING = 100
 
 
 class Full(Exception):
-    """No slot is free.
-
-    ``in_use`` slots are held, ``of_client`` of them by the same client.
-    """
+    """No slot is free: ``in_use`` are held, ``of_client`` of them by this client."""
 
     def __init__(self, in_use: int, of_client: int) -> None:
         super().__init__(in_use, of_client)
@@ -93,7 +88,7 @@ class Slots:
             return new_slot
 
     def _in_the_way(self, name: str, share: int, most: int, whose: str) -> list[_Held]:
-        """The slots of which one must come free first."""
+        # One of these must come free first.
         held = self._held.get(name, [])
         if len(held) >= most:
             return held

@@ -1,10 +1,7 @@
-"""Limits on the storage of kept forms: for one site, and for one client network.
+"""Limits on the storage of forms: for one site, and for one client network.
 
 Each limit counts the bytes reserved in the last 60 to 90 minutes, by half hours. A form
 beyond it is not kept, so it pushes out nobody else's form.
-
-A hub limits long pending logins in the same way
-(:mod:`eilogin.hub.pending_authn_requests`).
 """
 
 from eilogin import clock
@@ -22,7 +19,7 @@ _SHARE_OF_NETWORK = 4
 #: Least bytes that a form counts for: its row in the store.
 _LEAST = 4096
 
-#: Seconds of a slice; slices that count: at least an hour.
+#: Seconds of a slice, and slices that count: at least an hour.
 _SLICE = 30 * 60
 _SLICES = 3
 
@@ -35,8 +32,8 @@ def counted(size: int) -> int:
 class Room:
     """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
-    ``what`` names the things, which have ``in_all`` bytes together (0:
-    :data:`MOST_IN_ALL`), or :data:`_LARGEST_FORMS` times ``limit`` if that is more.
+    The things named ``what`` have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`),
+    or :data:`_LARGEST_FORMS` times ``limit`` if that is more.
     """
 
     def __init__(
@@ -54,8 +51,7 @@ class Room:
     def reserve(self, size: int, network: str) -> bool:
         """Reserve bytes for a form (:func:`counted`); False if a limit is reached.
 
-        ``network`` identifies the client network, "" if unknown. Raises
-        :class:`eilogin.errors.StoreUnavailable`.
+        ``network`` is the client network, or "". Raises StoreUnavailable.
         """
         instant = clock.now()
         if network and not self._add(
@@ -71,7 +67,7 @@ class Room:
         return False
 
     def give_back(self, size: int, network: str, instant: float) -> None:
-        """Give back ``size`` bytes of a reservation that was made at ``instant``."""
+        """Give back bytes of a reservation that was made at ``instant``."""
         for key in {self._of(""), self._of(network)}:
             self._add(key, -size, self._most, instant)
 

@@ -29,6 +29,7 @@ _LOGINS = Cookie("eilogin-rounds")
 # Eight digits of a path's hash, and a time in whole seconds.
 _LOGIN = re.compile(r"([0-9a-f]{8})([0-9a-f]{8,9})")
 _REMEMBERED = 10
+#: Characters of a path.
 _SHOWN = 80
 
 #: Likely causes: the session cookie does not come back, has two values, or has no

@@ -12,7 +12,7 @@ from eilogin.web.visit import Visit
 
 
 def page(visit: Visit, pages: Pages) -> Response:
-    """Return the page; raises NotFound if ``accessibility_status`` is not set."""
+    """Return the page; raises NotFound without ``accessibility_status``."""
     own = visit.trust.own
     statement = own.accessibility
     if statement is None:

@@ -16,7 +16,7 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     from eilogin.federation.local.local_entity import Own
 
-#: Characters of a logo that is also the icon, twice in the page.
+#: Characters of a logo that is also the icon, and so twice in the page.
 _LARGEST_ICON = 16 * 1024
 _MARK = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><style>"
@@ -26,7 +26,7 @@ _MARK = (
 )
 _AN_ACCENT = re.compile(r"--accent: (#[0-9a-f]{6});")
 _ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-#: A telephone number at the start, as in "14 0123 (9.00-17.00)".
+#: A telephone number, as in "14 0123 (9.00-17.00)".
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*[0-9]")
 #: Opening hours behind a number, as in "0800-8051 9.00-17.00".
 _HOURS = re.compile(r"\s[0-9]{1,2}[.:][0-9]{2}\s*[-\u2013]\s*[0-9]{1,2}[.:][0-9]{2}\b")
@@ -37,14 +37,9 @@ _FEWEST_DIGITS, _MOST_DIGITS = 3, 15
 def frame_of(visit: Visit, language: str) -> dict[str, Any]:
     """Return the values that each template has besides its own.
 
-    - ``site_name``: in the language of the page. "" without a site; the template then
-      says "Single sign-on".
-    - ``site_logo``: a ``data:`` URI, or "".
-    - ``logo_needs_light``: whether it needs a light plate on a dark page.
-    - ``site_icon``: for the tab, a ``data:`` URI.
-    - ``footer_links``: pairs of text and address. The template translates
-      :data:`eilogin.federation.local.appearance.WORDS`.
-    - ``telephone``: of the help desk, or "".
+    ``site_name`` is in the language of the page; "" without a site. ``site_logo`` and
+    ``site_icon`` are ``data:`` URIs. ``footer_links`` are pairs of text and address;
+    the template translates :data:`eilogin.federation.local.appearance.WORDS`.
     """
     trust = visit.trust_or_none
     if trust is None:
@@ -80,12 +75,12 @@ def links_of(own: "Own") -> Sequence[tuple[str, str]]:
 
 
 def name_of(own: "Own", language: str) -> str:
-    """Return our name in a language; if it has none, in English, or else in Dutch."""
+    """Return our name in a language, else in English, else in Dutch."""
     return name_among(own.names, language)
 
 
 def name_among(names: Mapping[str, str], language: str) -> str:
-    """Return the name in a language, or another of ``names``; or ""."""
+    """Return the name in a language, else in English or Dutch, or ""."""
     return names.get(language) or names.get("en") or names.get("nl", "")
 
 
@@ -111,16 +106,13 @@ def _accents() -> tuple[str, str]:
 
 
 def is_icon_asked(visit: Visit) -> bool:
-    """Whether a browser requests ``/favicon.ico``.
-
-    Browsers do so after responses, such as metadata, that name no icon.
-    """
+    """Whether a browser requests ``/favicon.ico``, as after metadata."""
     is_read = visit.method in ("GET", "HEAD")
     return is_read and visit.path_info == "/favicon.ico"
 
 
 def icon_answer(visit: Visit) -> Response:
-    """Answer with the icon of the site. A browser may keep it for a day."""
+    """Answer with the icon of the site."""
     own = visit.trust.own
     head, _, text = icon_of(own.logo, own.accent).partition(",")
     is_encoded = head.endswith(";base64")
@@ -129,7 +121,7 @@ def icon_answer(visit: Visit) -> Response:
         headerlist=[
             ("Content-Type", head.removeprefix("data:").partition(";")[0]),
             ("Cache-Control", "max-age=86400"),
-            # Somebody may open it as a document.
+            # A browser may show it as a document.
             ("Content-Security-Policy", _ICON_POLICY),
             ("X-Content-Type-Options", "nosniff"),
         ],
@@ -138,10 +130,6 @@ def icon_answer(visit: Visit) -> Response:
 
 @cache
 def _needs_light(logo: str) -> bool:
-    """Whether a logo needs a light plate on a dark page.
-
-    Not a PNG without transparency, nor an SVG with a style for the dark.
-    """
     octets = base64.b64decode(logo.partition(",")[2])
     if logo.startswith("data:image/png"):
         # Colour types with an alpha channel, or a transparent colour.

@@ -3,8 +3,7 @@
 A visitor's choice in a cookie comes first, then Accept-Language. If the site has none
 of these languages, the page is in English; without any preference, in Dutch.
 
-The switch links to an address of the site (``language``), which sets the cookie and
-redirects back.
+The switch links to an address of the site, which sets the cookie and redirects back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
     from eilogin.federation.local.local_entity import Own
 
 _CHOSEN = Cookie("eilogin-language")
-#: A year, in seconds.
+#: Seconds in a year.
 _REMEMBERED = 365 * 24 * 3600
 _TO, _NEXT = "to", "next"
-#: Parameter of a page without a site, which has no such address.
+#: The parameter of a page without a site, which has no address for it.
 _HERE = "language"
-#: Parameter that makes the logout address ask first, on this site's own page too.
+#: The parameter that makes the logout address ask first.
 ASK = "ask"
 #: Characters.
 _LONGEST_WISH = 200
@@ -71,8 +70,7 @@ def language_of(visit: Visit) -> str:
         if chosen in offered:
             return chosen
     wish = visit.environ.get("HTTP_ACCEPT_LANGUAGE")
-    # No browser sends a longer one. It could fill the cache, and WebOb compares every
-    # range with every other.
+    # A longer one could fill the cache, and WebOb compares all ranges with each other.
     is_usual = wish is None or len(wish) <= _LONGEST_WISH
     return _wished(wish if is_usual else None, offered)
 
@@ -84,7 +82,7 @@ def _offered(visit: Visit) -> Sequence[str]:
 
 @lru_cache(maxsize=256)
 def _wished(wish: str | None, offered: Sequence[str]) -> str:
-    """The language that a browser prefers (RFC 4647 3.4), or the first."""
+    # RFC 4647 3.4
     header = create_accept_language_header(wish)
     # The lookup shortens a wish, not an offer: "en-GB" matches "en".
     language = header.lookup(offered, default="")
@@ -122,11 +120,7 @@ def _address(own: "Own | None", code: str, target: str | None) -> str:
 
 
 def _return_path(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
-    """Return the path of this site, for GET, to which the switch leads back.
-
-    If the page took a SAML message or a form, which are sent once, it leads on from
-    there.
-    """
+    # A page that took a SAML message or a form, which are sent once, leads on.
     address = visit.address_or_none
     is_hub = own.role == HUB
     is_read = visit.method in ("GET", "HEAD")
@@ -173,8 +167,7 @@ def _path_of(url: str) -> str:
 def choose(visit: Visit) -> Response:
     """Store the language that a visitor chose, and redirect back.
 
-    Links on other sites, prefetches and unknown languages change nothing. Raises
-    MethodNotAllowed.
+    Other sites, prefetches and unknown languages change nothing.
     """
     visit.allow_only("GET", "HEAD")
     own, query = visit.trust.own, _query_of(visit)

@@ -1,8 +1,7 @@
 """Render templates as pages, and make error pages and JSON answers.
 
-A template names a sentence by its key (``translations``). Nothing in the tree is
-compiled. A package can replace a template in its own ``templates`` folder, and a site
-in its own (:mod:`eilogin.web.pages.themes`).
+A template names a sentence by its key (``translations``). A package can replace a
+template in its own ``templates`` folder, and a site in its own (``themes``).
 """
 
 import json
@@ -38,8 +37,7 @@ from eilogin.web.requests import origin_of
 from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
-#: Pages for frames of their own site, if the browser reports such a frame. A click
-#: there has no effect yet.
+#: Pages that frames of their own site may show; a click there has no effect yet.
 _IN_OWN_FRAMES = ("login_needed.html", "logged_out_in_frame.html")
 #: Pages of a login that keep the fragment (#) of the address.
 _KEEPING_FRAGMENT = (
@@ -53,8 +51,7 @@ _KEEPING_FRAGMENT = (
 _FETCHING = ("receipt.js",)
 #: Characters.
 _LONGEST_CAUSE = 1000
-#: Seconds until a retry: longer than a circuit breaker is open, and short for a
-#: visitor.
+#: Seconds until a retry: longer than a circuit breaker is open.
 _RETRY_AFTER = "10"
 #: Seconds until a reload.
 _COMES_BACK_AFTER = "3"
@@ -95,11 +92,10 @@ class Pages:
     ) -> Response:
         """Render ``template`` with ``values`` as a page.
 
-        ``headers`` are added to its own. Forms may lead to the origins of
-        ``form_action``, also by a redirect, and to this site; anywhere if None, for
-        targets of the application. Frames may lead to the origins of ``frames``. The
-        site of ``framed_by`` may frame the page, besides our own. ``script`` names a
-        file beside our templates, whose text the template gets.
+        Forms may lead to the origins of ``form_action``, also by a redirect, and to
+        this site; anywhere if None. Frames may lead to the origins of ``frames``. The
+        site of ``framed_by`` may frame the page. ``script`` names a file beside our
+        templates, whose text the template gets.
         """
         is_framed = template in _IN_OWN_FRAMES and not visit.fills_window
         ancestor = "'self'" if is_framed or framed_by else ""
@@ -123,8 +119,7 @@ class Pages:
     ) -> Mapping[str, str]:
         """Render ``template`` in each language, for a text that is no page.
 
-        ``folder`` is that of the site (``templates``), or None. ``names`` are its names
-        by language.
+        ``folder`` is that of the site, or None. ``names`` are its names by language.
         """
         look = look_of(self._packages, folder)
         return {
@@ -144,12 +139,11 @@ class Pages:
         leads_on: bool = False,
         framed_by: str = "",
     ) -> Response:
-        """A page whose form sends ``fields`` to ``action`` by itself.
+        """A page whose form sends ``fields`` to ``action`` by itself (bindings 3.5.4).
 
-        SAML bindings 3.5.4. Without JavaScript, the citizen presses its button. The
-        receiver may redirect the form within its site and ours; with ``leads_on``, to
-        any site. Sites of ``framed_by``, URLs separated by blanks, may frame the page:
-        a click there has no other effect.
+        Without JavaScript, the citizen presses its button. The receiver may redirect
+        the form within its site and ours; with ``leads_on``, to any site. URLs in
+        ``framed_by``, separated by blanks, may frame the page: a click only sends it.
         """
         # Raises ValueError for an invalid URL.
         own = origin_of(action)
@@ -177,14 +171,12 @@ class Pages:
         """Return the page of an error; the cause goes to the logs, never to the page.
 
         ``event`` is an audit code, such as ``login``. ``again`` is a path of this site
-        to start again. ``template`` replaces that of the error's code; ``values`` are
-        its other values. A background call gets JSON with the error's code as
-        ``reason``. Page, log and audit event share a new reference. If the store is
-        down outside of a login, there is no audit event.
+        to start again. ``template`` replaces that of the error's code. A background
+        call gets JSON with the code as ``reason``. Page, log and audit event share a
+        new reference.
         """
         if isinstance(error, StoreUnavailable) and _is_nobodys_login(visit, event):
-            # The visitor did nothing: an audit event for every request would be too
-            # many.
+            # An audit event for every request would be too many.
             reference = note_in_log(error, "store")
         else:
             reference = note_refusal(error, event, visit)
@@ -227,7 +219,7 @@ class Pages:
         scripts = {
             name: packaged(f"templates/{file}") for name, file in wanted.items() if file
         }
-        # The policy has the hashes of eilogin's own files.
+        # The policy has their hashes.
         marked = {
             name: Markup(code)  # noqa: S704 - ours
             for name, code in scripts.items()
@@ -263,10 +255,7 @@ class Pages:
         template: str,
         values: Mapping[str, Any],
     ) -> tuple[str, str, str]:
-        """Return the text of a page, its stylesheet, and its language.
-
-        If the site's template fails, eilogin shows its own.
-        """
+        # If the site's template fails, eilogin shows its own.
         trust = visit.trust_or_none
         folder = None if trust is None else trust.own.templates
         accent = None if trust is None else trust.own.accent
@@ -305,10 +294,7 @@ def json_answer(
     status: int = 200,
     headers: Headers = (),
 ) -> Response:
-    """Return ``data`` as JSON for a script, with no-store and nosniff.
-
-    ``headers`` are added to its own.
-    """
+    """Return ``data`` as JSON for a script, with no-store and nosniff."""
     answer = Response(
         body=json.dumps(data).encode(),
         status=status,
@@ -321,25 +307,18 @@ _LOGIN_ADDRESSES = ("login", "acs", "sso", "artifact")
 
 
 def _is_nobodys_login(visit: Visit, event: str) -> bool:
-    """Whether a "login" event is only the request of a page, or of a script."""
+    # At other addresses, a "login" is only the request of a page or script.
     return event == "login" and visit.address_or_none not in _LOGIN_ADDRESSES
 
 
 def _comes_back(visit: Visit, error: Exception) -> bool:
-    """Whether an error page reloads itself, because the cause ends in a moment.
-
-    Not a waiting logout, at an address of its own, nor a form, which cannot be sent
-    again.
-    """
+    # A waiting logout has an address of its own, and a form cannot be sent again.
     is_get = visit.method == "GET"
     return isinstance(error, PeerBusy) or (isinstance(error, Busy) and is_get)
 
 
 def _headers_of(error: Exception, *, comes_back: bool = False) -> Headers:
-    """The headers of a response to an error, besides those of its page.
-
-    ``Allow`` (RFC 9110 15.5.6) and ``Retry-After`` (15.6.4).
-    """
+    # RFC 9110 15.5.6 and 15.6.4
     if isinstance(error, MethodNotAllowed):
         return [("Allow", ", ".join(error.allowed))]
     if comes_back:

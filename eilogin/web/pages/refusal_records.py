@@ -17,10 +17,9 @@ _SHARED = "further refusals of this kind within this minute get the same referen
 
 
 def note_refusal(error: Exception, event: str, visit: Visit | None = None) -> str:
-    """Write a refusal and its cause to log and audit log; return the reference.
+    """Write a refusal and its cause to log and audit log, once; return the reference.
 
-    The log names the contact of a known sender. An error is written once. Many refusals
-    of one kind share a reference (:mod:`eilogin.web.reporting.refusal_log_limits`).
+    Many refusals of one kind share a reference (``refusal_log_limits``).
     """
     if isinstance(error, EiloginError) and error.reference:
         return error.reference
@@ -47,11 +46,8 @@ _LINES = RefusalLines()
 
 
 def _line_of(error: Exception, event: str, visit: Visit) -> Line:
-    """Return a line of the log for a refusal: its own, or a shared one.
-
-    Most errors of eilogin itself, and refusals in a session, have their own; not a
-    wrong mount, which each request causes.
-    """
+    # Most errors of eilogin, and refusals in a session, have a line of their own; not a
+    # wrong mount, which each request causes.
     is_of_anybody = isinstance(error, Refused | Unavailable | MountMismatch)
     if not is_of_anybody or visit.environ.get(env.SESSION):
         return Line(new_reference())
@@ -121,7 +117,6 @@ def _about_peer(error: Exception, visit: Visit) -> str:
 
 
 def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
-    """Log the cause under its reference: a warning, or an error for a fault of ours."""
     shared = _SHARED if line.is_shared else ""
     cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
     # The message may quote the request, and must not begin a new line.

@@ -1,11 +1,5 @@
 """Headers of pages: Content-Security-Policy, framing, caching and HSTS (DigiD 5.2).
 
-Every page forbids caches, and all else than:
-
-- scripts with a hash in the policy
-- its own style
-- its own site's frame around the page that requires a login
-
 ``Referrer-Policy`` is ``same-origin``: with ``no-referrer``, browsers send ``Origin:
 null`` with forms, which eilogin would reject.
 """
@@ -85,7 +79,6 @@ COMMON_HEADERS = (
 
 
 def _is_https(visit: Visit) -> bool:
-    """Whether the browser reaches this site over https, also through a TLS proxy."""
     trust = visit.trust_or_none
     if trust is None:
         return bool(visit.environ["wsgi.url_scheme"] == "https")
@@ -93,9 +86,9 @@ def _is_https(visit: Visit) -> bool:
 
 
 def with_hsts(visit: Visit, answer: Response) -> Response:
-    """Add HSTS to a response over https: this site is available over https alone.
+    """Add HSTS to a response over https, also to a redirect.
 
-    To a redirect too: an anonymous visitor may get nothing else.
+    An anonymous visitor may get nothing else.
     """
     if _is_https(visit):
         answer.headers["Strict-Transport-Security"] = _HSTS

@@ -11,9 +11,9 @@ A site has its own in a folder (``templates`` of the filter ``trust``)::
 ``{% extends "eilogin/cancelled.html" %}`` extends eilogin's template, and ``{% extends
 "base.html" %}`` the site's own, if it has one.
 
-A fault in the folder stops the start (:func:`require`). If one only shows in a page,
-such as a missing value, eilogin logs it and shows its own page: a slip in a text must
-not prevent a logout.
+A fault in the folder stops the start. If one only shows in a page, such as a missing
+value, eilogin logs it and shows its own page: a slip in a text must not prevent a
+logout.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +85,7 @@ class Look:
         return language if language in self._by_language else FALLBACK
 
     def render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
-        """Render a template with values. Raises any error of Jinja."""
+        """Render a template; raises any error of Jinja."""
         return self._by_language[language].get_template(template).render(values)
 
     @property
@@ -96,7 +96,7 @@ class Look:
 
 @cache
 def look_of(rooms: tuple[str, ...], folder: Path | None) -> Look:
-    """Cached templates of a site's ``folder``, of ``rooms``, of eilogin.web."""
+    """Templates of a site's ``folder``, then of ``rooms``, then of eilogin.web."""
     eilogin_loader = ChoiceLoader(
         [PackageLoader(room) for room in (*rooms, "eilogin.web")]
     )
@@ -168,7 +168,7 @@ def _clock_time(language: str) -> Any:
     locale = locale_of(language)
 
     def clock_time(instant: float | datetime) -> str:
-        """``10.31 uur`` or ``10:31``, for seconds since 1970 or an aware datetime."""
+        # "10.31 uur" or "10:31", for seconds since 1970 or an aware datetime.
         moment = instant if isinstance(instant, datetime) else clock.utc(instant)
         if language not in LANGUAGES:
             return format_time(moment, "short", tzinfo=_ZONE, locale=locale)
@@ -181,7 +181,7 @@ def _duration(language: str) -> Any:
     locale = locale_of(language)
 
     def duration(hours: float) -> str:
-        """``2 uur`` or ``2 hours``; ``90 minuten`` if the hours are not whole."""
+        # "2 uur" or "2 hours"; "90 minuten" if the hours are not whole.
         minutes = max(1, round(hours * 60))
         units, count = (_MINUTES, minutes) if minutes % 60 else (_HOURS, minutes // 60)
         if language not in LANGUAGES:
@@ -197,7 +197,7 @@ def _duration(language: str) -> Any:
 
 
 def require(folder: Path | None) -> None:
-    """Raise InvalidOptions, with every fault, if a folder cannot be used."""
+    """Raise InvalidOptions with every fault of a folder."""
     errors = [Fault("", "", "templates", *fault) for fault in faults(folder)]
     if errors:
         raise InvalidOptions(errors)
@@ -249,7 +249,7 @@ def _names() -> Sequence[str]:
 def _faults_of(path: Path) -> Iterator[str]:
     if path.suffix not in {".po", ".css", ".html"}:
         return
-    # As a whole, so that the error knows the place.
+    # Decoded as a whole, so that the error knows the line.
     text = path.read_bytes().decode()
     parser = look_of((), None).parser
     if path.suffix == ".po":

@@ -2,8 +2,7 @@
 
 A template names a sentence by its key, such as ``receipt.button.delete``. eilogin's
 catalogues are ``locale/en`` and ``locale/nl``; a site's are in its folder ``templates``
-(``themes``). Missing sentences are in English; :class:`Sentences` raises LookupError
-for an unknown key.
+(``themes``). Missing sentences are in English.
 """
 
 import io
@@ -28,7 +27,7 @@ LANGUAGES = ("nl", "en")
 #: For other preferences, and for missing sentences.
 FALLBACK = "en"
 
-#: As browsers send it, maybe with a script and a region.
+#: A language code as browsers send it, maybe with a script and a region.
 _CODE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _VALUE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
@@ -79,16 +78,13 @@ class Sentences(Translations):
 
 
 def _refuse_key(key: str, sentence: str) -> None:
-    """Raise LookupError for a key without a translation; other texts may lack one."""
+    # Texts that are no keys may lack a translation.
     if sentence == key and _KEY.fullmatch(key):
         raise LookupError(f"no catalogue has the sentence {key!r}")
 
 
 def sentences_for(language: str, folder: Path | None) -> Sentences:
-    """The sentences of a site in one language.
-
-    ``folder`` has its catalogues, or is None.
-    """
+    """The sentences of a site in one language; ``folder`` has its catalogues."""
     catalogue = Catalog(locale=locale_of(language))
     for code in dict.fromkeys((FALLBACK, language)):
         _add(catalogue, _packaged_catalogue(code) if code in LANGUAGES else ())
@@ -116,7 +112,6 @@ def _packaged_catalogue(language: str) -> Catalog:
 
 
 def _is_translated(message: Message) -> bool:
-    """Whether a message has a translation that is not fuzzy."""
     return bool(message.id and message.string and not message.fuzzy)
 
 
@@ -185,7 +180,6 @@ def faults_of_template(path: Path, text: str, parser: Environment) -> Iterator[s
 
 
 def _used_in_folder(folder: Path, parser: Environment) -> dict[str, set[str]]:
-    """The sentences in the templates of a site, and the values of each."""
     values_by_key: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*.html")):
         try:

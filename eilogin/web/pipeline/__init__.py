@@ -2,10 +2,7 @@
 
 From the top down:
 
-``pipeline_objects``
-    The typed objects that a loaded pipeline hands on to a command.
-``inner_parts``
-    Check which parts of eilogin a filter wraps, and which of them it needs.
-``pipeline_parts``
-    The filters and applications of eilogin, and their order in a pipeline.
+* ``pipeline_objects``: The objects that the parts of a pipeline hand on to a command.
+* ``inner_parts``: Check which parts of eilogin a filter wraps, and which it needs.
+* ``pipeline_parts``: The filters and applications of eilogin, and their order.
 """

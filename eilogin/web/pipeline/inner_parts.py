@@ -1,7 +1,6 @@
 """Find the parts of eilogin inside a filter, and report a missing one.
 
-A filter can search the application that it wraps, through filters of others too. A
-missing :class:`PipelinePart` stops the start, in any server.
+A missing :class:`PipelinePart` stops the start, in any server.
 """
 
 import gc
@@ -28,7 +27,7 @@ MOUNT_CURE = (
     "the operator"
 )
 
-#: Objects of a search; inner filters are among the first.
+#: Most objects of a search; inner filters are among the first.
 _MOST = 5000
 #: Types with many objects, and the size for an early search.
 _CONTAINERS, _FEW = (dict, list, tuple, set, frozenset, CellType), 100
@@ -48,10 +47,10 @@ def parts_inside(app: object) -> frozenset[str]:
 
 
 def placed_inside(app: object) -> Iterator[Placed]:
-    """Yield eilogin's parts that ``app`` consists of or refers to.
+    """Yield eilogin's parts that ``app`` consists of or refers to; run no code of it.
 
     The search follows callables, and the tables and objects in which a filter keeps
-    them. It goes no further: a logger leads to other sites. No code of ``app`` runs.
+    them. It goes no further: a logger leads to other sites.
     """
     visited: dict[int, object] = {}
     waiting, tables = deque([_Reached(app)]), deque[_Reached]()
@@ -110,7 +109,7 @@ def missing_inside(app: object, *needed: str) -> list[str]:
 
 
 def lacks(name: str) -> str:
-    """Describe the fault of a missing filter ``name``, and the cure."""
+    """Return the fault of a missing filter ``name``, and the cure."""
     return (
         f"expected the filter '{name}' between it and the application, because "
         f"without it {filters()[name].WITHOUT}; add a section with 'use = "
@@ -125,10 +124,9 @@ def require_inside(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> None:
-    """Refuse to build a filter around ``app`` without a part of ``needed`` inside.
+    """Raise InvalidOptions if a part of ``needed`` is not inside of ``app``.
 
-    Raises :class:`eilogin.errors.InvalidOptions` for its section, with the options
-    ``declared``.
+    The fault names the section of the filter with the options ``declared``.
     """
     missing = missing_inside(app, *needed)
     if missing:

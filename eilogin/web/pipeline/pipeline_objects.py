@@ -1,7 +1,7 @@
 """The typed objects that the parts of a loaded pipeline hand on to a command.
 
 ``trust`` hands on the members of the federation, ``logout`` the logout without a
-visitor, a hub its background work. No request passes through.
+visitor, a hub its background work.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

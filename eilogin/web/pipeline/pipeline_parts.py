@@ -1,7 +1,6 @@
 """The filters and applications of eilogin, and their order.
 
-The environ keys that each :class:`PipelinePart` needs and writes determine the order,
-and texts of errors.
+Environ keys that each :class:`PipelinePart` needs and writes determine the order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,10 +42,7 @@ class PipelinePart:
 
 @cache
 def factories(group: str) -> Mapping[str, Callable[..., object]]:
-    """Load eilogin's entry points of a group, by name.
-
-    This also declares their options.
-    """
+    """Load eilogin's entry points of a group, by name; this declares their options."""
     return MappingProxyType(
         {
             point.name: point.load()

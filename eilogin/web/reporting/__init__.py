@@ -3,10 +3,7 @@
 A refusal page shows a reference number, under which the log has the cause. From the top
 down:
 
-``rate_limited_log``
-    Limit the log lines of one kind that anybody can cause, for example by a link.
-``refusal_log_limits``
-    Limit the lines that refusals of one kind write to the logs.
-``reference_numbers``
-    Reference numbers, such as ``K7F-4MP``, for the visitor and the help desk.
+* ``rate_limited_log``: Limit the log lines of one kind that anybody can cause.
+* ``refusal_log_limits``: Limit the log lines for refusals of one kind.
+* ``reference_numbers``: Reference numbers, such as ``K7F-4MP``, for the help desk.
 """

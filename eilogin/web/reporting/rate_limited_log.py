@@ -1,7 +1,6 @@
 """Limit the log lines of one kind that anybody can cause, for example by a link.
 
-In each minute, eilogin logs the first events of a kind (``refusal_log_limits``) and
-counts the rest; the last line says so. The next event later logs the number.
+In each minute, eilogin logs the first events of a kind and counts the rest.
 """
 
 import logging

@@ -2,8 +2,7 @@
 
 The *kind* of a refusal without a session is its event, error code and peer. In a
 minute, the first :data:`FEW` have lines of their own. The others share one reference,
-and its line says so; the next refusal later logs their number. So every reference leads
-to a line, and a flood writes few.
+and its line says so; the next refusal later logs their number.
 """
 
 import threading
@@ -16,14 +15,14 @@ from eilogin.web.reporting.reference_numbers import new_reference
 
 #: Own lines of a kind in a minute.
 FEW = 20
-#: In seconds.
+#: Seconds.
 MINUTE = 60.0
 #: Most kinds counted by peer: a message may claim any peer.
 MOST_KINDS = 50
 
 
 class Kind(NamedTuple):
-    """The common properties of refusals that share a reference."""
+    """The properties that refusals with one reference share."""
 
     event: str
     code: str

@@ -1,36 +1,21 @@
 """SAML metadata: the members of a federation, their keys and addresses.
 
-This package holds metadata as frozen values. It writes metadata for a participant about
-itself and for the operator about all members, and reads what the operator signed. Only
-keys in signed metadata count, never those in a message.
+Only keys in signed metadata count, never those in a message. Sources: SAML metadata 2.0
+with its errata, and its extensions for user interfaces (mdui) and registration
+information (mdrpi). The modules:
 
-Source: SAML metadata 2.0 with its errata, and the metadata extensions for user
-interfaces (mdui) and for registration information (mdrpi). ``rule_attributes`` has
-eilogin's own entity attributes.
-
-By module:
-
-* ``descriptors``: EntityDescriptor and all that is in it: roles, keys, endpoints,
-  UIInfo, Extensions.
-* ``metadata_addresses``: check the addresses in metadata: where eilogin may send
-  visitors and keys.
-* ``metadata_texts``: read texts of metadata, by any author, so that pages and logs can
-  show them.
-* ``metadata_values``: the members of a federation as frozen values, with lookups.
-* ``metadata_writing``: write metadata as XML, in the order of its schema, and sign it.
-* ``packed_members``: members in memory and in files: an outline, and bytes for the
-  rest.
-* ``parallel_parsing``: a second process that does a part of the work if the machine has
-  a free core.
-* ``reading_progress``: show how many members have been read.
-* ``rule_attributes``: the operator's rules for a member, in entity attributes of
-  eilogin's own.
-* ``schema_validation``: validate metadata by the schema: the whole, each member, and
-  each role.
-* ``trusted_metadata``: read metadata that the operator signed, or that a trusted file
-  holds.
-* ``unread_elements``: remove parts of metadata that eilogin does not read, before
-  schema validation.
+* ``descriptors``: EntityDescriptor and all that is in it.
+* ``metadata_addresses``: Check where eilogin may send visitors and keys.
+* ``metadata_texts``: Read texts by any author, so that pages and logs can show them.
+* ``metadata_values``: The members of a federation as frozen values, with lookups.
+* ``metadata_writing``: Write metadata as XML, in the order of its schema; sign it.
+* ``packed_members``: Members in memory and in files: an outline, and bytes.
+* ``parallel_parsing``: A second process that does a part of the work.
+* ``reading_progress``: Show how many members have been read.
+* ``rule_attributes``: The operator's rules for a member, in entity attributes.
+* ``schema_validation``: Validate metadata by the schema, member by member.
+* ``trusted_metadata``: Read metadata that is signed, or in a trusted file.
+* ``unread_elements``: Remove parts of metadata that eilogin does not read.
 """
 
 from eilogin.saml.metadata.metadata_values import ENTITY_CATEGORY as ENTITY_CATEGORY

@@ -9,7 +9,7 @@ from eilogin.config import WEB_HOST, is_loopback
 from eilogin.errors import MalformedMessage
 from eilogin.saml.metadata.metadata_texts import shown
 
-#: Names of this machine in /etc/hosts, on Debian and on Red Hat.
+#: In /etc/hosts, on Debian and on Red Hat.
 _LOOPBACK_NAMES = frozenset(
     (
         "ip6-localhost",
@@ -28,15 +28,14 @@ _WEB = re.compile(r"(https?://[!\"$-.0->@-\[\]-~]+)([/?][!\"$-\[\]-~]*)?")
 #: A usual origin, which the slower checks accept too: no IP address, no port, no name
 #: of this machine.
 _SITE = re.compile(r"https://([a-z0-9.-]*\.(?!local)[a-z]{2,24})")
-#: Cached origins: a party has many addresses at one.
+#: A party has many addresses at one origin.
 _ORIGINS = 256
 
 
 def require_address(text: str, *, on_loopback: bool) -> None:
     """Reject an address to which eilogin must not send visitors and keys.
 
-    With ``on_loopback`` it may be on this machine. Raises
-    :class:`~eilogin.errors.MalformedMessage` with the address.
+    Raises :class:`~eilogin.errors.MalformedMessage` with the address.
     """
     is_sound, is_this_machine = _checked_origin(_origin(text))
     if not is_sound:
@@ -54,7 +53,7 @@ def require_address(text: str, *, on_loopback: bool) -> None:
 
 
 def web_host(text: str) -> str:
-    """The host of an absolute http or https URL, or ""."""
+    """Return the host of an absolute http or https URL, or ""."""
     return _host(_origin(text))
 
 
@@ -66,7 +65,6 @@ def _origin(text: str) -> str:
 
 @lru_cache(_ORIGINS)
 def _checked_origin(origin: str) -> tuple[bool, bool]:
-    """Whether visitors and keys may go to an origin, and whether it is this machine."""
     if _SITE.fullmatch(origin):
         return True, False
     host = _host(origin)
@@ -91,8 +89,7 @@ def _host(origin: str) -> str:
 def _is_this_machine(host: str) -> bool:
     """Whether a connection to a host arrives at this machine.
 
-    This is so for more spellings than those for which http is accepted, and for the
-    unspecified address, by which systems mean this machine.
+    Also by the unspecified address, and by spellings for which http is not accepted.
     """
     address = _ip_address(host)
     if address is None:
@@ -103,10 +100,10 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """The IP address of a host, or None for a name; ValueError for neither.
+    """Return the IP address of a host, or None for a name; ValueError for neither.
 
     Systems and browsers read a host whose last part is a number as IPv4, also with
-    fewer or octal parts ("0177.1"). eilogin accepts only four decimal parts (WHATWG URL
+    fewer or octal parts ("0177.1"). eilogin accepts four decimal parts (WHATWG URL
     3.5).
     """
     name = host.rstrip(".")

@@ -43,14 +43,13 @@ def shown(text: str) -> str:
 
 
 def line(element: etree._Element) -> str:
-    """The text of an element on one line, however it is indented."""
+    """Return the text of an element on one line, however it is indented."""
     text = "".join(element.itertext()) if len(element) else element.text or ""
     return clean(text)
 
 
 def clean(text: str) -> str:
-    """A text on one line of limited length, without control characters."""
-    # Printable text has no control characters, and no white space but blanks.
+    """Return a text on one line of limited length, without control characters."""
     if not text.isprintable():
         text = CONTROL.sub(" ", text)
     elif "  " not in text and text == text.strip(" "):
@@ -59,17 +58,17 @@ def clean(text: str) -> str:
 
 
 def attribute_of(element: etree._Element, name: str) -> str:
-    """The value of an attribute for an error, or ""."""
+    """Return the value of an attribute for an error, or ""."""
     return plain(element.get(name, ""))
 
 
 def plain(text: str) -> str:
-    """A text without control characters."""
+    """Return a text without control characters."""
     return text if text.isprintable() else CONTROL.sub(" ", text)
 
 
 def told_of(error: MalformedMessage) -> str:
-    """An error in full, on one line, with a known cure."""
+    """Return an error in full, on one line, with a known cure."""
     cures = (
         cure
         for pattern, cure in _CURES

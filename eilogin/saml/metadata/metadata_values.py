@@ -23,11 +23,11 @@ REGISTRATION_INFO = f"{{{MDRPI}}}RegistrationInfo"
 IDPDISC = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
 DISCOVERY_RESPONSE = f"{{{IDPDISC}}}DiscoveryResponse"
 
-#: The categories of an entity, and those that it supports (RFC 8409 3 and 4).
+#: RFC 8409 3 and 4.
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 ENTITY_CATEGORY_SUPPORT = "http://macedir.org/entity-category-support"
 
-#: Kinds of contacts, the best one to ask first (metadata 2.3.2.2).
+#: The best one to ask first (metadata 2.3.2.2).
 CONTACT_KINDS = ("technical", "support", "administrative", "other", "billing")
 
 #: Keywords of a member, and characters of one.
@@ -37,17 +37,13 @@ MOST_KEYWORDS, LONGEST_KEYWORD = 20, 40
 NO_SSO = "none"
 
 
-#: Texts without an order, always written in the same order.
+#: Always written in the same order.
 Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address of a role (metadata 2.2.2 and 2.2.3).
-
-    ``binding`` is a URI of :mod:`eilogin.saml.bindings`. ``response_location`` is "" if
-    responses go to ``location``; ``index`` and ``is_default`` are None if absent.
-    """
+    """An address of a role (metadata 2.2.2, 2.2.3); "" and None if absent."""
 
     binding: str
     location: str
@@ -57,12 +53,12 @@ class Endpoint:
 
     @property
     def for_answers(self) -> str:
-        """The address for responses (metadata 2.2.2)."""
+        """Return the address for responses (metadata 2.2.2)."""
         return self.response_location or self.location
 
 
 def bindings_of(endpoints: Iterable[Endpoint]) -> str:
-    """The bindings of endpoints for an error, or ``none``."""
+    """Return the bindings of endpoints for an error, or ``none``."""
     names = dict.fromkeys(short(endpoint.binding) for endpoint in endpoints)
     return ", ".join(names) or "none"
 
@@ -71,7 +67,7 @@ def bindings_of(endpoints: Iterable[Endpoint]) -> str:
 class Contact:
     """A contact person (metadata 2.3.2.2); ``email`` without ``mailto:``."""
 
-    #: technical, support, administrative, billing or other.
+    #: One of CONTACT_KINDS.
     kind: str
     company: str = ""
     email: str = ""
@@ -80,17 +76,15 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """An image of a member (mdui 2.1.5), not verified yet.
+    """An image of a member (mdui 2.1.5), not verified yet; sides in pixels, or 0.
 
-    ``url`` is a ``data:`` address, or one of the web. No page shows the latter, because
-    each browser would report to that site. ``width`` and ``height`` are the stated
-    pixels, or 0.
+    No page shows a ``url`` of the web, because each browser would report to that site.
     """
 
     url: str
     width: int = 0
     height: int = 0
-    #: A language such as ``nl``, or "" for all.
+    #: Such as ``nl``; "" for all.
     language: str = ""
 
 
@@ -106,27 +100,26 @@ class Role:
     encryption_certificates: tuple[str, ...] = ()
     #: The preferred one first.
     encryption_methods: tuple[EncryptionMethod, ...] = ()
-    #: Listed by the role itself (algorithm support 2.4): see
-    #: :meth:`EntityDescriptor.algorithms`.
+    #: The role's own: see :meth:`EntityDescriptor.algorithms`.
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
-    #: Whether it names its keys by the SHA-1 of the certificate, as DigiD does.
+    #: Whether its KeyNames are the SHA-1 of certificates, as at DigiD.
     names_keys: bool = False
     single_logouts: tuple[Endpoint, ...] = ()
     name_id_formats: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[PublicKey, ...]:
-        """The keys of the signing certificates, in order."""
+        """Return the keys of the signing certificates, in order."""
         return tuple(public_key(text) for text in self.signing_certificates)
 
     @cached_property
     def encryption_keys(self) -> tuple[RSAPublicKey, ...]:
-        """The keys with which to encrypt for this role, in order."""
+        """Return the keys with which to encrypt for this role, in order."""
         return tuple(map(encryption_key, self.encryption_certificates))
 
     def single_logout(self, *bindings: str) -> Endpoint | None:
-        """The SingleLogoutService of the first binding that this role has, or None."""
+        """Return the SingleLogoutService of the first binding that it has, or None."""
         return _of_binding(bindings, self.single_logouts)
 
 
@@ -157,7 +150,7 @@ class ServiceProvider(Role):
     def consumer(
         self, *, index: int | None = None, url: str = "", binding: str = ""
     ) -> Endpoint | None:
-        """The address for a Response: by index, by exact URL, or the default one.
+        """Return the address for a Response: by index, exact URL, or the default one.
 
         It must have ``binding``, if given. None means that nothing may be sent.
         """
@@ -171,10 +164,7 @@ class ServiceProvider(Role):
         return _default_of(matching)
 
     def attribute_service(self, index: int | None = None) -> AttributeService | None:
-        """The attribute service of an index, or the default one, or None.
-
-        An unknown index counts as none (SAML core 3.4.1).
-        """
+        """Return the service of an index, or the default one (core 3.4.1), or None."""
         matching = [
             service for service in self.attribute_services if service.index == index
         ]
@@ -187,23 +177,23 @@ class IdentityProvider(Role):
 
     single_sign_ons: tuple[Endpoint, ...] = ()
     artifact_resolutions: tuple[Endpoint, ...] = ()
-    #: For activity reports (``act:ActivityService``, eilogin's extension).
+    #: ``act:ActivityService``, an extension of eilogin.
     activity_services: tuple[Endpoint, ...] = ()
     want_authn_requests_signed: bool = False
     #: In lower case; None if it lists none (Shibboleth metadata extension 1.0).
     scopes: Texts | None = None
 
     def single_sign_on(self, *bindings: str) -> Endpoint | None:
-        """The SingleSignOnService of the first binding that this hub has, or None."""
+        """Return the SingleSignOnService of the first binding that it has, or None."""
         return _of_binding(bindings, self.single_sign_ons)
 
     @property
     def activity_service(self) -> Endpoint | None:
-        """The address for activity reports over SOAP, or None."""
+        """Return the address for activity reports over SOAP, or None."""
         return _of_binding((SOAP,), self.activity_services)
 
     def artifact_resolution(self, index: int) -> Endpoint | None:
-        """The ArtifactResolutionService of an EndpointIndex over SOAP, or None.
+        """Return the ArtifactResolutionService of an EndpointIndex over SOAP, or None.
 
         For an unknown index, returns the default one: pysaml2 writes another number.
         """
@@ -216,14 +206,12 @@ class IdentityProvider(Role):
 class EntityDescriptor:
     """A member of a federation (metadata 2.3.2).
 
-    ``names``, ``descriptions``, ``keywords`` and ``information_urls`` (mdui 2.1) are by
-    language, such as ``nl``; keywords as in the metadata. The member belongs to
-    ``entity_categories``, and releases attributes to ``supported_categories`` (RFC
-    8409). ``digest_methods`` and ``signing_methods`` are accepted algorithms, the
-    preferred one first (algorithm support 2). ``registrar`` is a URI (mdrpi 2.1).
-    ``sso_domain``, ``required_level`` and ``released`` are the operator's rules
+    Texts (mdui 2.1) are by language, such as ``nl``. The member belongs to
+    ``entity_categories``, and releases attributes to ``supported_categories``. The
+    preferred algorithm comes first (algorithm support 2). ``registrar`` is a URI (mdrpi
+    2.1). ``sso_domain``, ``required_level`` and ``released`` are the operator's rules
     (:mod:`~eilogin.saml.metadata.rule_attributes`). ``valid_until`` is the earliest
-    validUntil from the root to its roles, or None.
+    validUntil from the root to the roles.
     """
 
     entity_id: str
@@ -240,8 +228,7 @@ class EntityDescriptor:
     digest_methods: tuple[str, ...] = ()
     signing_methods: tuple[str, ...] = ()
     registrar: str = ""
-    #: Members of one domain share a session; "" for the usual one, :data:`NO_SSO` for
-    #: none.
+    #: "" for the usual domain; :data:`NO_SSO` to share no session.
     sso_domain: str = ""
     #: The lowest level at which it serves a visitor, or "".
     required_level: str = ""
@@ -250,12 +237,12 @@ class EntityDescriptor:
     valid_until: float | None = None
 
     def name(self, language: str) -> str:
-        """The display name, in ``language`` or else another; or the entityID."""
+        """Return the display name, in ``language`` or else another; or the entityID."""
         return _text_in(language, self.names) or self.entity_id
 
     @property
     def whom_to_ask(self) -> str:
-        """A contact for an administrator: an address, or a name."""
+        """Return a contact for an administrator: an address, or a name."""
         contacts = [c for c in self.contacts if c.email or c.telephone]
         contact = min(contacts, key=_contact_rank, default=None)
         if contact is None:
@@ -265,10 +252,9 @@ class EntityDescriptor:
         )
 
     def algorithms(self, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The algorithms for a role: of signatures, and of their digests.
+        """Return the algorithms for a role: of signatures, and of their digests.
 
-        Empty if not listed. The role's list replaces that of its entity (algorithm
-        support 2.4).
+        Empty if not listed. The role's list replaces that of its entity (alg 2.4).
         """
         return (
             role.signing_methods or self.signing_methods,
@@ -276,22 +262,19 @@ class EntityDescriptor:
         )
 
     def description(self, language: str) -> str:
-        """The purpose, in ``language`` or else another, or ""."""
+        """Return the purpose, in ``language`` or else another, or ""."""
         return _text_in(language, self.descriptions)
 
     def description_language(self, language: str) -> str:
-        """The language of the description on a page in ``language``, or ""."""
+        """Return the language of the description on a page in ``language``, or ""."""
         return _language_of(language, self.descriptions)
 
     def information_url(self, language: str) -> str:
-        """The page for visitors, in ``language`` or else another, or ""."""
+        """Return the page for visitors, in ``language`` or else another, or ""."""
         return _text_in(language, self.information_urls)
 
     def keywords_in(self, language: str) -> tuple[str, ...]:
-        """Keywords for a search, in ``language`` or else another.
-
-        A blank separates two of them; a "+" is a blank within one (mdui 2.1.4).
-        """
+        """Return search words (mdui 2.1.4), in ``language`` or else another."""
         raw_words = _text_in(language, self.keywords).split()
         words = (" ".join(word.replace("+", " ").split()) for word in raw_words)
         keywords = dict.fromkeys(
@@ -300,7 +283,7 @@ class EntityDescriptor:
         return tuple(keywords)[:MOST_KEYWORDS]
 
     def logos_in(self, language: str) -> list[Logo]:
-        """The logos, those in ``language`` first, then the larger ones first."""
+        """Return the logos: those in ``language`` first, then the larger ones first."""
         ranks = {"": 1, "en": 2, language: 0}
         return sorted(
             self.logos,
@@ -316,11 +299,9 @@ class FederationMetadata:
     valid_until: float | None
     name: str
     created: float | None
-    #: The ID of the root, or "".
     id: str = ""
     #: Seconds until newer metadata may exist.
     cache_duration: float | None = None
-    #: Whether it is an EntitiesDescriptor.
     is_aggregate: bool = True
     left_out: Mapping[str, PeerUnusable] = field(default_factory=dict)
     #: Texts for the log about skipped parts.
@@ -337,11 +318,6 @@ _IndexedT = TypeVar("_IndexedT", Endpoint, AttributeService)
 
 
 def _default_of(indexed: Sequence[_IndexedT]) -> _IndexedT | None:
-    """The default one (metadata 2.2.3).
-
-    That is the first with isDefault true, else the first without isDefault, else the
-    first.
-    """
     return next(
         (
             candidate
@@ -361,7 +337,6 @@ def _of_binding(
 
 
 def _text_in(language: str, texts: Mapping[str, str]) -> str:
-    """The text in a language, else in English, else the first one, else ""."""
     return texts.get(_language_of(language, texts), "")
 
 

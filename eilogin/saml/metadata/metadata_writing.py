@@ -72,8 +72,7 @@ def write_federation(
 ) -> bytes:
     """Write a signed ``md:EntitiesDescriptor`` document in UTF-8, created now.
 
-    ``name`` is the federation's, ``key`` the operator's, and ``valid_until`` in seconds
-    since 1970-01-01T00:00:00Z.
+    ``valid_until`` is in seconds since 1970-01-01T00:00:00Z.
     """
     members = map(_entity_element, descriptors)
     return sign_federation(
@@ -89,10 +88,7 @@ def sign_federation(
     valid_until: float,
     key: SigningKey,
 ) -> bytes:
-    """Put ``md:EntityDescriptor`` elements into a signed document.
-
-    ``publisher`` is the party responsible for the document (mdrpi 2.2).
-    """
+    """Sign a document of members; ``publisher`` is responsible for it (mdrpi 2.2)."""
     return _publish(group_of(members, name), publisher, valid_until, key)
 
 
@@ -110,9 +106,9 @@ def group_of(members: Iterable[etree._Element], name: str = "") -> etree._Elemen
 def sign_entity(
     member: etree._Element, *, publisher: str, valid_until: float, key: SigningKey
 ) -> bytes:
-    """Sign an ``md:EntityDescriptor``, which changes, and return the document.
+    """Sign an ``md:EntityDescriptor``, and return the document.
 
-    If its own validUntil is earlier, that stays.
+    Changes the element. If its own validUntil is earlier, that stays.
     """
     earlier_end = member.get("validUntil")
     ends = (

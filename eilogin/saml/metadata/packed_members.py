@@ -100,12 +100,12 @@ class Gathered(Mapping[str, EntityDescriptor]):
         return entity_id in self._members
 
     def packed(self) -> Iterator[Packed]:
-        """All members, packed."""
+        """Return all members, packed."""
         for member in self._members.values():
             yield member if isinstance(member, Packed) else Packed.of(member)
 
     def outlines(self) -> dict[str, Outline]:
-        """The outline of each member, without decoding it."""
+        """Return the outline of each member, without decoding it."""
         return {
             name: member.outline if isinstance(member, Packed) else Outline.of(member)
             for name, member in self._members.items()
@@ -115,14 +115,14 @@ class Gathered(Mapping[str, EntityDescriptor]):
 def as_kept(
     members: Iterable[EntityDescriptor],
 ) -> Iterable[EntityDescriptor | Packed]:
-    """The members packed or decoded, as they are; both have the entityID."""
+    """Return the members packed or decoded, as they are; both have the entityID."""
     return members.packed if isinstance(members, Members) else members
 
 
 def but_for(
     members: Sequence[EntityDescriptor], names: Collection[str]
 ) -> Sequence[EntityDescriptor]:
-    """The members except some, as they are."""
+    """Return the members except some, packed or decoded as they are."""
     if isinstance(members, Members):
         return Members(
             [member for member in members.packed if member.entity_id not in names]
@@ -195,20 +195,20 @@ class Share(NamedTuple):
 
 
 def encoded(entity: EntityDescriptor) -> bytes:
-    """Encode a member without its end, which its outline has."""
+    """Encode a member without its ``valid_until``, which its outline has."""
     excluded = {"valid_until"}
     return entity_type().dump_json(entity, exclude=excluded, exclude_defaults=True)
 
 
 def decoded(body: bytes, valid_until: float | None) -> EntityDescriptor:
-    """Decode a member that :func:`encoded` wrote, with its end."""
-    # To add it to the text is faster than to replace it in the value.
+    """Decode a member that :func:`encoded` wrote, with its ``valid_until``."""
+    # Adding to the text is faster than replacing in the value.
     end = b',"valid_until":%b}' % json.dumps(valid_until).encode()
     return entity_type().validate_json(body[:-1] + end)
 
 
-# Made at the first use: it is slow, and few processes need it.
+# Slow, and few processes need it: so not at import.
 @cache
 def entity_type() -> TypeAdapter[EntityDescriptor]:
-    """The pydantic type of a member."""
+    """Return the pydantic type of a member."""
     return TypeAdapter(EntityDescriptor)

@@ -1,8 +1,8 @@
 """A second process that does a part of the work if the machine has a free core.
 
-The second process is a fork, which has all data already. eilogin forks only a process
-with one thread, because a fork would never finish another thread's work. With a nice
-value, one more core stays free.
+It is a fork, which has all data already. eilogin forks only a process with one thread:
+a fork would never finish another thread's work. With a nice value, one more core stays
+free.
 """
 
 import gc
@@ -22,9 +22,8 @@ _THREADS = Path("/proc/self/task")
 def second_process(work: Callable[[Connection], object]) -> Iterator[Connection | None]:
     """Run ``work`` in a second process; yield the connection to it, or None.
 
-    The second process ends with the block, and when this one is killed. If the second
-    one ends earlier, a read from the connection raises EOFError or OSError, and the
-    caller does the rest.
+    The second process ends with the block, and with this process. If it ends earlier, a
+    read from the connection raises EOFError or OSError: the caller does the rest.
     """
     if not (_has_core() and _has_one_thread()):
         yield None
@@ -51,7 +50,6 @@ def _has_core() -> bool:
 
 
 def _has_one_thread() -> bool:
-    """Whether this process has one thread, also of those unknown to Python."""
     try:
         return len(list(_THREADS.iterdir())) == 1
     except OSError:
@@ -77,7 +75,6 @@ def _end(pid: int) -> None:
 def _run_second(
     work: Callable[[Connection], object], connection: Connection, alive_reader: int
 ) -> NoReturn:
-    """Work in the fork, and end without our own exit handlers."""
     try:
         # A signal must end the fork without our handlers.
         for number in signal.valid_signals():
@@ -93,6 +90,5 @@ def _run_second(
 
 
 def _end_at_close(alive_reader: int) -> None:
-    """End this process when nobody holds the other end of a pipe."""
     os.read(alive_reader, 1)
     os._exit(0)

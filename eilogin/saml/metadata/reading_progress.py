@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-#: Iterates over members, or over one placeholder for each.
+#: Iterates over members, or over a placeholder for each.
 Iterate = Callable[[list[Any]], Iterable[Any]]
 _iteration: ContextVar[Iterate] = ContextVar("_iteration", default=iter)
 
 
 def iteration() -> Iterate:
-    """The present function to iterate over members."""
+    """Return the function with which to iterate over members."""
     return _iteration.get()
 
 

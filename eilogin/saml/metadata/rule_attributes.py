@@ -1,7 +1,6 @@
 """The operator's rules for a member, in entity attributes of eilogin's own.
 
-They limit a hub: with whom the member shares a session, its lowest level, and the
-attributes that it may receive. If a rule is unreadable, eilogin leaves out the member.
+They limit a hub. If a rule is unreadable, eilogin leaves out the member.
 """
 
 import re
@@ -13,7 +12,7 @@ from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata.metadata_texts import shown
 
 OURS = "urn:eilogin:"
-#: Members with the same value share a session; exactly one value.
+#: Exactly one value; members with the same one share a session.
 SSO_DOMAIN = f"{OURS}sso-domain"
 #: The lowest level of a login: one of LEVELS.
 REQUIRED_LEVEL = f"{OURS}required-level"
@@ -33,7 +32,7 @@ class Ruled(TypedDict):
 
 
 def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
-    """Read the operator's rules from a member's entity attributes, values by name.
+    """Read the operator's rules from a member's entity attributes.
 
     Raises :class:`~eilogin.errors.MalformedMessage` for an invalid value, and for a
     rule of a later version, whose limits are unknown.

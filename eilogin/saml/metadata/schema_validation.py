@@ -1,7 +1,6 @@
 """Validate metadata by the schema: the whole, each member, and each role.
 
-An invalid member must not shut out other members, nor an invalid part the rest of its
-member.
+An invalid member must not shut out others, nor an invalid part its whole member.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +31,6 @@ from eilogin.saml.safe_xml import (
 )
 from eilogin.saml.xml_signatures import check_structure
 
-#: A valid member, in the place of others.
 _VALID_MEMBER = (
     f'<EntityDescriptor xmlns="{MD}" entityID="x">'
     '<AffiliationDescriptor affiliationOwnerID="x">'
@@ -74,13 +72,11 @@ _OF_ROLE = tuple(
         ),
     )
 )
-#: Parts whose faults cost only themselves. These are not keys, and not Extensions,
-#: which hold the operator's rules.
+#: Parts whose faults cost only themselves: no keys, and no Extensions, which hold the
+#: operator's rules.
 _SPARE = frozenset((*_OF_MEMBER[3:], *_OF_ROLE[2:]))
-#: Faulty parts of a member in the log; and parts validated one by one, at some 50 µs
-#: each.
+#: Faults of a member in the log; parts to validate one by one, at some 50 µs each.
 _MOST_REMARKS, _MOST_PARTS = 5, 1000
-#: Elements of a member for which the schema lists all faults at once.
 _MOST_ELEMENTS = 5000
 _COUNT_INSIDE = etree.XPath("count(.//*)", regexp=False)
 
@@ -92,7 +88,7 @@ class Verdict:
     fault: MalformedMessage | None = None
     #: Unusable roles and the reason, by the name of the element.
     roles: Mapping[str, str] = field(default_factory=dict)
-    #: Other faults, for the log.
+    #: Reasons of unusable roles, by the name of the element.
     remarks: tuple[str, ...] = ()
 
 
@@ -100,7 +96,7 @@ SOUND = Verdict()
 
 
 def parsed(octets: bytes) -> etree._Element:
-    """Return the root of a metadata document; checks no signature.
+    """Return the root of a metadata document, without a check of signatures.
 
     Raises :class:`~eilogin.errors.MalformedMessage`.
     """
@@ -113,9 +109,9 @@ def parsed(octets: bytes) -> etree._Element:
 def to_be_verified(octets: bytes, *, id_is_unique: bool = False) -> etree._Element:
     """Return the root, after a check of the structure of its signature, if any.
 
-    The signature is not verified, but its ID is unique, or the caller checks that
-    (``id_is_unique``). The root's signature covers the members, whose own are ignored.
-    Raises :class:`~eilogin.errors.MalformedMessage`, and
+    The signature is not verified, and those of members are ignored. With
+    ``id_is_unique`` the caller checks that its ID is unique. Raises
+    :class:`~eilogin.errors.MalformedMessage`, or
     :class:`~eilogin.errors.UntrustedSignature` for a weak algorithm.
     """
     document = parsed(octets)
@@ -133,13 +129,13 @@ def require_unique_id(octets: bytes, document: etree._Element) -> None:
 
 
 def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
-    """Validate the members of an original document by the schema.
+    """Validate the members of an original document by the schema; remove unread parts.
 
     Only for trusted documents: the time grows with the square of the faults. Members
     are numbered as in :func:`entities_in`, also for the canonical form, which cannot be
-    validated: it lacks namespaces that only a value uses (xsi:type). Removes unread
-    parts. Raises :class:`~eilogin.errors.MalformedMessage` for invalid parts around the
-    members, or an invalid only member without an aggregate.
+    validated: it lacks namespaces that only a value uses (xsi:type). Raises
+    :class:`~eilogin.errors.MalformedMessage` for faults outside the members, or of the
+    only one.
     """
     if is_sound(document):
         return {}
@@ -161,7 +157,7 @@ def verdicts_on(document: etree._Element) -> Mapping[int, Verdict]:
 
 
 def is_sound(document: etree._Element) -> bool:
-    """Whether a document is valid by the schema, without unread parts."""
+    """Whether a document is valid by the schema; removes unread parts."""
     drop_unread(document)
     if any(_is_large_and_faulty(element) for element, _ in entities_in(document, None)):
         return False
@@ -178,18 +174,16 @@ def _is_large_and_faulty(member: etree._Element) -> bool:
 
 
 def _require_sound_around(document: etree._Element) -> None:
-    """Reject a document that would be invalid with any members."""
     copy = deepcopy(document)
     for element in [element for element, _ in entities_in(copy, None)]:
         placeholder = etree.fromstring(_VALID_MEMBER)
         placeholder.tail = element.tail
         element.getparent().replace(element, placeholder)
-    # Validation marks IDs in a document, also of earlier elements.
+    # Validation marks IDs in a document, also of earlier elements: so parse the copy.
     validate(parse_canonical(serialize(copy)), "metadata")
 
 
 def _verdict_on(element: etree._Element) -> Verdict:
-    """Validate one member, and find its dispensable parts."""
     if _is_large_and_faulty(element):
         text = (
             f"the XML is not valid by its schema, and has more than {_MOST_ELEMENTS}"
@@ -212,10 +206,6 @@ def _verdict_on(element: etree._Element) -> Verdict:
 
 
 def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
-    """Remove the parts of a member that are faulty by themselves; yield their faults.
-
-    Sorts the rest for the schema: no reader depends on the order.
-    """
     roles = list(member.iterchildren(*READ_ROLES))
     fault_count = 0
     for parent, order in ((member, _OF_MEMBER), *((role, _OF_ROLE) for role in roles)):
@@ -244,7 +234,6 @@ def _remark_on(part: etree._Element, fault: MalformedMessage | None) -> str:
 
 
 def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
-    """Sort the children of an element by name; return whether that changes anything."""
     children = list(parent)
     places = {name: place for place, name in enumerate(order)}
     # The schema allows roles in any order.
@@ -260,7 +249,6 @@ def _put_in_order(parent: etree._Element, order: Sequence[str]) -> bool:
 
 
 def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
-    """Remove the roles that are faulty by themselves; yield the reasons."""
     for role in list(member.iterchildren(*READ_ROLES)):
         fault = _fault_of(role)
         if fault is not None:
@@ -290,14 +278,13 @@ def _is_valid(element: etree._Element) -> bool:
 
 
 def _own_document(element: etree._Element, line: int) -> etree._Element:
-    """Parse an element as a document of its own that begins at a line."""
     return parse_canonical(b"\n" * (line - 1) + serialize(element))
 
 
 def entities_in(
     element: etree._Element, inherited: float | None
 ) -> Iterator[tuple[etree._Element, float | None]]:
-    """Each EntityDescriptor, with the earliest validUntil above it."""
+    """Yield each EntityDescriptor, with the earliest validUntil of its groups."""
     if element.tag == q("md:EntityDescriptor"):
         yield element, inherited
         return
@@ -308,12 +295,12 @@ def entities_in(
 
 
 def end_of(element: etree._Element) -> float | None:
-    """The validUntil of an element itself; None if absent."""
+    """Return the validUntil of the element itself; None if absent."""
     return instant_of(element, "validUntil")
 
 
 def instant_of(element: etree._Element, name: str) -> float | None:
-    """The instant in an attribute of an element; None if absent.
+    """Return the instant in an attribute; None if absent.
 
     Raises :class:`~eilogin.errors.MalformedMessage`, which names the attribute.
     """
@@ -330,5 +317,5 @@ def instant_of(element: etree._Element, name: str) -> float | None:
 
 
 def earliest(*instants: float | None) -> float | None:
-    """The earliest of the instants that are not None, or None."""
+    """Return the earliest of the instants that are not None, or None."""
     return min((i for i in instants if i is not None), default=None)

@@ -1,11 +1,10 @@
 """Read metadata that the operator signed, or that a trusted file holds.
 
-To read each of thousands of members takes most of the time. So eilogin cuts the signed
-octets into pieces, between members, and parses each in memory that the previous one has
-warmed. A second process validates by the schema while this one verifies the signature.
-Then both read pieces. A piece is well-formed only if it was cut between children of the
-root. If one is not, or if a member depends on others, eilogin reads everything again as
-a whole, and only that result counts.
+For speed, eilogin cuts large metadata between members and parses each piece in memory
+that the previous one has warmed. A second process validates by the schema, while this
+one verifies the signature; then both read pieces. If a piece was not cut between
+children of the root, or a member depends on others, only a new reading of the whole
+counts.
 """
 
 import re
@@ -44,14 +43,14 @@ from eilogin.saml.xml_signatures import signed, signed_octets
 
 #: Bytes from which a second process saves time.
 _LARGE = 1024 * 1024
-#: Fewest bytes of members in a piece.
+#: Bytes of members in a piece, at least.
 _PIECE = 1024 * 1024
 #: Members of one piece in a progress bar.
 _STEPS = 200
-#: The part of the pieces for the second process: this one must free a document.
+#: The second process gets more pieces: this one must free a document.
 _SHARE_OF_HELPER = 0.6
 
-#: A group of members in canonical form, and its prefix.
+#: The start tag of a group in canonical form, and its prefix.
 _START = re.compile(
     rb"""<((?:[\w.-]+:)?)EntitiesDescriptor(?: [^\s="<]++="[^"<]*+")*+>"""
 )
@@ -63,24 +62,18 @@ def read_federation(
 ) -> FederationMetadata:
     """Read metadata that the operator signed with one of the pinned ``keys``.
 
-    The root is an ``md:EntitiesDescriptor``, nested or not, or one
-    ``md:EntityDescriptor``. Its signature is verified before anything is read. Roles
-    and extensions that eilogin does not read may be anything.
+    The root is an ``md:EntitiesDescriptor`` or one ``md:EntityDescriptor``. Its
+    signature is verified before anything is read. If the member can do without it,
+    eilogin skips an address that is not https and a part that the schema does not know,
+    with a remark. It leaves out a member in these cases:
 
-    With a remark each, it skips an address that is not https, if the same service has
-    another one. It also skips a part that the schema does not know, if the member can
-    do without it. A member is left out in these cases:
+    * Its role as a hub, or its only role, cannot be used.
+    * Its entityID is no URI, or is also that of another member.
 
-    * its role as a hub, or its only role, cannot be used
-    * its entityID is no URI
-    * another member has the same entityID
-
-    With ``on_loopback`` an address may also be http on loopback. Without it, no address
-    on loopback can be used. The caller checks ``valid_until``.
-
-    Raises :class:`~eilogin.errors.UntrustedSignature`;
-    :class:`~eilogin.errors.MalformedMessage` for other documents; and if no member can
-    be used, the :class:`~eilogin.errors.PeerUnusable` of the first.
+    Addresses on loopback are accepted only with ``on_loopback``, also with http. The
+    caller checks ``valid_until``. Raises :class:`~eilogin.errors.UntrustedSignature`,
+    :class:`~eilogin.errors.MalformedMessage`, or the
+    :class:`~eilogin.errors.PeerUnusable` of the first member if none can be used.
     """
     if len(octets) < _LARGE:
         document = to_be_verified(octets)
@@ -93,13 +86,13 @@ def read_federation(
 
 
 def read_unsigned(octets: bytes, *, on_loopback: bool = False) -> FederationMetadata:
-    """Read metadata of a trusted file as :func:`read_federation`, signatures aside."""
+    """Read a trusted file as :func:`read_federation` does, but ignore signatures."""
     document = parsed(octets)
     return read_tree(document, verdicts_on(document), on_loopback=on_loopback)
 
 
 def read_created(octets: bytes, keys: Sequence[PublicKey]) -> float | None:
-    """The instant at which the operator created known metadata, or None.
+    """Return when the operator created known metadata, or None.
 
     Verifies its signature again; raises as :func:`read_federation`.
     """
@@ -119,7 +112,7 @@ def _read_large(
     if not _reports_sound(helper):
         require_unique_id(octets, document)
         verdicts = verdicts_on(document)
-    # Errors of the document occur again below; others are of the second process.
+    # Faults of the document occur again below; others are of the second process.
     with suppress(_NotDivisible, EiloginError, EOFError, OSError):
         if not verdicts:
             own_pieces = _divide(trusted, helper)
@@ -134,7 +127,6 @@ class _NotDivisible(Exception):
 
 
 def _divide(octets: bytes, helper: Connection | None) -> list[bytes]:
-    """Send a part of the pieces to the second process; return ours, at least one."""
     pieces = list(_cut(octets))
     if helper is None:
         return pieces
@@ -172,7 +164,6 @@ def _read_in_pieces(
 def _validate_and_read(
     octets: bytes, connection: Connection, *, on_loopback: bool
 ) -> None:
-    """Validate the document, and read pieces, in the second process."""
     document = parse_unmeasured(octets)
     connection.send_bytes(_SOUND if _is_sound(octets, document) else b"")
     # Receive all at once, so that the other process does not wait. The document is
@@ -199,10 +190,6 @@ def _reports_sound(helper: Connection | None) -> bool:
 
 
 def _cut(octets: bytes) -> Iterator[bytes]:
-    """Cut a document into several, with some members each, or return it alone.
-
-    In canonical octets, a "<" begins a tag and nothing else.
-    """
     start = _START.match(octets)
     if start is None:
         yield octets
@@ -249,7 +236,6 @@ def _joined(shares: Sequence[Share]) -> Share:
 
 
 def _with_progress(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """Iterate over pieces as if each were many members."""
     steps = iter(iteration()([None] * (len(pieces) * _STEPS)))
     for piece in pieces:
         yield piece

@@ -1,8 +1,7 @@
 """Remove parts of metadata that eilogin does not read, before schema validation.
 
-Signatures inside a signed document, and roles and extensions of other protocols must
-not make a member unusable: AD FS and Entra ID publish ``RoleDescriptor`` elements of
-WS-Federation (metadata 2.4.1).
+Roles and extensions of other protocols must not make a member unusable: AD FS and Entra
+ID publish ``RoleDescriptor`` elements of WS-Federation (metadata 2.4.1).
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from eilogin.saml.metadata.metadata_values import (
 )
 from eilogin.saml.safe_xml import SAMLP, add, q
 
-#: Roles that eilogin reads if they are of SAML 2.0.
+#: Read if they are of SAML 2.0.
 READ_ROLES = (q("md:SPSSODescriptor"), q("md:IDPSSODescriptor"))
 _OTHER_ROLES = frozenset(
     map(
@@ -57,10 +56,9 @@ _READ_OF_ROLE = frozenset(
 
 
 def drop_unread(element: etree._Element) -> None:
-    """Remove from a group or a member the parts that eilogin does not read.
+    """Remove what eilogin does not read from a group or a member.
 
-    Call it after the signature of the document was verified, if anybody verifies it.
-    The result of reading stays the same.
+    Call it only after a verification of the signature.
     """
     _drop_around(element, _READ_OF_MEMBER if element.tag == _MEMBER else _READ_OF_GROUP)
     if element.tag == _MEMBER:
@@ -76,7 +74,7 @@ def speaks_saml2(role: etree._Element) -> bool:
 
 
 def add_placeholder(member: etree._Element, index: int) -> None:
-    """Give a member without a role a substitute for the schema."""
+    """Add a substitute to a member without a role, because the schema wants one."""
     placeholder = add(member, "md:AffiliationDescriptor", affiliationOwnerID="x")
     add(placeholder, "md:AffiliateMember", "x")
     member.insert(index, placeholder)
@@ -105,7 +103,6 @@ def _unread_roles(member: etree._Element) -> Iterator[etree._Element]:
 
 
 def _drop_around(element: etree._Element, read_names: frozenset[str]) -> None:
-    """Remove the signatures of an element, and its extensions but ``read_names``."""
     for signature in list(element.iterchildren(_SIGNATURE)):
         element.remove(signature)
     # The schema rejects two Extensions, so both stay.

@@ -10,7 +10,7 @@ from eilogin.saml.metadata.schema_validation import Verdict
 from eilogin.saml.safe_xml import q
 
 EXTENSIONS = q("md:Extensions")
-#: A function that adds a remark on a skipped part.
+#: Adds a remark on a skipped part.
 Remark = Callable[[str], object]
 
 
@@ -19,9 +19,8 @@ class MemberReading:
     """The context in which a member is read."""
 
     entity_id: str
-    #: Whether its addresses may be on this machine.
+    #: Whether addresses may be on this machine.
     on_loopback: bool
-    #: Its faults by the schema.
     verdict: Verdict
     #: The remarks on all members.
     remarks: list[str]
@@ -36,7 +35,7 @@ ByTag = Mapping[str, Sequence[etree._Element]]  # noqa: SLF001 - it has no other
 
 
 def by_tag(parents: Sequence[etree._Element]) -> ByTag:
-    """The children of several elements, by their names."""
+    """Return the children of several elements, by their names."""
     children: dict[str, list[etree._Element]] = {}
     for parent in parents:
         for child in parent:
@@ -59,22 +58,22 @@ class DescriptorParts:
         return cls(element, children, by_tag(children.get(EXTENSIONS, ())))
 
     def all(self, name: str) -> Sequence[etree._Element]:
-        """The children of one name."""
+        """Return the children of one name."""
         return self.children.get(q(name), ())
 
 
 def index_of(text: str | None) -> int | None:
-    """The number in an ``index``; None if absent or no number."""
+    """Return the number in an ``index``; None if absent or no number."""
     # The schema does not check an index in Extensions.
     index = None if text is None else _INDEX.fullmatch(text)
     return int(index[1]) if index else None
 
 
 def read_flag(element: etree._Element, name: str) -> bool | None:
-    """The xs:boolean in an attribute; None if absent."""
+    """Return the xs:boolean in an attribute; None if absent."""
     return flag_of(element.get(name))
 
 
 def flag_of(text: str | None) -> bool | None:
-    """The value of an xs:boolean; None for None."""
+    """Return the value of an xs:boolean; None for None."""
     return None if text is None else text.strip() in ("true", "1")

@@ -17,24 +17,24 @@ from eilogin.saml.metadata.metadata_texts import plain
 from eilogin.saml.metadata.metadata_values import Endpoint
 from eilogin.saml.printable_text import short
 
-#: The bindings that eilogin knows. An address for another one may be anything.
+#: An address for another binding may be anything.
 _SPOKEN = (bindings.REDIRECT, bindings.POST, bindings.ARTIFACT, bindings.SOAP)
 
 
 def read_endpoints(
     role: DescriptorParts, name: str, member: MemberReading
 ) -> tuple[Endpoint, ...]:
-    """The endpoints of one service of a role."""
+    """Return the endpoints of one service of a role."""
     return read_addresses(role.all(name), member)
 
 
 def read_addresses(
     elements: Sequence[etree._Element], member: MemberReading
 ) -> tuple[Endpoint, ...]:
-    """The endpoints of one service whose address can be used.
+    """Return the endpoints of one service whose address can be used.
 
-    Raises :class:`~eilogin.errors.MalformedMessage` if none of a known binding can be
-    used.
+    Raises :class:`~eilogin.errors.MalformedMessage` if only faulty ones have a known
+    binding.
     """
     endpoints, faults = [], []
     for element in elements:
@@ -58,7 +58,7 @@ def read_addresses(
 
 
 def _read_endpoint(element: etree._Element, *, on_loopback: bool) -> Endpoint:
-    # Read all attributes at once, for speed: there are many endpoints.
+    # Read at once, for speed: there are many endpoints.
     attributes = dict(element.items())
     location = attributes.get("Location", "")
     response_location = attributes.get("ResponseLocation", "")

@@ -1,7 +1,7 @@
 """Read each EntityDescriptor of trusted metadata, and the federation's own values.
 
-One member must not shut out all others. This package skips unused parts, with a remark
-if somebody may wonder, and leaves out and records an unusable member.
+One member must not shut out others: eilogin skips unused parts and records an unusable
+member.
 """
 
 import re
@@ -64,8 +64,7 @@ def read_tree(
 ) -> FederationMetadata:
     """Read a trusted document; ``verdicts`` are those of :func:`verdicts_on`.
 
-    Members with the same entityID are left out. Raises the error of the first member if
-    none can be used.
+    Raises the error of the first member if none can be used.
     """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
@@ -109,7 +108,7 @@ def read_tree(
 
 
 def created_in(root: etree._Element) -> float | None:
-    """The instant at which the operator created a document, or None."""
+    """Return when the operator created a document, or None."""
     extensions = root.find(q("md:Extensions"))
     publication = None if extensions is None else extensions.find(PUBLICATION_INFO)
     return None if publication is None else instant_of(publication, "creationInstant")
@@ -147,10 +146,10 @@ def _repetition(entity_id: str, elements: Sequence[etree._Element]) -> PeerUnusa
 
 
 def _entity_id(written: str, entity_ids: Collection[str]) -> str:
-    """The entityID in an attribute, an xs:anyURI.
+    """Return the entityID, an xs:anyURI, without white space around it.
 
-    White space around it does not count. But raises PeerUnusable if it is then one of
-    ``entity_ids``, so that nobody shuts out another member.
+    Raises PeerUnusable if it is then one of ``entity_ids``, so that nobody shuts out
+    another member.
     """
     entity_id = written.strip(" \t\r\n")
     if not _URI.fullmatch(entity_id):
@@ -225,7 +224,7 @@ def _read_roles(
 def _participant_of(
     entity: DescriptorParts, member: MemberReading, *, is_hub: bool
 ) -> tuple[DescriptorParts | None, ServiceProvider | None]:
-    """The role as a participant, or none if it is unusable and ``is_hub``."""
+    """Return the role as a participant; none if it is unusable and ``is_hub``."""
     try:
         role = role_of(entity, "md:SPSSODescriptor", member)
         if role is None:
@@ -242,7 +241,6 @@ def _participant_of(
 def _read_contact(element: etree._Element) -> Contact:
     texts = dict.fromkeys(_OF_CONTACT, "")
     for child in element:
-        # The first value counts.
         if texts.get(child.tag) == "":
             texts[child.tag] = line(child)
     company, email, telephone = texts.values()

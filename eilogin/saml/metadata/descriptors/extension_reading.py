@@ -16,7 +16,7 @@ _MEMBERS = (q("md:EntityDescriptor"), q("md:EntitiesDescriptor"))
 
 
 def read_registrar(element: etree._Element | None) -> str:
-    """The registrar of a member, or of its group (mdrpi 2.1), or ""."""
+    """Return the registrar of a member, or of its group (mdrpi 2.1), or ""."""
     while element is not None:
         for extensions in element.iterchildren(EXTENSIONS, *_MEMBERS):
             if extensions.tag in _MEMBERS:
@@ -29,12 +29,12 @@ def read_registrar(element: etree._Element | None) -> str:
 
 
 def read_entity_attributes(entity: etree._Element) -> dict[str, list[str]]:
-    """The values of each entity attribute of an EntityDescriptor, by its Name."""
+    """Return the values of each entity attribute of a member, by its Name."""
     return attributes_in(DescriptorParts.of(entity).extensions)
 
 
 def attributes_in(extensions: ByTag) -> dict[str, list[str]]:
-    """The values of each entity attribute, by its Name."""
+    """Return the values of each entity attribute, by its Name."""
     groups = by_tag(extensions.get(q("mdattr:EntityAttributes"), ()))
     values_by_name: dict[str, list[str]] = {}
     for attribute in groups.get(q("saml:Attribute"), ()):
@@ -46,7 +46,7 @@ def attributes_in(extensions: ByTag) -> dict[str, list[str]]:
 
 
 def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
-    """The algorithms that an entity or role accepts (algorithm support 2.4)."""
+    """Return the algorithms that an entity or role accepts (algorithm support 2.4)."""
     methods = part.extensions.get(q(name), ())
     return tuple(attribute_of(method, "Algorithm") for method in methods)
 
@@ -54,7 +54,7 @@ def read_algorithms(part: DescriptorParts, name: str) -> tuple[str, ...]:
 def read_scopes(
     role: DescriptorParts, entity: DescriptorParts
 ) -> frozenset[str] | None:
-    """The scopes of a hub, in its role or its entity, in ASCII as on the wire.
+    """Return the scopes of a hub, in its role or its entity, in ASCII as on the wire.
 
     Regular expressions are ignored: their author would decide what they cover, and how
     long a match takes.
@@ -72,7 +72,6 @@ def read_scopes(
 
 
 def _as_domain(text: str) -> str:
-    """Encode a domain name for the wire; an invalid one matches none."""
     try:
         return text.encode("idna").decode().lower()
     except UnicodeError:

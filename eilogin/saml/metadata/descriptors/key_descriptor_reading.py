@@ -57,12 +57,11 @@ class _Key(NamedTuple):
         try:
             return line(name) == key_name(self.certificate)
         except MalformedMessage:
-            # Another remark names unusable certificates.
             return False
 
 
 def read_keys(role: DescriptorParts) -> _Keys:
-    """The keys and algorithms of a role."""
+    """Return the keys and algorithms of a role."""
     keys = [_Key.of(element) for element in role.all("md:KeyDescriptor")]
     methods = (
         _read_encryption_method(method)
@@ -81,7 +80,7 @@ def read_keys(role: DescriptorParts) -> _Keys:
 
 
 def _certificates_for(use: str, keys: Sequence[_Key]) -> tuple[str, ...]:
-    """Base64 texts; a KeyDescriptor without a use is for both (metadata 2.4.1.1)."""
+    """A KeyDescriptor without a use is for both (metadata 2.4.1.1)."""
     return tuple(
         key.certificate
         for key in keys

@@ -32,7 +32,7 @@ from eilogin.saml.safe_xml import q
 def role_of(
     entity: DescriptorParts, name: str, member: MemberReading
 ) -> DescriptorParts | None:
-    """The one role of a name for SAML 2.0; None if there is none."""
+    """Return the one role of a name for SAML 2.0, or None."""
     roles = [role for role in entity.all(name) if speaks_saml2(role)]
     if len(roles) > 1:
         raise MalformedMessage(

@@ -15,12 +15,11 @@ from eilogin.saml.safe_xml import q
 
 _LANGUAGE = q("xml:lang")
 _SIDE = re.compile(r"\s*\+?(\d{1,5})\s*", re.ASCII)
-#: Logos of one member.
 _MOST_LOGOS = 8
 
 
 def read_texts(ui_infos: Sequence[ByTag], name: str) -> dict[str, str]:
-    """Texts by language, from the first role that has any."""
+    """Return texts by language, from the first role that has any."""
     for ui_info in ui_infos:
         if elements := ui_info.get(q(name)):
             return {element.get(_LANGUAGE, ""): line(element) for element in elements}
@@ -28,7 +27,7 @@ def read_texts(ui_infos: Sequence[ByTag], name: str) -> dict[str, str]:
 
 
 def read_links(ui_infos: Sequence[ByTag], name: str, remark: Remark) -> dict[str, str]:
-    """Links by language; skips those that are not web addresses, with a remark."""
+    """Return links by language; skip other than web addresses, with a remark."""
     links = read_texts(ui_infos, name)
     usable = {language: link for language, link in links.items() if web_host(link)}
     if usable != links:
@@ -37,7 +36,7 @@ def read_links(ui_infos: Sequence[ByTag], name: str, remark: Remark) -> dict[str
 
 
 def read_logos(ui_infos: Sequence[ByTag], remark: Remark) -> tuple[Logo, ...]:
-    """The logos of the first role that has any; opens no image."""
+    """Return the logos of the first role that has any; open no image."""
     for ui_info in ui_infos:
         if elements := ui_info.get(q("mdui:Logo")):
             all_logos = [*map(_read_logo, elements)]
@@ -50,7 +49,7 @@ def read_logos(ui_infos: Sequence[ByTag], remark: Remark) -> tuple[Logo, ...]:
                     "eilogin skips a Logo; expected a web address, or a data:"
                     f" address of a PNG or SVG image of at most {kilobytes} KiB"
                 )
-            # Our pages never show a logo from the web.
+            # Pages never show a logo from the web, so it comes last.
             return tuple(sorted(usable, key=_is_of_web)[:_MOST_LOGOS])
     return ()
 

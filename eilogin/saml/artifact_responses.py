@@ -29,14 +29,11 @@ def open_artifact_response(  # noqa: PLR0913 - facts, each by its name
 ) -> etree._Element:
     """Return the Response in an ArtifactResponse, in its tree.
 
-    ``element`` is the ``samlp:ArtifactResponse`` in the tree in which it was parsed;
     ``in_response_to`` is the ID of our ArtifactResolve. Without ``must_be_signed`` the
-    channel has authenticated the sender, and an unsigned ArtifactResponse is read only
-    to reject it; :func:`eilogin.saml.response_checks.accept` requires a signature
-    inside.
-
-    Raises the errors of :func:`verified` and :func:`check_artifact_response`, and
-    :class:`~eilogin.errors.MessageExpired` without a message, for an expired artifact
+    channel has authenticated the sender, and
+    :func:`eilogin.saml.response_checks.accept` requires a signature inside. Raises the
+    errors of :func:`verified` and :func:`check_artifact_response`, and
+    :class:`~eilogin.errors.MessageExpired` for an expired artifact: there is no message
     (core 3.5.3).
     """
     with InNameOf(issuer):
@@ -58,7 +55,6 @@ def _content_of(
     *,
     must_be_signed: bool,
 ) -> etree._Element:
-    """Return the content of an ArtifactResponse; by itself it signs nobody in."""
     if is_signed(element):
         return verified(element, keys)
     if must_be_signed:

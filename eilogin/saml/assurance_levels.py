@@ -1,7 +1,4 @@
-"""Levels of assurance, lowest first, and their AuthnContext classes (DigiD 1.4).
-
-The level of a Response may be higher than the requested one.
-"""
+"""Levels of assurance, lowest first, and their AuthnContext classes (DigiD 1.4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +13,7 @@ _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The AuthnContextClassRefs of each level, in one federation.
-
-    ``by_level`` lists the preferred class first. A class belongs to one level.
-    """
+    """The AuthnContextClassRefs of each level in a federation, the preferred first."""
 
     by_level: Mapping[str, tuple[str, ...]]
 

@@ -45,12 +45,12 @@ _SHA1 = {DS + "rsa-sha1": hashes.SHA1()}  # noqa: S303 - by an explicit option
 LONGEST_QUERY = 16 * 1024
 #: Bytes of a form or SOAP envelope: the longest message as percent-encoded base64.
 LONGEST_FORM = 400_000
-#: Parameters in a query or form, also those that are not SAML's.
+#: Parameters of any kind.
 MOST_PARAMETERS = 50
-#: Percent-escapes: twice those of the longest message, in base64 with line breaks. Each
-#: takes time and two hundred bytes.
+#: Twice those of the longest message, in base64 with line breaks. Each takes time and
+#: two hundred bytes.
 MOST_ESCAPES = 40_000
-#: Bytes of our own RelayState (SAML bindings 3.4.3, 3.5.3), which a response repeats.
+#: Bytes of our own RelayState (SAML bindings 3.4.3, 3.5.3).
 LONGEST_RELAY_STATE = 80
 #: Bytes of a peer's RelayState: mod_auth_mellon puts a whole address in it.
 LONGEST_FOREIGN_RELAY_STATE = 2048
@@ -80,7 +80,7 @@ class Received:
     #: UTF-8 without control characters; "" if absent.
     relay_state: str = field(repr=False)
     binding: str
-    #: By Redirect: what the signature covers, as received.
+    #: By Redirect: the octets that the signature covers, as received.
     signed_octets: bytes = field(default=b"", repr=False)
     #: By Redirect: the signature, and the URI of its algorithm; or empty.
     signature: bytes = field(default=b"", repr=False)
@@ -95,10 +95,8 @@ def redirect_url(
 ) -> str:
     """Return the signed URL that carries a message (SAML bindings 3.4.4.1).
 
-    ``location`` is the endpoint's address, maybe with a query; ``kind`` is
-    ``SAMLRequest`` or ``SAMLResponse``; ``message`` is unsigned XML. An empty
-    ``relay_state`` is left out. A space becomes %20: some peers encode the query again
-    to verify it.
+    ``message`` is unsigned XML; an empty ``relay_state`` is left out. A space becomes
+    %20: some peers encode the query again to verify it.
     """
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     compressed = deflate.compress(message) + deflate.flush()
@@ -112,10 +110,7 @@ def redirect_url(
 
 
 def read_redirect(query: str) -> Received:
-    """Read the message in a raw query string.
-
-    Raises MalformedMessage and MessageTooLarge.
-    """
+    """Read the message in a raw query; raises MalformedMessage and MessageTooLarge."""
     raw = _parameters(query, LONGEST_QUERY)
     kind = _kind(raw)
     if _decoded(raw.get("SAMLEncoding", quote(_DEFLATE))) != _DEFLATE:
@@ -141,9 +136,8 @@ def verify_redirect(
 ) -> None:
     """Verify the signature of a message that came by Redirect.
 
-    ``keys`` are all keys of the expected signer. ``weak`` names accepted weak
-    algorithms (:mod:`eilogin.saml.weak_algorithms`). Raises UntrustedSignature, also
-    without a signature.
+    ``weak`` names accepted weak algorithms (:mod:`eilogin.saml.weak_algorithms`).
+    Raises UntrustedSignature, also without a signature.
     """
     if not received.signature:
         raise UntrustedSignature("the address is not signed")
@@ -164,7 +158,6 @@ def verify_redirect(
 
 
 def _inflated(compressed: bytes) -> bytes:
-    """Inflate raw deflate (RFC 1951), up to the size of a message."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         octets = inflate.decompress(compressed, MESSAGE.octets + 1)
@@ -193,11 +186,7 @@ def post_fields(kind: str, message: bytes, relay_state: str) -> dict[str, str]:
 
 
 def read_post(body: bytes) -> Received:
-    """Read the message in a form (application/x-www-form-urlencoded).
-
-    Raises MalformedMessage and MessageTooLarge.
-    """
-    # A form is ASCII; other bytes are rejected below.
+    """Read the message in a form; raises MalformedMessage and MessageTooLarge."""
     raw = _parameters(body.decode("latin-1"), LONGEST_FORM)
     kind = _kind(raw)
     octets = _from_base64(_decoded(raw[kind]))
@@ -212,10 +201,7 @@ def read_post(body: bytes) -> Received:
 
 
 def require_form_alone(query: str) -> None:
-    """Raise MalformedMessage if the address of a form has SAML parameters.
-
-    Two readers might take different messages.
-    """
+    """Raise MalformedMessage if the address of a form has SAML parameters too."""
     if _parameters(query, LONGEST_QUERY):
         raise MalformedMessage(
             "the address of a form has parameters of SAML; expected them in the form"
@@ -258,10 +244,7 @@ def new_artifact(entity_id: str, index: int = 0) -> str:
 
 
 def read_artifact(text: str) -> Artifact:
-    """Read the parts of an artifact.
-
-    Raises MalformedMessage, also for another spelling than its issuer's.
-    """
+    """Read an artifact; raises MalformedMessage, also for another base64 of it."""
     octets = _from_base64(text)
     if to_base64(octets) != text:
         raise MalformedMessage("the artifact contains line breaks")
@@ -318,8 +301,8 @@ def wrap_soap(element: etree._Element) -> bytes:
 def unwrap_soap(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     """Return the one element in the body of a SOAP 1.1 envelope, still in its tree.
 
-    Raises MalformedMessage for another number of elements, a header with mustUnderstand
-    (SOAP 1.1, 4.2.3), or a Fault, with its faultcode.
+    Raises MalformedMessage, also for a header with mustUnderstand (SOAP 1.1, 4.2.3) and
+    for a Fault, with its faultcode.
     """
     envelope = parse(octets, limits)
     parts = [part.tag for part in envelope]
@@ -360,7 +343,6 @@ def _code(fault: etree._Element) -> str:
 
 
 def _parameters(text: str, longest: int) -> dict[str, str]:
-    """Return the raw SAML parameters of a query or form; skip others (``lang=nl``)."""
     raw: dict[str, str] = {}
     for part in _parts(text, longest):
         spelling, _, value = part.partition("=")
@@ -396,7 +378,6 @@ def _parts(text: str, longest: int) -> list[str]:
 
 
 def _folded(spelling: str) -> str:
-    """Decode the name of a parameter as the most lenient reader would."""
     return "".join(unquote_plus(spelling).split()).replace("\0", "").lower()
 
 
@@ -411,7 +392,6 @@ def _kind(raw: dict[str, str]) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Decode strictly percent-encoded UTF-8."""
     if _BROKEN_ESCAPE.search(value):
         raise MalformedMessage("a percent-escape is broken")
     try:
@@ -438,7 +418,6 @@ def _with_query(location: str, query: str) -> str:
 
 
 def _from_base64(text: str) -> bytes:
-    """Decode base64 without surplus padding or bits; line breaks occur (RFC 2045)."""
     one_line = text.replace("\r", "").replace("\n", "")
     try:
         octets = base64.b64decode(one_line, validate=True)

@@ -1,8 +1,7 @@
-"""A decoy to verify if an assertion cannot be decrypted, so that time tells nothing.
+"""A decoy to verify if an assertion cannot be decrypted.
 
 The time of an answer must not show a sender of forged ciphertexts whether eilogin could
-decrypt one, or its content (``xml_encryption``). So if it finds no signed assertion,
-eilogin verifies this one.
+decrypt one, or what it holds (``xml_encryption``).
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from eilogin.saml.xml_signatures import (
     SHA256,
 )
 
-#: Bytes of an RSA signature, and of ECDSA if no key decides.
+#: Bytes of an RSA signature if no key decides.
 _USUAL_SIZE = 256
 
 _TEXT = f"""\

@@ -1,8 +1,12 @@
 """Check the issuer, destination and age of a message.
 
 The signature comes first: :func:`verified`, or that of the query with Redirect. The
-caller checks replay (by ``id``, for :data:`KNOWN_FOR`), and the session that a logout
-names. Addresses must equal the configured ones; a Host header does not count.
+caller checks replay (by ``id``, for :data:`KNOWN_FOR`). Addresses must equal the
+configured ones; a Host header does not count. The checks raise
+:class:`~eilogin.errors.UnknownPeer` for the Issuer,
+:class:`~eilogin.errors.MessageMisdirected` for the Destination,
+:class:`~eilogin.errors.MessageUnexpected` for InResponseTo, and
+:class:`~eilogin.errors.MessageExpired` for a time.
 """
 
 import hmac
@@ -32,7 +36,7 @@ from eilogin.saml.safe_xml import validate
 from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_signatures import check_structure, signed
 
-#: Accepted difference between clocks, in seconds.
+#: Seconds by which clocks may differ.
 SKEW = 60.0
 #: Seconds from issue to arrival.
 LIFETIME = 120.0
@@ -46,9 +50,9 @@ _LONGEST_SHOWN, _LONGEST_NAME = 200, 40
 def verified(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify the signature of a message by POST or SOAP; return its signed content.
 
-    ``element`` is in the tree in which it was parsed. Checks structure, schema and
-    signature. The result is parsed again from the octets that one of ``keys`` signed.
-    Raises :class:`~eilogin.errors.MalformedMessage` or
+    ``element`` is in the tree in which it was parsed. The result is parsed again from
+    the octets that one of ``keys`` signed. Raises
+    :class:`~eilogin.errors.MalformedMessage` or
     :class:`~eilogin.errors.UntrustedSignature`.
     """
     check_structure(element.getroottree().getroot())
@@ -68,9 +72,7 @@ def check_artifact_response(
 ) -> None:
     """Reject an ArtifactResponse that does not answer our ArtifactResolve.
 
-    Raises :class:`~eilogin.errors.UnknownPeer`,
-    :class:`~eilogin.errors.MessageUnexpected`, :class:`~eilogin.errors.MessageExpired`,
-    or :class:`~eilogin.errors.LoginFailed` for a status other than Success. Such a
+    Raises :class:`~eilogin.errors.LoginFailed` for a status other than Success. Such a
     response may lack InResponseTo: its sender may not have read the request (core
     3.2.2).
     """
@@ -92,12 +94,7 @@ def check_activity_report(
     destination: str,
     now: float,
 ) -> None:
-    """Reject an activity report: wrong Issuer, Destination or IssueInstant.
-
-    ``issuer`` is the participant whose key signed it. Raises
-    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageMisdirected` or
-    :class:`~eilogin.errors.MessageExpired`.
-    """
+    """Reject an activity report: wrong Issuer, Destination or time."""
     with InNameOf(issuer):
         require_issuer(report.issuer, issuer)
         require_destination(report.destination, destination, required=True)
@@ -117,10 +114,7 @@ def check_artifact_resolve(
     destination: str,
     now: float,
 ) -> None:
-    """Reject an ArtifactResolve: wrong Issuer, Destination or IssueInstant.
-
-    As :func:`check_activity_report`; over SOAP a Destination may be absent.
-    """
+    """Reject an ArtifactResolve: wrong Issuer, Destination (if any) or time."""
     with InNameOf(issuer):
         require_issuer(request.issuer, issuer)
         require_destination(request.destination, destination, required=False)
@@ -133,12 +127,7 @@ def check_authn_request(
     destination: str,
     now: float,
 ) -> None:
-    """Reject an AuthnRequest: wrong Destination or IssueInstant.
-
-    Metadata has the address of the Response. Raises
-    :class:`~eilogin.errors.MessageMisdirected` or
-    :class:`~eilogin.errors.MessageExpired` (SAML bindings 3.4.5.2 and 3.5.5.2).
-    """
+    """Reject an AuthnRequest: wrong Destination or time (bindings 3.4.5.2, 3.5.5.2)."""
     with InNameOf(request.issuer):
         require_destination(request.destination, destination, required=True)
         require_recent(request.issued, now)
@@ -154,10 +143,8 @@ def check_logout_request(
 ) -> None:
     """Reject a LogoutRequest: wrong Issuer, Destination or time.
 
-    ``issuer`` is the party whose key signed it; ``destination_required`` is False over
-    SOAP. The caller checks replay. Raises :class:`~eilogin.errors.UnknownPeer`,
-    :class:`~eilogin.errors.MessageMisdirected` or
-    :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.1, core 3.7.1).
+    Source: SAML profiles 4.4.4.1, core 3.7.1; ``destination_required`` is False over
+    SOAP.
     """
     ends = request.not_on_or_after
     with InNameOf(issuer):
@@ -181,12 +168,9 @@ def check_logout_response(  # noqa: PLR0913 - facts, each by its name
     destination_required: bool,
     now: float,
 ) -> None:
-    """Reject a LogoutResponse that does not answer our LogoutRequest.
+    """Reject a LogoutResponse that does not answer our request (profiles 4.4.4.2).
 
-    The caller reads its status: a partial logout is a response too. Raises
-    :class:`~eilogin.errors.UnknownPeer`, :class:`~eilogin.errors.MessageUnexpected`,
-    :class:`~eilogin.errors.MessageMisdirected` or
-    :class:`~eilogin.errors.MessageExpired` (SAML profiles 4.4.4.2).
+    The caller reads its status: a partial logout is a response too.
     """
     with InNameOf(issuer):
         require_issuer(response.issuer, issuer)
@@ -223,10 +207,7 @@ def require_answer(in_response_to: str, request_id: str) -> None:
 
 
 def require_destination(destination: str, address: str, *, required: bool) -> None:
-    """Reject a Destination other than ``address``: MessageMisdirected.
-
-    It may be "" unless it is ``required``.
-    """
+    """Reject another Destination than ``address``, or an absent one if ``required``."""
     if destination != address and (destination or required):
         raise MessageMisdirected(
             f"Destination: found {shown(destination)}; expected {address!r}. Check that"
@@ -241,7 +222,7 @@ def shown(value: str) -> str:
 
 
 def require_recent(issued: float, now: float) -> None:
-    """Reject an IssueInstant outside LIFETIME before now: MessageExpired."""
+    """Reject an IssueInstant outside LIFETIME before now."""
     if not issued - SKEW <= now < issued + LIFETIME + SKEW:
         raise MessageExpired(
             describe_time("the IssueInstant", issued, now)

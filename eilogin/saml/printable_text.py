@@ -27,10 +27,7 @@ def printable(text: str) -> str:
 
 
 def collapsed(uri: str) -> str:
-    """Return the value of an ``xs:anyURI``, without XML white space around it.
-
-    White space inside becomes one blank (XML schema 2, 4.3.6).
-    """
+    """Collapse the white space of an ``xs:anyURI`` (XML schema 2, 4.3.6)."""
     return _SPACE.sub(" ", uri).strip(" ")
 
 

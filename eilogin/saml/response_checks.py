@@ -1,8 +1,7 @@
 """Check a Response: issuer, audience, recipient, time, and the signatures.
 
-Without state: the caller checks the pending login of this browser, and replay, by the
-``id`` of an accepted assertion until its expiry. See :mod:`eilogin.saml.message_checks`
-for other messages.
+The caller checks the pending login of this browser, and replay, by the ``id`` of an
+accepted assertion until its expiry.
 """
 
 from collections.abc import Collection, Sequence
@@ -55,8 +54,7 @@ from eilogin.saml.xml_signatures import Signature, check_structure, content, is_
 #: Longest validity in seconds, which limits replay protection. Real hubs use two
 #: minutes (DigiD) to some hours.
 LONGEST_WINDOW = 86400.0
-#: Parts that an option can require to be encrypted; an encrypted assertion covers the
-#: others.
+#: Parts that an option can require to be encrypted; the assertion covers the others.
 ENCRYPTABLE = ("assertion", "attributes", "name-id")
 #: Audiences in a log line.
 _MOST_SHOWN = 5
@@ -70,8 +68,7 @@ _UNSIGNED = (
 class Expected:
     """The participant's expectations of a Response."""
 
-    #: ID of its AuthnRequest, bound to this browser by the caller; "" for an
-    #: unsolicited Response.
+    #: ID of the AuthnRequest, bound to this browser by the caller, or "".
     request_id: str
     #: The address in its metadata at which the Response arrived.
     acs_url: str
@@ -80,19 +77,18 @@ class Expected:
     #: entityID of the hub that got the AuthnRequest.
     issuer: str
     keys: Sequence[PublicKey]
-    #: In seconds since 1970.
+    #: Seconds since 1970.
     now: float
-    #: True by POST. By artifact, a Destination may be absent (DigiD sends none), but
-    #: must be exact (bindings 3.5.5.2).
+    #: True by POST (bindings 3.5.5.2). By artifact, DigiD sends none.
     destination_required: bool
     decrypter: Decrypter | None = None
-    #: True to accept only an unsolicited Response; ``request_id`` is "".
+    #: Whether to accept only an unsolicited Response; ``request_id`` is "".
     unsolicited: bool = False
-    #: True if a signature must cover the Response, not its assertion alone.
+    #: Whether a signature must cover the Response, not its assertion alone.
     response_signed: bool = False
     #: The parts that must be encrypted: :data:`ENCRYPTABLE`.
     encrypted: Collection[str] = ()
-    #: True if a hub of ours answers others with the assertion.
+    #: Whether a hub of ours answers others with the assertion.
     passed_on: bool = False
 
 
@@ -102,12 +98,11 @@ class Expected:
 def accept(response: etree._Element, expected: Expected) -> Assertion:
     """Check a Response, and return its one assertion if every check passes.
 
-    ``response`` is a ``samlp:Response`` in the tree in which it was parsed: the root,
-    or inside an ArtifactResponse (:mod:`eilogin.saml.artifact_responses`). A signature
-    must cover the assertion: its own, or one around it. Every signature in the tree
-    must be by one of ``expected.keys``, and values are read only from octets that a
-    signature covers. An encrypted assertion is decrypted after the signatures around it
-    are verified, and is then verified alone.
+    ``response`` is in the tree in which it was parsed: the root, or inside an
+    ArtifactResponse (:mod:`eilogin.saml.artifact_responses`). Every signature in the
+    tree must be by one of ``expected.keys``, and one must cover the assertion. Values
+    come only from octets that a signature covers. An encrypted assertion is decrypted
+    after the signatures around it are verified, and is then verified alone.
 
     Raises :class:`~eilogin.errors.LoginFailed` if the hub says that there is no login.
     For a rejected Response it raises one of these:
@@ -116,10 +111,7 @@ def accept(response: etree._Element, expected: Expected) -> Assertion:
     * :class:`~eilogin.errors.UntrustedSignature`
     * :class:`~eilogin.errors.DecryptionFailed`
     * :class:`~eilogin.errors.NotEncrypted` (``expected.encrypted``)
-    * :class:`~eilogin.errors.UnknownPeer` (another Issuer)
-    * :class:`~eilogin.errors.MessageUnexpected` (another InResponseTo, or none)
-    * :class:`~eilogin.errors.MessageMisdirected`
-    * :class:`~eilogin.errors.MessageExpired`
+    * the errors of :mod:`eilogin.saml.message_checks`
 
     Source: SAML profiles 4.1.4.2 and 4.1.4.3, core 2.5 and 5.
     """
@@ -149,8 +141,7 @@ def _accept(response: etree._Element, expected: Expected) -> Assertion:
 def _valid_assertion(element: etree._Element, expected: Expected) -> Assertion:
     """Return the assertion in a signed element, if it is for us and valid now.
 
-    One valid SubjectConfirmation is enough (core 2.4.1); without one, raises the first
-    error.
+    One valid SubjectConfirmation is enough (core 2.4.1).
     """
     faults: list[Refused] = []
     for assertion in read_assertions(element, expected.decrypter):
@@ -190,7 +181,6 @@ def _valid_decrypted_assertion(
 
 
 def _require_encrypted(assertion: etree._Element, expected: Expected) -> None:
-    """Reject clear text that ``encrypted`` forbids."""
     if "assertion" in expected.encrypted:
         raise _in_clear("the assertion", expected)
     if "attributes" in expected.encrypted and _contains(assertion, "saml:Attribute"):
@@ -215,10 +205,9 @@ def _in_clear(part: str, expected: Expected) -> NotEncrypted:
 
 
 def _refuse_failure(response: Response, expected: Expected) -> None:
-    """Raise LoginFailed for a Response to our request without a login.
+    """Raise LoginFailed for a Response to our request without a login, even unsigned.
 
-    Also for an unsigned one, because eilogin reads it only to reject. A Success with a
-    second code is no success (core 3.2.2.2).
+    A Success with a second code is no success (core 3.2.2.2).
     """
     if response.status.codes == (SUCCESS,):
         return
@@ -229,7 +218,6 @@ def _refuse_failure(response: Response, expected: Expected) -> None:
 
 
 def _require_our_request(in_response_to: str, expected: Expected) -> None:
-    """Reject a Response to another request, or to none if we sent one."""
     if not expected.unsolicited:
         require_answer(in_response_to, expected.request_id)
     elif in_response_to:
@@ -244,7 +232,6 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
     A wrapping attack needs two: the signed one, moved elsewhere, and the one to be
     read. The place of the signature, or the schema, already rejects all known attacks.
-    Only Advice may contain other assertions (core 2.6.1); eilogin does not read them.
     """
     root = response.getroottree().getroot()
     assertions = _assertions_beside_advice(root)
@@ -254,10 +241,7 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
 
 def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
-    """Return all assertions in a tree, except those in the Advice of another one.
-
-    The caller rejects a signature inside Advice.
-    """
+    """Nobody reads assertions in Advice (core 2.6.1), nor accepts a signature there."""
     assertions = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
     return [each for each in assertions if not _is_advice(each)]
 
@@ -273,10 +257,7 @@ def _is_part_of_assertion(advice: etree._Element) -> bool:
 
 
 def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
-    """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17).
-
-    It may if it is unsigned, and its assertion is signed and not encrypted.
-    """
+    """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17)."""
     signed = [signature.element for signature in signatures]
     return response not in signed and response.find(q("saml:Assertion")) in signed
 
@@ -288,9 +269,9 @@ def _read_signed(
 ) -> tuple[Response | None, etree._Element]:
     """Verify all signatures; return the envelope, if signed, and the assertion.
 
-    ``signatures`` are those of the tree, outermost first. At least one must cover the
-    assertion; values come from the octets of the innermost of these. Returns an
-    EncryptedAssertion as it is, because its content may be signed.
+    ``signatures`` are those of the tree, outermost first. Values come from the octets
+    of the innermost one that covers the assertion. Returns an EncryptedAssertion as it
+    is, because its content may be signed.
     """
     keys = expected.keys
     path = [_only_assertion(response), response, *response.iterancestors()]
@@ -317,7 +298,6 @@ def _read_signed(
 def _without_own_signature(
     assertion: etree._Element, envelope: etree._Element | None
 ) -> etree._Element:
-    """Return an assertion that the envelope's signature covers, or an encrypted one."""
     if envelope is not None:
         return _only_assertion(envelope)
     if assertion.tag != q("saml:EncryptedAssertion"):
@@ -328,7 +308,6 @@ def _without_own_signature(
 def _decrypt(
     wrapper: etree._Element, expected: Expected, *, is_covered: bool
 ) -> etree._Element:
-    """Decrypt an EncryptedAssertion, and verify it alone."""
     decrypter = expected.decrypter or Decrypter(())
     if is_covered:
         assertion = decrypter.open(wrapper, is_covered=True)
@@ -357,10 +336,7 @@ def _spend_equal_time(keys: Sequence[PublicKey]) -> None:
 def _verified_alone(
     root: etree._Element, keys: Sequence[PublicKey], *, is_covered: bool
 ) -> etree._Element:
-    """Return the decrypted assertion, from the octets of its own signature if signed.
-
-    It may contain no other assertion, and no other signature.
-    """
+    """Return the decrypted assertion, from the octets of its signature if signed."""
     signatures = check_structure(root)
     validate(root, "assertion")
     if _assertions_beside_advice(root) != [root] or any(
@@ -375,7 +351,6 @@ def _verified_alone(
 
 
 def _response_of(envelope: etree._Element) -> etree._Element:
-    """Return the Response in a signed envelope: itself, or in the ArtifactResponse."""
     if envelope.tag == q("samlp:Response"):
         return envelope
     _, message = read_artifact_response(envelope)
@@ -417,10 +392,7 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
-    """Reject an assertion that a hub may not pass on (core 2.5.1.6).
-
-    That is one with any ProxyRestriction, whatever its Count and Audience.
-    """
+    """Any ProxyRestriction forbids it (core 2.5.1.6)."""
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
             "the assertion has a ProxyRestriction, and hub_inside passes logins on"
@@ -454,8 +426,7 @@ def _check_name_id(assertion: Assertion, expected: Expected) -> None:
 def require_in_time(assertion: Assertion, now: float) -> None:
     """Raise MessageExpired if ``now`` is outside the validity of an assertion.
 
-    Called again for an assertion that had to wait. Raises MalformedMessage for invalid
-    times.
+    Raises MalformedMessage for invalid times.
     """
     require_recent(assertion.issued, now)
     _require_within("SubjectConfirmationData", None, assertion.confirmation_ends, now)

@@ -1,9 +1,8 @@
 """Parse XML from outside within limits; the namespaces of SAML.
 
-Before parsing, eilogin rejects other encodings than UTF-8, a DOCTYPE, and processing
-instructions. So there are no entities, and nothing is fetched. The parser drops
-comments, so none splits a text. Exclusive canonicalisation omits them too, so
-signatures stay valid.
+eilogin rejects other encodings than UTF-8, a DOCTYPE, and processing instructions. So
+there are no entities, and nothing is fetched. The parser drops comments, so none splits
+a text. Exclusive canonicalisation omits them too, so signatures stay valid.
 """
 
 import re
@@ -33,7 +32,6 @@ DS11 = "http://www.w3.org/2009/xmldsig11#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
 ASLO = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"
-#: eilogin's own: a participant reports a visitor's last activity to a hub.
 ACTIVITY = "urn:x-eilogin:activity"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
@@ -45,7 +43,6 @@ XS = "http://www.w3.org/2001/XMLSchema"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XML = "http://www.w3.org/XML/1998/namespace"
 
-#: By the prefixes that :func:`q` knows.
 NAMESPACES = {
     "saml": SAML,
     "samlp": SAMLP,
@@ -91,7 +88,7 @@ _LONGEST_PARSER_TEXT = 300
 _NAMESPACE = re.compile(r"\{([^{}]{1,256})\}")
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
-#: A character reference, except to characters that end a line.
+#: Except to characters that end a line.
 _REFERENCE = re.compile(rb"&#(?!(?:x0*[AaDd]|0*1[03]);)")
 # The regular expressions extension slows each call.
 _COUNT_INSIDE = etree.XPath("count(.//*) + count(.//@*)", regexp=False)
@@ -121,13 +118,10 @@ _SIGNATURE_IDS = etree.XPath(
 def parse(octets: bytes, limits: Limits = MESSAGE) -> etree._Element:
     """Parse a document, and return its root element, which is not trusted yet.
 
-    Raises MessageTooLarge beyond ``limits``. Raises MalformedMessage in these cases:
-
-    * The document is not well-formed, or not UTF-8.
-    * It has a DOCTYPE or a processing instruction.
-    * An ID occurs twice, and the limits forbid that (SAML core 1.3.4, 5.4.2).
-
-    The errors quote nothing of the document but such an ID.
+    Raises MessageTooLarge beyond ``limits``, and MalformedMessage for a DOCTYPE, a
+    processing instruction, an ID that occurs twice if the limits forbid that (SAML core
+    1.3.4, 5.4.2), or other faults. The errors quote nothing of the document but such an
+    ID.
     """
     if len(octets) > limits.octets:
         raise MessageTooLarge(f"the XML is larger than {limits.octets} bytes")
@@ -148,7 +142,6 @@ def parse_canonical(octets: bytes) -> etree._Element:
     """Parse octets from a document of :func:`parse`, or raise MalformedMessage."""
     try:
         if len(octets) > MESSAGE.octets:
-            # Only documents of a trusted source are so large.
             return etree.fromstring(octets, _parser(huge=True))
         return sparingly(
             lambda: etree.fromstring(octets, _per_thread.parser), len(octets)
@@ -177,7 +170,7 @@ def _prefix_of(match: re.Match[str]) -> str:
 
 
 def _malformed(text: str, parser_said: str) -> MalformedMessage:
-    """Make an error whose traceback lacks the parser's text, which quotes values."""
+    """The traceback must not contain the parser's text, which quotes values."""
     error = MalformedMessage(text)
     error.parser_said = parser_said
     return error
@@ -211,10 +204,10 @@ _per_thread = _PerThread()
 def sparingly(work: Callable[[], _T], octets: int) -> _T:
     """Run ``work`` on XML with names that anybody may have chosen.
 
-    A thread keeps every name that libxml2 met in it. So invented names would fill the
-    memory, by some hundred kilobytes a message. After many new names, ``work`` runs in
-    a short-lived thread, which is a little slower. ``octets`` is the size of the XML.
-    Raises Busy if the machine can start no thread.
+    A thread keeps every name that libxml2 met in it, so invented names would fill the
+    memory, by some hundred kilobytes a message. After many of them, ``work`` runs in a
+    short-lived thread. ``octets`` is the size of the XML. Raises Busy if the machine
+    can start no thread.
     """
     if _per_thread.octets_with_new_names > _MOST_WITH_NEW_NAMES:
         with ThreadPoolExecutor(1) as executor:
@@ -263,7 +256,7 @@ def _require_unique_ids(root: etree._Element) -> None:
 def has_once(octets: bytes, identifier: str) -> bool:
     """Whether exactly one attribute of a document has this identifier.
 
-    Only the octets decide, so "no" may also mean unknown: for other characters in an
+    Only the octets decide, so False may also mean unknown: for other characters in an
     identifier, for character references, and for an xml:id.
     """
     if not re.fullmatch(r"[\w.-]+", identifier, re.ASCII):
@@ -279,8 +272,7 @@ def has_once(octets: bytes, identifier: str) -> bool:
 def serialize(element: etree._Element) -> bytes:
     """Write the element as a UTF-8 document of its own, without an XML declaration.
 
-    Leaves out the text after it. The document declares the namespaces in scope, so
-    signatures inside stay valid.
+    The document declares the namespaces in scope, so signatures inside stay valid.
     """
     octets: bytes = etree.tostring(element, encoding="UTF-8", with_tail=False)
     return octets
@@ -291,10 +283,10 @@ def canonical(
 ) -> bytes:
     """Return the exclusive canonical form of an element in its place, without comments.
 
-    ``prefixes`` are the InclusiveNamespaces PrefixList (exclusive XML canonicalisation
-    1.0, section 3). ``is_ours``: it has only names of eilogin (:func:`sparingly`).
-    Raises MalformedMessage for a namespace that is no absolute URI. lxml does not know
-    "#default" in the list, so a signature with an unused default namespace is invalid.
+    ``prefixes`` are the PrefixList (exclusive XML canonicalisation 1.0, 3); lxml does
+    not know "#default" there. ``is_ours``: it has only names of eilogin
+    (:func:`sparingly`). Raises MalformedMessage for a namespace that is no absolute
+    URI.
     """
 
     def write() -> bytes:
@@ -325,8 +317,7 @@ def validate(element: etree._Element, schema: str) -> None:
     """Validate an element, in its tree, by a schema of OASIS.
 
     ``schema`` is ``protocol``, ``assertion``, ``metadata``, or ``publication``:
-    metadata with its extensions. Raises MalformedMessage with names of faulty parts,
-    without values.
+    metadata with its extensions. Raises MalformedMessage with names, but no values.
     """
     _schema(schema).check(element)
 
@@ -346,7 +337,6 @@ def has_early_fault(element: etree._Element, schema: str) -> bool:
 # --- schemas ------------------------------------------------------------------------
 
 _OF_METADATA = {"saml-schema-metadata-2.0.xsd": MD}
-#: Files of each schema, and their namespaces.
 _SCHEMAS = {
     "protocol": {"saml-schema-protocol-2.0.xsd": SAMLP},
     "assertion": {"saml-schema-assertion-2.0.xsd": SAML},
@@ -372,9 +362,9 @@ _SCHEMA = (
 )
 
 
-#: Elements and attributes validated at once: more than most messages have.
+#: More than most messages have.
 _MOST_AT_ONCE = 200
-#: Bytes of a document that the parser gets at once.
+#: Bytes that the parser gets at once.
 _PIECE = 4096
 
 
@@ -383,8 +373,6 @@ class _Schema:
 
     def __init__(self, name: str) -> None:
         self._is_of_metadata = MD in _SCHEMAS[name].values()
-        # python3-saml ships the schemas of OASIS and W3C with all imports: nothing is
-        # fetched.
         with as_file(files("onelogin.saml2") / "schemas") as folder:
             imports = (
                 _IMPORT.format(namespace=namespace, file=file)
@@ -448,8 +436,7 @@ def _repeats_signature_ids(element: etree._Element) -> bool:
 def _without_signature_ids(octets: bytes) -> etree._Element:
     """Parse an element again, without ``Id`` on its signatures.
 
-    The schema declares it as an ID, so libxml2 would reject a repeated one that
-    :func:`parse` accepts.
+    libxml2 would reject a repeated one, which :func:`parse` accepts, as an ID.
     """
     root = parse_canonical(octets)
     for signature in root.iter(q("ds:Signature")):

@@ -1,19 +1,14 @@
 """The call to python3-saml, which checks each Response a second time.
 
 Our own checks come first, and are complete. python3-saml checks the same octets with
-other code and xmlsec, so one fault does not let anybody in.
-
-python3-saml alone does not suffice. It does not limit its input, and xmlsec runs the
-transforms of a signature before it verifies it: one XSLT could hold a thread for hours.
+other code and xmlsec, so one fault does not let anybody in. It does not suffice alone:
+it does not limit its input, and xmlsec runs the transforms of a signature before it
+verifies it. One XSLT could hold a thread for hours.
 :func:`eilogin.saml.xml_signatures.check_structure` rejects it first.
 
-It checks a Response or a clear assertion with a signature of its own
-(:func:`can_judge`). It cannot check these:
-
-* one that only a signed ArtifactResponse covers
-* an encrypted one: python3-saml decrypts inside the tree, where prefixes change and
-  valid signatures break (sources.rst, Peers)
-* encrypted attributes, which it does not know
+python3-saml cannot check a Response that only a signed ArtifactResponse covers, nor
+encrypted attributes. It decrypts an assertion inside the tree, where prefixes change
+and valid signatures break (sources.rst, Peers).
 """
 
 import base64
@@ -52,21 +47,19 @@ except Exception as error:  # noqa: BLE001 - xmlsec's own, which cannot be impor
 class SecondOpinion:
     """The settings of python3-saml for the two parties, made once."""
 
-    #: entityID of the participant.
     entity_id: str
     #: The participant's AssertionConsumerService.
     acs_url: str
     hub_entity_id: str
     hub_sso_url: str
-    #: The hub's signing certificates: base64 of DER.
+    #: Base64 of DER.
     hub_certificates: Sequence[str] = field(repr=False)
 
     def confirm(self, octets: bytes, request_id: str) -> None:
         """Have python3-saml check a Response that our own checks have accepted.
 
-        ``octets`` are an unchanged samlp:Response document: by POST, or out of an
-        ArtifactResponse by :func:`standalone`. ``request_id`` is the ID of the
-        AuthnRequest. Raises OpinionsDiffer, with python3-saml's reason, for a
+        ``octets`` are an unchanged samlp:Response document: by POST, or by
+        :func:`standalone`. Raises OpinionsDiffer, with python3-saml's reason, for a
         rejection.
         """
         try:
@@ -87,7 +80,7 @@ class SecondOpinion:
 
     @cached_property
     def _request(self) -> dict[str, str]:
-        """Return the request for python3-saml, with our own address, never a Host."""
+        # Our own address, never a Host header.
         url = urlsplit(self.acs_url)
         return {
             "https": "on" if url.scheme == "https" else "off",
@@ -133,7 +126,6 @@ def can_judge(response: etree._Element) -> bool:
     return any(is_signed(element) for element in (response, *assertions))
 
 
-#: Nobody reads Advice.
 _OUTSIDE_ADVICE = (
     "[not(ancestor::saml:Advice[parent::saml:Assertion/parent::samlp:Response])]"
 )
@@ -165,8 +157,6 @@ def standalone(response: etree._Element) -> bytes:
 
 
 class _CompiledXML(onelogin.OneLogin_Saml2_XML):  # type: ignore[misc]
-    """python3-saml's XML, with schemas and XPaths compiled once."""
-
     @staticmethod
     def validate_xml(xml: Any, schema: str, debug: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Return the element, or a text if it is invalid, as the original does."""
@@ -191,10 +181,7 @@ def _path(query: str) -> etree.XPath:
 
 
 class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
-    """python3-saml's utilities, with our skew for the end of validity.
-
-    Its own is 300 seconds for Conditions, and 0 for SubjectConfirmationData.
-    """
+    """python3-saml's utilities, with our skew instead of 300 or 0 seconds."""
 
     @staticmethod
     def now() -> int:
@@ -208,10 +195,9 @@ class _LenientUtils(onelogin.OneLogin_Saml2_Utils):  # type: ignore[misc]
         return math.floor(read_instant(timestr))
 
 
-# Two names in the functions of ``OneLogin_Saml2_Response`` are bound to ours. For
-# each message, the original compiles the schema again, in half of its time, and each
-# XPath. Nothing changes in place, so an application that uses python3-saml notices
-# nothing.
+# Two names in the functions of ``OneLogin_Saml2_Response`` are bound to ours: for each
+# message, the original compiles the schema again, in half of its time, and each XPath.
+# Nothing changes in place for an application that uses python3-saml.
 _SCOPE = {
     **vars(onelogin),
     "OneLogin_Saml2_XML": _CompiledXML,
@@ -272,7 +258,6 @@ class _Response(_ReboundResponse):  # type: ignore[misc, valid-type]
 
 
 def _reason(error: Exception) -> str:
-    """Return python3-saml's name for the fault, such as ``WRONG_AUDIENCE``."""
     code = getattr(error, "code", None)
     names = vars(type(error)).items()
     return next(

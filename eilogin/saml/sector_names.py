@@ -16,7 +16,7 @@ NUMBERS = {BSN: "bsn", SOFI: "sofi"}
 _NUMBER = re.compile(r"(?<![0-9])(?=([0-9](?:[\s.]*[0-9]){8})(?![0-9]))")
 _BETWEEN = re.compile(r"[\s.]+")
 
-# One spelling: DigiD writes lower case, and leading zeros.
+# DigiD writes lower case, and leading zeros.
 _NAME = re.compile(r"(s[0-9]{8}):([0-9]{9})", re.ASCII)
 #: The eleven test (Wet algemene bepalingen BSN).
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
@@ -50,8 +50,7 @@ class SectorName:
 def tells_number(name: str) -> bool:
     """Whether a name can be a citizen's number, whichever hub issued it.
 
-    This is true by chance for one in two hundred names of 32 hexadecimal digits, and
-    for almost none in base64.
+    By chance this is true for one in two hundred names of 32 hexadecimal digits.
     """
     numbers = (_BETWEEN.sub("", number) for number in _NUMBER.findall(name))
     return any(map(passes_eleven_test, numbers))

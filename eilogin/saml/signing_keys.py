@@ -1,7 +1,7 @@
 """RSA and EC keys and certificates: read, check and generate them.
 
-A certificate only contains a key. Trust comes from signed metadata, so neither issuer
-nor validity counts (SAML metadata interoperability profile 2.6.1).
+Trust in a certificate comes from signed metadata, so neither issuer nor validity counts
+(SAML metadata interoperability profile 2.6.1).
 """
 
 import base64
@@ -60,11 +60,10 @@ class SigningKey:
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
-    #: Signatures contain the :func:`key_name`, and cover a list of namespace prefixes
-    #: (DigiD 1.3).
+    #: Whether signatures contain the :func:`key_name`, and cover a list of namespace
+    #: prefixes (DigiD 1.3).
     names_key: bool = False
-    #: Algorithms that a peer wants, or "": see
-    #: :func:`eilogin.saml.xml_signatures.suited`.
+    #: For a peer (:func:`eilogin.saml.xml_signatures.suited`), or "".
     method: str = ""
     digest: str = ""
 
@@ -72,8 +71,7 @@ class SigningKey:
     def load(cls, key_pem: bytes, certificate_pem: bytes) -> "SigningKey":
         """Read a key (PEM, without a password) and its certificate (PEM).
 
-        Raises ConfigurationError if either is unreadable, of an unaccepted kind, or
-        belongs to another.
+        Raises ConfigurationError if one is not usable, or belongs to another.
         """
         if _CERTIFICATE_MARK in key_pem and _KEY_MARK in certificate_pem:
             raise ConfigurationError(
@@ -113,7 +111,7 @@ def load_certificate(pem: bytes) -> x509.Certificate:
 
 
 def certificate_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of our own certificate, or of our operator's.
+    """Return the key of our certificate, or of our operator's.
 
     Raises ConfigurationError if it is too weak, or of an unaccepted kind.
     """
@@ -127,8 +125,7 @@ def public_key(certificate_text: str) -> PublicKey:
     """Return the key in the text of a ds:X509Certificate (XML signature 4.5.4.1).
 
     ``certificate_text`` is base64 of DER, maybe with white space. Raises
-    MalformedMessage if it is no certificate, or its key is too weak or of an unaccepted
-    kind.
+    MalformedMessage for no certificate, and for a weak or unaccepted key.
     """
     certificate = _read_certificate(certificate_text)
     try:
@@ -150,37 +147,31 @@ def encryption_key(certificate_text: str) -> RSAPublicKey:
 def key_name(certificate_text: str) -> str:
     """Return DigiD's name of a key: the SHA-1 of its certificate, in hex (DigiD 1.3).
 
-    The name refers to a trusted certificate, and proves nothing. Raises
-    MalformedMessage if the text is no base64.
+    It refers to a trusted certificate, and proves nothing. Raises MalformedMessage if
+    the text is no base64.
     """
     return hashlib.sha1(_der(certificate_text), usedforsecurity=False).hexdigest()
 
 
 def fingerprints(certificate_text: str) -> str:
-    """Return both fingerprints of a certificate, for a log.
-
-    Raises MalformedMessage if it is no certificate.
-    """
+    """Return both fingerprints of a certificate for a log; raises MalformedMessage."""
     return fingerprints_of(_read_certificate(certificate_text))
 
 
 def fingerprints_of(certificate: x509.Certificate) -> str:
-    """Return both fingerprints of a certificate that was read already."""
+    """Return both fingerprints of a certificate for a log."""
     sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 - nothing rests on it
     sha256 = certificate.fingerprint(hashes.SHA256())
     return f"SHA-1 {sha1.hex()}, SHA-256 {sha256.hex()}"
 
 
 def certificate_ends(certificate_text: str) -> float:
-    """Return the end of validity of the certificate in a ds:X509Certificate.
-
-    Raises MalformedMessage if it is no certificate.
-    """
+    """Return when a certificate expires; raises MalformedMessage."""
     return _read_certificate(certificate_text).not_valid_after_utc.timestamp()
 
 
 def certificate_begins(certificate_text: str) -> float:
-    """Return the beginning of validity; raises MalformedMessage too."""
+    """Return when a certificate becomes valid; raises MalformedMessage."""
     return _read_certificate(certificate_text).not_valid_before_utc.timestamp()
 
 
@@ -212,9 +203,8 @@ def new_key_pair(
 ) -> tuple[bytes, bytes]:
     """Make a self-signed certificate for the ``private`` key, or for a new RSA key.
 
-    ``common_name`` has at most 64 characters (RFC 5280 appendix A). The certificate is
-    valid for ``days`` days from now, or from ``begins``. Returns the key (PEM, PKCS #8,
-    without a password) and the certificate (PEM).
+    ``common_name`` has at most 64 characters (RFC 5280 appendix A). Returns the key
+    (PEM, PKCS #8, without a password) and the certificate (PEM).
     """
     if private is None:
         private = rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST_KEY)
@@ -261,10 +251,7 @@ def _load_private(key_pem: bytes) -> PrivateKey:
 
 
 def _strong_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of a certificate.
-
-    The text of a ValueError completes the sentence "the certificate …".
-    """
+    """The text of a ValueError completes the sentence "the certificate …"."""
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -2,8 +2,7 @@
 
 SAML encrypts an assertion, a NameID and an attribute in one way (core 2.2.4, 2.3.4,
 2.7.3.2, 6). A wrapper holds the encrypted data and, beside or inside it, its key,
-encrypted for each reader. We write and read AES-GCM and RSA-OAEP, and read CBC and RSA
-1.5 only by option (:mod:`eilogin.saml.weak_algorithms`).
+encrypted for each reader.
 
 eilogin does not use xmlsec for this. It follows references, chooses keys by data in the
 message, and puts the decrypted element back into the tree, where its prefixes change.
@@ -65,7 +64,6 @@ from eilogin.saml.weak_algorithms import CBC, RSA_1_5
 
 AES_256_GCM = XENC11 + "aes256-gcm"
 RSA_OAEP = XENC + "rsa-oaep-mgf1p"
-#: The Type of an EncryptedData that holds an element.
 ELEMENT = XENC + "Element"
 
 #: The text for every failure that could reveal the content of a ciphertext.
@@ -111,8 +109,8 @@ class EncryptionMethod:
     mask: str = ""
 
 
-#: The methods that we accept by default and write, the preferred one first. Some
-#: products do not know the last one, of XML encryption 1.1.
+#: Accepted by default and written, the preferred one first. Some products do not know
+#: the last one, of XML encryption 1.1.
 ENCRYPTION_METHODS = (
     *map(EncryptionMethod, sorted(_GCM, key=_GCM.__getitem__, reverse=True)),
     EncryptionMethod(RSA_OAEP),
@@ -124,7 +122,6 @@ _NONCE, _TAG = 12, 16
 _MOST_KEYS = 3
 #: Private operations for one message: twenty attributes and two of our keys.
 _MOST_OPERATIONS = 50
-#: Characters of an algorithm's name in an error.
 _LONGEST_NAME = 60
 
 
@@ -137,15 +134,12 @@ def encrypt(
     key: RSAPublicKey,
     methods: Sequence[EncryptionMethod] = (),
 ) -> etree._Element:
-    """Encrypt an element that only the holder of ``key`` can read.
+    """Encrypt an element that only the holder of ``key`` can read; return the wrapper.
 
-    ``wrapper`` is ``saml:EncryptedAssertion``, ``saml:EncryptedID`` or
-    ``saml:EncryptedAttribute``. ``element`` is complete and, if needed, signed; its
-    namespaces in scope are included. The first known one of ``methods``, from the
-    peer's metadata, is used; without any, AES-256-GCM and RSA-OAEP with SHA-1, which
-    all tested peers know. Returns the wrapper, to replace the element.
-
-    Raises :class:`~eilogin.errors.AlgorithmMissing` if we have none of the methods.
+    ``element`` is complete and, if needed, signed; its namespaces in scope are
+    included. The first known one of the peer's ``methods`` is used; without any,
+    AES-256-GCM and RSA-OAEP with SHA-1, which all tested peers know. Raises
+    :class:`~eilogin.errors.AlgorithmMissing` if we have none of the methods.
     """
     cipher, transport = _choose_methods(methods)
     session_key = secrets.token_bytes(_GCM[cipher])
@@ -180,7 +174,6 @@ def require_common(methods: Sequence[EncryptionMethod]) -> None:
 def _choose_methods(
     methods: Sequence[EncryptionMethod],
 ) -> tuple[str, EncryptionMethod]:
-    """Choose the cipher and the key transport for a peer with these methods."""
     ciphers = [m for m in methods if m.algorithm in _KEY_SIZES]
     transports = [m for m in methods if m.algorithm in _TRANSPORTS]
     return (
@@ -192,7 +185,6 @@ def _choose_methods(
 def _first_of_ours(
     methods: Sequence[EncryptionMethod], default: str
 ) -> EncryptionMethod:
-    """Return the first method that we can write; ``default`` if none is listed."""
     if not methods:
         return EncryptionMethod(default)
     method = next(filter(_can_write, methods), None)
@@ -207,7 +199,6 @@ def _first_of_ours(
 
 
 def _can_write(method: EncryptionMethod) -> bool:
-    # The older OAEP has only one mask, which metadata may name.
     masks = _MASKS if method.algorithm == _RSA_OAEP_11 else (_MGF1_SHA1,)
     return (
         method.algorithm in (*_GCM, RSA_OAEP, _RSA_OAEP_11)
@@ -241,12 +232,10 @@ class Decrypter:
     ) -> etree._Element:
         """Decrypt the element in an EncryptedAssertion, EncryptedID or other wrapper.
 
-        ``wrapper`` is in the tree in which it was parsed. ``is_covered``: a verified
-        signature of the sender covers it. Returns the root of a new tree, with the
-        namespaces in scope at the wrapper (XML encryption 4.5). Trust it only after a
-        signature of the wrapper or the element is verified.
-
-        Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
+        ``is_covered``: a verified signature of the sender covers the wrapper. Returns
+        the root of a new tree, with the namespaces in scope at the wrapper (XML
+        encryption 4.5). Trust it only after a signature of the wrapper or the element
+        is verified. Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
         """
         data = _read(wrapper)
         self._require_accepted(data, is_covered=is_covered)
@@ -266,7 +255,6 @@ class Decrypter:
     def _decrypt_key(
         self, encrypted_key: "_EncryptedKey", key: RSAPrivateKey, size: int
     ) -> bytes:
-        """Decrypt the key of the data, within the limit of one message."""
         self._operations += 1
         if self._operations > _MOST_OPERATIONS:
             raise DecryptionFailed(
@@ -284,7 +272,6 @@ class Decrypter:
         return algorithm in _KEY_SIZES and CBC in self.weak
 
     def _require_accepted(self, data: "_EncryptedData", *, is_covered: bool) -> None:
-        """Reject unaccepted algorithms, or a lack of keys; computes nothing."""
         if not self.keys:
             raise DecryptionFailed(
                 "the message has an encrypted part, and this site has no key to"
@@ -308,7 +295,6 @@ class Decrypter:
 
 
 def _shown_name(algorithm: str) -> str:
-    """Return the name of an algorithm for a log; quotes and shortens unknown ones."""
     if algorithm in _KEY_SIZES or algorithm in _TRANSPORTS:
         return algorithm.partition("#")[2]
     return repr(algorithm[:_LONGEST_NAME])
@@ -319,8 +305,6 @@ def _shown_name(algorithm: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _EncryptedKey:
-    """The encrypted key of the data, for one reader."""
-
     algorithm: str
     padding: AsymmetricPadding
     octets: bytes = field(repr=False)
@@ -328,8 +312,6 @@ class _EncryptedKey:
 
 @dataclass(frozen=True, slots=True)
 class _EncryptedData:
-    """Encrypted data, and the encrypted keys in the same wrapper."""
-
     algorithm: str
     octets: bytes = field(repr=False)
     keys: Sequence[_EncryptedKey]
@@ -340,7 +322,6 @@ class _EncryptedData:
 
 
 def _read(wrapper: etree._Element) -> _EncryptedData:
-    """Read a wrapper and check its structure; computes nothing."""
     data, *siblings = list(wrapper) or [None]
     if data is None or data.tag != q("xenc:EncryptedData"):
         raise DecryptionFailed("an encrypted part has no EncryptedData")
@@ -357,11 +338,7 @@ def _read(wrapper: etree._Element) -> _EncryptedData:
 
 
 def _require_local_references(key_info: Iterable[etree._Element]) -> None:
-    """Reject a reference to an encrypted key outside the message.
-
-    Nothing is ever fetched. A local reference needs no search: eilogin tries all keys
-    beside the data.
-    """
+    """Reject an encrypted key at another address: nothing is ever fetched."""
     for reference in key_info:
         if reference.tag != q("ds:RetrievalMethod"):
             continue
@@ -446,7 +423,6 @@ def _decrypt_key(encrypted_key: _EncryptedKey, key: RSAPrivateKey, size: int) ->
 
 
 def _decrypt_data(data: _EncryptedData, key: bytes) -> bytes:
-    """Return the decrypted octets; empty if the key does not fit."""
     if data.algorithm in _GCM:
         return _by_gcm(data.octets, key)
     cipher = TripleDES(key) if data.algorithm in _TRIPLE_DES else AES(key)
@@ -478,8 +454,7 @@ def _first_parsed(
 ) -> etree._Element | None:
     """Parse the first of the plaintexts that is an element.
 
-    GCM proves that a plaintext is the sender's, so later ones do not count. With CBC a
-    wrong key may seem to fit.
+    GCM proves that a plaintext is the sender's. With CBC a wrong key may seem to fit.
     """
     candidates = [octets for octets in dict.fromkeys(plaintexts) if octets]
     if data.algorithm in _GCM:
@@ -489,7 +464,6 @@ def _first_parsed(
 
 
 def _parsed(octets: bytes, wrapper: etree._Element) -> etree._Element | None:
-    """Parse octets as an element in a new tree; None if they are none."""
     declarations = _declarations(wrapper.nsmap)
     try:
         root = parse(b"<opened%b>%b</opened>" % (declarations.encode(), octets))

@@ -13,25 +13,23 @@ from eilogin.errors import MalformedMessage, MessageTooLarge
 class Limits:
     """The limits of one document."""
 
-    #: Bytes of the whole.
+    #: Bytes.
     octets: int
     #: Elements within elements.
     depth: int
-    #: Elements of the whole.
     elements: int
     #: Attributes of one element.
     attributes: int
     #: Elements and attributes; None if attributes are not counted.
     names: int | None
-    #: Namespace declarations of the whole.
     namespaces: int
     #: Characters of its namespaces in canonical form, if every element and attribute
     #: repeated the longest one; None if not counted.
     repeated: int | None
     #: Characters of one text or attribute value.
     text: int
-    #: Whether all IDs must be unique. In an aggregate of metadata, only those must be
-    #: to which a signature refers (``xml_signatures.check_structure``).
+    #: Whether all IDs must be unique. In an aggregate of metadata, only those to which
+    #: a signature refers must be (``xml_signatures.check_structure``).
     unique_ids: bool
 
 
@@ -68,7 +66,7 @@ _DECLARATION = re.compile(
     rb"""(?:\s+standalone\s*=\s*(?:"yes"|"no"|'yes'|'no'))?\s*\?>)?"""
 )
 
-#: Characters of one namespace.
+#: Characters.
 _LONGEST_NAMESPACE = 256
 #: Bytes, with the blank before it: `` a=""``.
 _SHORTEST_ATTRIBUTE = 5
@@ -90,7 +88,7 @@ _COUNT_NAMES = etree.XPath("count(//*) + count(//@*)", regexp=False)
 def check_octets(octets: bytes) -> None:
     """Reject octets for their content, before any parser reads them.
 
-    Octets that are UTF-8 without NUL cannot be UTF-16, UTF-32 or EBCDIC. So ``<?`` and
+    Octets that are UTF-8 without NUL cannot be UTF-16, UTF-32 or EBCDIC, so ``<?`` and
     ``<!DOCTYPE`` have no other spelling.
     """
     try:
@@ -142,9 +140,8 @@ def _check_counts(root: etree._Element, limits: Limits, octets: bytes) -> None:
 def _may_be_wider(octets: bytes, attributes: int) -> bool:
     """Whether an element may have more attributes.
 
-    The attributes of an element are in a stretch without a "<", each with a "=" and at
-    least five octets. So a stretch with too many contains at least one whole piece. In
-    a small document the tree decides.
+    They are in a stretch without a "<", each with a "=" and at least five octets. So a
+    stretch with too many contains a whole piece. In a small document the tree decides.
     """
     if len(octets) <= MESSAGE.octets:
         return True
@@ -163,8 +160,8 @@ def _may_be_wider(octets: bytes, attributes: int) -> bool:
 def _may_be_longer(octets: bytes, characters: int) -> bool:
     """Whether a text or an attribute may have more characters.
 
-    It is a stretch without a "<", or several if comments were dropped. A long stretch
-    contains at least one whole piece.
+    It is a stretch without a "<", or several if comments were dropped, and contains a
+    whole piece.
     """
     if len(octets) <= characters:
         return False
@@ -179,9 +176,8 @@ def _check_namespaces(root: etree._Element, limits: Limits, octets: bytes) -> No
     """Reject many or long namespaces: a canonical form can repeat each many times.
 
     Also rejects an ampersand, which libxml2 does not escape there: a reader would see
-    another namespace than was checked before signing. The octets mostly decide: every
-    declaration has a literal ``xmlns``, none is longer in the tree, and each name takes
-    at least four octets.
+    another namespace than was signed. The octets mostly decide: every declaration has a
+    literal ``xmlns``, and each name takes at least four octets.
     """
     is_suspect = _SUSPECT_NAMESPACE.search(octets) is not None
     may_be_many = octets.count(b"xmlns") > limits.namespaces

@@ -1,29 +1,22 @@
 """The messages of SAML core as frozen values; write and read them as XML.
 
-This package holds the content of messages. Whether to trust it belongs in
-``message_checks`` and ``response_checks``. ``write_`` functions return an unsigned lxml
-element; the sender signs it (:mod:`eilogin.saml.xml_signatures`). ``read_`` functions
-read an element that the caller has verified, or reads only to reject. They raise
-:class:`eilogin.errors.MalformedMessage`, which names the missing or wrong part.
+Whether to trust a message belongs in ``message_checks`` and ``response_checks``.
+``write_`` functions return an unsigned element; the sender signs it. ``read_``
+functions read an element that the caller has verified, or reads only to reject. They
+raise :class:`eilogin.errors.MalformedMessage`, which names the missing or wrong part.
+The modules:
 
-By module:
-
-* ``activity_report_reading``: read an activity report, which a participant sends in an
-  AuthnQuery.
-* ``artifact_message_reading``: read an ArtifactResolve and an ArtifactResponse
-  (SAML core 3.5).
-* ``assertion_reading``: read an Assertion: Subject, Conditions, AuthnStatement,
-  attributes (core 2.3.3).
-* ``authn_request_reading``: read an AuthnRequest of a participant (SAML core 3.4.1).
-* ``element_reading``: read elements, texts and attributes of a message within limits.
-* ``instants``: instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
-* ``logout_message_reading``: read a LogoutRequest and a LogoutResponse (SAML core 3.7).
-* ``message_parts``: read the parts that messages share: ID, IssueInstant, Issuer,
-  NameID and Status.
-* ``message_values``: the messages of SAML core as frozen values, and the URIs of SAML.
-* ``message_writing``: write messages as XML, in the order of the SAML schemas, without
-  signatures.
-* ``saml_response_reading``: read a Response, its assertions aside (SAML core 3.3.3).
+* ``activity_report_reading``: Read a participant's report of activity.
+* ``artifact_message_reading``: Read an ArtifactResolve and an ArtifactResponse.
+* ``assertion_reading``: Read an Assertion (SAML core 2.3.3).
+* ``authn_request_reading``: Read an AuthnRequest (SAML core 3.4.1).
+* ``element_reading``: Read elements, texts and attributes within limits.
+* ``instants``: Instants in SAML's format: UTC, ending in ``Z`` (SAML core 1.3.3).
+* ``logout_message_reading``: Read a LogoutRequest and a LogoutResponse.
+* ``message_parts``: Read the parts that messages share, such as ID and Issuer.
+* ``message_values``: The messages as frozen values, and the URIs of SAML.
+* ``message_writing``: Write messages as XML, without signatures.
+* ``saml_response_reading``: Read a Response, its assertions aside.
 """
 
 from eilogin.saml.messages.activity_report_reading import (

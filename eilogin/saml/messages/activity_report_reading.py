@@ -21,11 +21,7 @@ from eilogin.saml.messages.message_values import ActivityReport
 
 
 def read_activity_report(element: etree._Element) -> ActivityReport:
-    """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``.
-
-    Requires NameID, SessionIndex and one ``act:LastActivity`` with an Instant; no
-    EncryptedID. Raises MalformedMessage.
-    """
+    """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``; no EncryptedID."""
     parts = open_message(element, "samlp:AuthnQuery")
     extensions = parts_of(required_part(parts, "samlp:Extensions"))
     last_activity = required_part(extensions, "act:LastActivity")

@@ -35,10 +35,9 @@ def read_artifact_resolve(element: etree._Element) -> ArtifactResolve:
 def read_artifact_response(
     element: etree._Element,
 ) -> tuple[ArtifactResponse, etree._Element | None]:
-    """Read a ``samlp:ArtifactResponse`` (SAML core 3.5.2); return it and its message.
+    """Read a ``samlp:ArtifactResponse``; return it and its message, or None.
 
-    The message is the element after Status, still in its tree; or None, for an expired
-    artifact.
+    An ArtifactResponse for an expired artifact has no message (SAML core 3.5.3).
     """
     parts = open_message(element, "samlp:ArtifactResponse")
     messages = list(required_part(parts, "samlp:Status").itersiblings("*"))

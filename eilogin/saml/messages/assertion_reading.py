@@ -36,9 +36,9 @@ from eilogin.saml.xml_encryption import Decrypter
 
 #: Characters of a value: a small photograph, or a list in one text.
 _LONGEST_VALUE = 32 * 1024
-#: Values of one attribute: somebody may be in many groups.
+#: Values of one attribute: a visitor may be in many groups.
 _MOST_VALUES = 2_000
-#: Confirmations of one assertion, of which each is checked.
+#: Confirmations of one assertion; each is checked.
 _MOST_CONFIRMATIONS = 5
 #: Encrypted attributes: each costs several private operations.
 _MOST_ENCRYPTED = 20
@@ -67,7 +67,7 @@ _PROXY_RESTRICTION = q("saml:ProxyRestriction")
 def read_assertion(
     element: etree._Element, decrypter: Decrypter | None = None
 ) -> Assertion:
-    """Read an Assertion; return the first value of :func:`read_assertions`."""
+    """Return the first value of :func:`read_assertions`."""
     return read_assertions(element, decrypter)[0]
 
 
@@ -78,15 +78,13 @@ def read_assertions(
 
     Returns one value for each usable SubjectConfirmation, of which one valid one is
     enough (core 2.4.1): of method bearer, with a NotOnOrAfter and no NotBefore
-    (profiles 4.1.4.2). There are one to five confirmations, and one AuthnStatement with
-    a class.
+    (profiles 4.1.4.2).
 
     An absent Recipient or InResponseTo is "", absent audiences are (): the caller
     rejects them. A NameID may be absent, but not empty. Attributes of one Name are
     merged, whatever their NameFormat. If a value is a NameID, its text counts
-    (eduPersonTargetedID); nil and other XML are left out. White space around Issuer,
-    Audience and AuthnContextClassRef is stripped. ``decrypter`` decrypts an EncryptedID
-    and EncryptedAttributes.
+    (eduPersonTargetedID); nil and other XML are left out. White space around URIs is
+    stripped.
     """
     parts = open_message(element, "saml:Assertion")
     refuse_unknown(parts, _ASSERTION_PARTS)
@@ -132,7 +130,6 @@ class _Confirmation:
 
 
 def _read_confirmations(subject: Parts) -> list[_Confirmation]:
-    """The usable SubjectConfirmations, at least one."""
     elements = subject.get(q("saml:SubjectConfirmation"), ())
     if not 0 < len(elements) <= _MOST_CONFIRMATIONS:
         raise MalformedMessage(

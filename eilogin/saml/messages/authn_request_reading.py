@@ -24,20 +24,17 @@ from eilogin.saml.messages.message_parts import (
 from eilogin.saml.messages.message_values import TRANSIENT, AuthnRequest
 from eilogin.saml.safe_xml import q
 
-#: Digits of an idle limit in seconds.
+#: Digits of a limit in seconds.
 _IDLE_DIGITS = 5
 _COMPARISONS = ("exact", "minimum", "maximum", "better")
 
 
 def read_authn_request(element: etree._Element) -> AuthnRequest:
-    """Read a ``samlp:AuthnRequest`` (SAML core 3.4.1).
+    """Read a ``samlp:AuthnRequest`` (SAML core 3.4.1), also what the hub cannot honour.
 
-    The hub must answer parts that it cannot honour, so these are read too:
-
-    * a Subject, AuthnContextDeclRefs, and the identifiers of another party
-    * an index beside the URL or binding for which it stands
-
-    In Scoping only a ProxyCount of 0 is read, and in Extensions only ``act:Ended``.
+    The hub must answer those parts: a Subject, AuthnContextDeclRefs, the identifiers of
+    another party, and an index beside the URL or binding for which it stands. In
+    Scoping only a ProxyCount of 0 is read, and in Extensions only ``act:Ended``.
     """
     parts = open_message(element, "samlp:AuthnRequest")
     issuer = read_issuer(parts)
@@ -74,10 +71,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
 
 
 def _idle_limit(parts: Parts) -> int:
-    """The seconds of inactivity that ended a session; 0 if absent.
-
-    Accepts only a plain number, because a visitor sees it.
-    """
+    # A visitor sees it, so it must be a plain number.
     extensions = optional_part(parts, "samlp:Extensions")
     ended = None if extensions is None else extensions.find(q("act:Ended"))
     text = "" if ended is None else ended.get("Limit", "")
@@ -109,11 +103,11 @@ def _forbids_other_hubs(parts: Parts) -> bool:
 def _read_requested_context(
     parts: Parts,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Read Comparison, classes and declarations; by default every class is accepted."""
+    # By default every class is accepted.
     requested = optional_part(parts, "samlp:RequestedAuthnContext")
     if requested is None:
         return "minimum", (), ()
-    # The default of SAML core 3.3.2.2.1.
+    # SAML core 3.3.2.2.1.
     comparison = optional_attribute(requested, "Comparison") or "exact"
     context_parts = parts_of(requested)
     classes = uris_of(context_parts, "saml:AuthnContextClassRef")

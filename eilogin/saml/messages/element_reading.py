@@ -25,7 +25,7 @@ Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name
 
 
 def parts_of(element: etree._Element) -> Parts:
-    """The children of an element by name, each name in document order."""
+    """Return the children of an element by name, each name in document order."""
     parts: Parts = {}
     for child in element:
         tag = child.tag
@@ -37,7 +37,7 @@ def parts_of(element: etree._Element) -> Parts:
 
 
 def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
-    """The children of one name, within limits."""
+    """Return the children of one name."""
     children = parts.get(q(name), ())
     if len(children) > MOST_PARTS:
         raise MalformedMessage(f"there are more than {MOST_PARTS} {name}")
@@ -45,12 +45,12 @@ def all_parts(parts: Parts, name: str) -> Sequence[etree._Element]:
 
 
 def optional_part(parts: Parts, name: str) -> etree._Element | None:
-    """The one child of a name, or None."""
+    """Return the one child of a name, or None."""
     return required_part(parts, name) if q(name) in parts else None
 
 
 def required_part(parts: Parts, name: str) -> etree._Element:
-    """The one child of a name."""
+    """Return the one child of a name."""
     children = parts.get(q(name))
     if children is None:
         raise MalformedMessage(f"{name} is missing")
@@ -60,7 +60,7 @@ def required_part(parts: Parts, name: str) -> etree._Element:
 
 
 def whole_text(element: etree._Element) -> str | None:
-    """The text of an element, on both sides of comments; None if it has elements."""
+    """Return the text of an element, without comments; None if it has elements."""
     if len(element) == 0:
         return element.text or ""
     if next(element.iterchildren("*"), None) is not None:
@@ -88,7 +88,7 @@ def capped(text: str, longest: int = _LONGEST_TEXT) -> str:
 def text_of(
     element: etree._Element, longest: int = _LONGEST_TEXT, if_empty: str = ""
 ) -> str:
-    """The text of an element that holds nothing else; not empty."""
+    """Return the text of an element that holds nothing else; not empty."""
     text = whole_text(element)
     if text is None:
         raise MalformedMessage(f"{_name_of(element)} contains more than text")
@@ -98,7 +98,7 @@ def text_of(
 
 
 def uri_of(element: etree._Element) -> str:
-    """The URI in an element, without white space around it."""
+    """Return the URI in an element, without white space around it."""
     text = whole_text(element)
     if text is None:
         raise MalformedMessage(f"{_name_of(element)} contains more than text")
@@ -115,31 +115,30 @@ def _name_of(element: etree._Element) -> str:
 
 
 def texts_of(parts: Parts, name: str) -> tuple[str, ...]:
-    """The texts of all children of one name."""
+    """Return the texts of all children of one name."""
     return tuple(text_of(element) for element in all_parts(parts, name))
 
 
 def uris_of(parts: Parts, name: str) -> tuple[str, ...]:
-    """The URIs in all children of one name."""
+    """Return the URIs in all children of one name."""
     return tuple(uri_of(element) for element in all_parts(parts, name))
 
 
 def log_line(element: etree._Element) -> str:
-    """The text for the log: one line of limited length."""
+    """Return the text for the log: one line of limited length."""
     words = CONTROL.sub(" ", "".join(element.itertext())).split()
     return " ".join(words)[:_LONGEST_TEXT]
 
 
 def optional_attribute(element: etree._Element, name: str) -> str:
-    """The value of an attribute, "" if absent; it may not be empty."""
+    """Return the value of an attribute, "" if absent; it may not be empty."""
     return "" if element.get(name) is None else required_attribute(element, name)
 
 
 def text_attribute(element: etree._Element, name: str) -> str:
-    """The value of an attribute for information; "" if absent or empty.
+    """Return the value of an attribute for information; "" if absent or empty.
 
     SAML core 1.3.1 forbids empty text, but pysaml2 sends ``Reason=""``.
-    :func:`optional_attribute` is strict, for attributes that decide.
     """
     return capped(element.get(name, ""))
 
@@ -147,7 +146,7 @@ def text_attribute(element: etree._Element, name: str) -> str:
 def required_attribute(
     element: etree._Element, name: str, longest: int = _LONGEST_TEXT
 ) -> str:
-    """The value of an attribute, which may not be empty."""
+    """Return the value of an attribute, which may not be empty."""
     text: str | None = element.get(name)
     if not text:
         raise MalformedMessage(f"{name} is missing or empty")
@@ -155,12 +154,12 @@ def required_attribute(
 
 
 def instant_attribute(element: etree._Element, name: str) -> float | None:
-    """The instant in an attribute; None if it is absent."""
+    """Return the instant in an attribute; None if it is absent."""
     return None if element.get(name) is None else required_instant(element, name)
 
 
 def required_instant(element: etree._Element, name: str) -> float:
-    """The instant in an attribute."""
+    """Return the instant in an attribute."""
     text = required_attribute(element, name)
     try:
         return read_instant(text)
@@ -170,7 +169,7 @@ def required_instant(element: etree._Element, name: str) -> float:
 
 
 def boolean_attribute(element: etree._Element, name: str) -> bool:
-    """The xs:boolean in an attribute; False if it is absent."""
+    """Return the xs:boolean in an attribute; False if it is absent."""
     text = element.get(name, "false")
     if text not in _BOOLEANS:
         raise MalformedMessage(f"{name} is not 'true' or 'false'")
@@ -178,7 +177,7 @@ def boolean_attribute(element: etree._Element, name: str) -> bool:
 
 
 def index_attribute(element: etree._Element, name: str) -> int | None:
-    """The number in an attribute; None if it is absent."""
+    """Return the number in an attribute; None if it is absent."""
     text = element.get(name)
     if text is None:
         return None

@@ -19,8 +19,7 @@ _LAST = 253_402_300_799_999
 def write_instant(instant: float) -> str:
     """Write seconds since 1970-01-01T00:00:00Z as ``2026-01-31T12:00:00Z``.
 
-    Milliseconds appear only if they are not zero (``…:00.250Z``). Finer parts are
-    rounded, but never into the year 10000.
+    Milliseconds appear only if they are not zero (``…:00.250Z``).
     """
     seconds, milliseconds = divmod(min(round(instant * 1000), _LAST), 1000)
     text = _write_second(seconds)
@@ -36,8 +35,7 @@ def _write_second(seconds: int) -> str:
 def read_instant(text: str) -> float:
     """Read ``YYYY-MM-DDThh:mm:ss(.f+)?Z`` as seconds since 1970-01-01T00:00:00Z.
 
-    Raises :class:`eilogin.errors.MalformedMessage` for other texts and impossible
-    dates. Parts finer than microseconds are cut off.
+    Raises :class:`eilogin.errors.MalformedMessage` for other texts.
     """
     if _INSTANT.fullmatch(text):
         try:
@@ -58,7 +56,7 @@ _LENGTHS = (365 * _DAY, 30 * _DAY, _DAY, 3600.0, 60.0, 1.0)
 
 
 def read_duration(text: str) -> float | None:
-    """The approximate seconds of an xs:duration; None if invalid or negative."""
+    """Return the approximate seconds of an xs:duration; None if invalid or negative."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         return None

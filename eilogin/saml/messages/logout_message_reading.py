@@ -29,8 +29,7 @@ def read_logout_request(
 ) -> LogoutRequest:
     """Read a ``samlp:LogoutRequest`` (SAML core 3.7.1).
 
-    The only known Extension is asynchronous logout, from Shibboleth. ``decrypter``
-    decrypts an EncryptedID.
+    The only known Extension is asynchronous logout, from Shibboleth.
     """
     parts = open_message(element, "samlp:LogoutRequest")
     name_id = read_name_id(parts, decrypter)

@@ -32,7 +32,7 @@ _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 
 
 def open_message(element: etree._Element, name: str) -> Parts:
-    """The parts of a message or assertion, which must be a ``name`` of SAML 2.0."""
+    """Return the parts of a message, which must be a ``name`` of SAML 2.0."""
     if element.tag != q(name):
         raise MalformedMessage(f"expected a {name}, found another element")
     if element.get("Version") != "2.0":
@@ -50,7 +50,7 @@ def refuse_unknown(tags: Collection[str], supported: frozenset[str]) -> None:
 
 
 def read_id(element: etree._Element) -> str:
-    """The ID, an xs:ID."""
+    """Return the ID, an xs:ID."""
     text = required_attribute(element, "ID", LONGEST_NAME)
     if not _NCNAME.fullmatch(text):
         local = etree.QName(element).localname
@@ -62,22 +62,19 @@ def read_id(element: etree._Element) -> str:
 
 
 def read_issued(element: etree._Element) -> float:
-    """The IssueInstant."""
+    """Return the IssueInstant."""
     return required_instant(element, "IssueInstant")
 
 
 def read_destination(element: etree._Element) -> str:
-    """The Destination, "" if absent; over SOAP pysaml2 writes an empty one."""
+    """Return the Destination, "" if absent; over SOAP pysaml2 writes an empty one."""
     return capped(element.get("Destination", ""))
 
 
 def read_issuer(
     parts: Parts, read_text: Callable[[etree._Element], str] | None = None
 ) -> str:
-    """The entityID in Issuer, which has no other form and no qualifier (core 8.3.6).
-
-    ``read_text`` returns the text of the element, by default unchanged.
-    """
+    """Return the entityID in Issuer: no other form, and no qualifier (core 8.3.6)."""
     issuer = required_part(parts, "saml:Issuer")
     if issuer.keys() and issuer.items() != [("Format", ENTITY)]:
         raise MalformedMessage(
@@ -114,7 +111,7 @@ def _name_id(element: etree._Element) -> NameID:
 
 
 def read_status(parts: Parts) -> Status:
-    """The codes of a Status, outermost first, and its message."""
+    """Read the codes of a Status, outermost first, and its message."""
     status = parts_of(required_part(parts, "samlp:Status"))
     code: etree._Element | None = required_part(status, "samlp:StatusCode")
     codes = []
@@ -128,10 +125,7 @@ def read_status(parts: Parts) -> Status:
 def decrypted_element(
     wrapper: etree._Element, name: str, decrypter: Decrypter | None
 ) -> etree._Element:
-    """Decrypt an element, which must be a ``name``.
-
-    The caller has verified a signature that covers the encrypted element.
-    """
+    """Decrypt an element, which must be a ``name``; a verified signature covers it."""
     element = (decrypter or _NO_KEYS).open(wrapper, is_covered=True)
     if element.tag != q(name):
         raise MalformedMessage(f"the encrypted part does not contain a {name}")

@@ -42,10 +42,7 @@ UNSUPPORTED_BINDING = "urn:oasis:names:tc:SAML:2.0:status:UnsupportedBinding"
 
 
 def new_id() -> str:
-    """A new ID for a message or assertion: an NCName with 160 random bits.
-
-    SAML core 1.3.4 requires at least 128.
-    """
+    """Return a new NCName with 160 random bits (SAML core 1.3.4: at least 128)."""
     return f"_{secrets.token_hex(20)}"
 
 
@@ -85,10 +82,9 @@ class AuthnRequest:
     ``names_subject``: there is a Subject, which eilogin does not read.
     ``allow_create``: the hub may create an identifier; not written for a transient one
     (errata E14). ``asks_for_any_name``: a NameIDPolicy without ``name_id_format``.
-    ``consumer_service_index``: of an AttributeConsumingService in metadata.
-    ``is_for_one_alone``: ProxyCount is 0, so the recipient may ask no other hub (core
-    3.4.1.2). ``idle_limit``: seconds of inactivity that ended the session, the Limit of
-    an ``act:Ended``, or 0.
+    ``consumer_service_index``: of an AttributeConsumingService. ``is_for_one_alone``:
+    ProxyCount is 0, so the recipient may ask no other hub (core 3.4.1.2).
+    ``idle_limit``: seconds of inactivity that ended the session, or 0 (``act:Ended``).
     """
 
     id: str
@@ -120,10 +116,10 @@ class Assertion:
 
     ``recipient``, ``in_response_to``, ``confirmation_ends`` are of one bearer
     SubjectConfirmationData. ``audiences`` has one entry for each AudienceRestriction
-    (all must hold, SAML core 2.5.1.4). Without a ``name_id`` there is no logout by
-    name; an attribute may identify the subject. ``attribute_formats`` are NameFormats
-    by Name, and ``address`` is the origin of the login (core 2.7.2.1); both are only
-    written. ``is_for_us_alone``: there is a ProxyRestriction (core 2.5.1.6).
+    (all must hold, SAML core 2.5.1.4). Without a ``name_id`` an attribute may identify
+    the subject, but there is no logout by name. ``attribute_formats`` (NameFormats by
+    Name) and ``address``, the origin of the login (core 2.7.2.1), are only written.
+    ``is_for_us_alone``: there is a ProxyRestriction (core 2.5.1.6).
     """
 
     id: str
@@ -190,11 +186,7 @@ class LogoutResponse:
 
 @dataclass(frozen=True, slots=True)
 class ActivityReport:
-    """A participant's report that a visitor was active in a session.
-
-    ``active_at`` is the instant of the last activity: ``act:LastActivity`` in the
-    Extensions of a ``samlp:AuthnQuery`` (SAML core 3.3.2.2).
-    """
+    """A report that a visitor was active: ``act:LastActivity`` in an AuthnQuery."""
 
     id: str
     issued: float

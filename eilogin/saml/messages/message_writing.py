@@ -1,8 +1,7 @@
 """Write messages as XML, in the order of the SAML schemas, without signatures.
 
-The only prefixes are ``saml`` and ``samlp``. There is no ``xsi:type``: exclusive
-canonicalisation does not see the prefix in its value, so signed content could not be
-parsed again.
+There is no ``xsi:type``: exclusive canonicalisation does not see the prefix in its
+value, so signed content could not be parsed again.
 """
 
 from collections.abc import Sequence
@@ -48,8 +47,7 @@ _Message = (
 def write_authn_request(value: AuthnRequest) -> etree._Element:
     """Write a ``samlp:AuthnRequest`` (SAML core 3.4.1).
 
-    NameIDPolicy is written for a format, for any format, or to forbid a new identifier.
-    For a transient one, errata E14 forbids AllowCreate.
+    For a transient NameID, errata E14 forbids AllowCreate.
     """
     element = _message("samlp:AuthnRequest", value, value.destination)
     _set(
@@ -176,7 +174,6 @@ def write_artifact_response(
 def _message(
     name: str, value: _Message, destination: str = "", in_response_to: str = ""
 ) -> etree._Element:
-    """Begin a request or response (SAML core 3.2.1 and 3.2.2)."""
     element = etree.Element(q(name), nsmap=_NAMESPACES)
     element.set("ID", value.id)
     element.set("Version", "2.0")

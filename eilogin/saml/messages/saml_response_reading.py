@@ -16,10 +16,7 @@ from eilogin.saml.safe_xml import q
 
 
 def read_response(element: etree._Element) -> Response:
-    """Read a ``samlp:Response`` (SAML core 3.3.3), its assertions aside.
-
-    An absent Issuer is "", as the schema allows; white space around it is stripped.
-    """
+    """Read a ``samlp:Response``, its assertions aside; an absent Issuer is ""."""
     parts = open_message(element, "samlp:Response")
     return Response(
         id=read_id(element),

@@ -1,16 +1,12 @@
 """Enveloped XML signatures, and signatures of octets for the redirect binding.
 
-By module:
+The modules:
 
-* ``octet_signatures``: sign and verify octets: SignedInfo, and the query of the
-  redirect binding.
-* ``signature_algorithms``: algorithms of signatures and digests, and the choice of one
-  that a peer knows.
-* ``signature_creation``: add an enveloped signature to a message or metadata.
-* ``signature_structure``: check the structure of each ds:Signature before anything is
-  computed.
-* ``signature_verification``: verify enveloped signatures, and return only signed
-  content.
+* ``octet_signatures``: Sign and verify SignedInfo, and the query of a redirect.
+* ``signature_algorithms``: Algorithms, and the choice of one that a peer knows.
+* ``signature_creation``: Add an enveloped signature to a message or metadata.
+* ``signature_structure``: Check each ds:Signature before anything is computed.
+* ``signature_verification``: Verify enveloped signatures; return signed content only.
 """
 
 from eilogin.saml.xml_signatures.octet_signatures import sign_octets as sign_octets

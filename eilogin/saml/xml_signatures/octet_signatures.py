@@ -37,11 +37,10 @@ def verify_octets(
     algorithm: str,
     weak: Mapping[str, hashes.HashAlgorithm] = MappingProxyType({}),
 ) -> None:
-    """Verify a signature over ``octets`` by any of ``keys``.
+    """Verify a signature over ``octets`` by any of ``keys``; raises UntrustedSignature.
 
-    ``algorithm`` is the URI that came with it (SigAlg, SAML bindings 3.4.4.1); there is
-    no default. ``weak`` are further accepted algorithms, with their hashes. Raises
-    UntrustedSignature.
+    ``algorithm`` is the URI that came with it (SigAlg, SAML bindings 3.4.4.1). ``weak``
+    are further accepted algorithms, with their hashes.
     """
     hashed_with = HASH_OF_METHOD.get(algorithm) or weak.get(algorithm)
     if hashed_with is None:
@@ -76,15 +75,12 @@ def _as_der(signature: bytes, key: EllipticCurvePublicKey) -> bytes:
 
 
 def _half(key: EllipticCurvePublicKey) -> int:
-    """Return the bytes of one of the two numbers (RFC 4050 3.3)."""
+    # Bytes of one of the two numbers (RFC 4050 3.3).
     return (key.curve.key_size + 7) // 8
 
 
 def sign_octets(key: SigningKey, octets: bytes) -> bytes:
-    """Sign ``octets`` by the algorithm of a key (:func:`method_of`).
-
-    In the form of PKCS #1 v1.5 for RSA, and of XML signature 6.4.3 for a curve.
-    """
+    """Sign ``octets``: in PKCS #1 v1.5 for RSA, as XML signature 6.4.3 for a curve."""
     hashed_with = HASH_OF_METHOD[method_of(key)]
     private = key.private
     if not isinstance(private, EllipticCurvePrivateKey):

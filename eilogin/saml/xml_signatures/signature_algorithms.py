@@ -19,7 +19,7 @@ EXCLUSIVE_C14N_WITH_COMMENTS = EXCLUSIVE_C14N + "WithComments"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-#: Accepted signature algorithms by the kind of key, with their hashes.
+#: Accepted algorithms with their hashes, the default first.
 RSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
@@ -31,7 +31,7 @@ ECDSA_METHODS: dict[str, hashes.HashAlgorithm] = {
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
 }
 HASH_OF_METHOD = {**RSA_METHODS, **ECDSA_METHODS}
-#: Accepted digest algorithms, with their functions.
+#: Accepted digest algorithms.
 DIGEST_FUNCTIONS = {
     SHA256: hashlib.sha256,
     "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,

@@ -19,10 +19,9 @@ from eilogin.saml.xml_signatures.signature_structure import is_signed
 def sign(element: etree._Element, key: SigningKey) -> None:
     """Add a signature to an element that has an ID and no signature yet.
 
-    It covers the exclusive canonical form, with the algorithms of the key
-    (:func:`suited`). The schemas require its place: after saml:Issuer in messages and
-    assertions, first in metadata. The element must not change afterwards. A ``key`` of
-    DigiD's profile (``names_key``) signs as DigiD does.
+    The schemas require its place: after saml:Issuer in messages and assertions, first
+    in metadata. The element must not change afterwards. A key with ``names_key`` signs
+    as DigiD does.
     """
     identifier = element.get("ID")
     if not identifier or is_signed(element):
@@ -45,7 +44,7 @@ def sign(element: etree._Element, key: SigningKey) -> None:
     first_child = element[0] if len(element) else None
     has_issuer = first_child is not None and first_child.tag == f"{{{SAML}}}Issuer"
     element.insert(1 if has_issuer else 0, signature)
-    # Canonicalised in its place, because the namespaces in scope count.
+    # In its place, because the namespaces in scope count.
     info = canonical(signed_info, is_ours=True)
     value.text = to_base64(sign_octets(key, info))
 

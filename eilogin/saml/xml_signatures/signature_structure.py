@@ -1,9 +1,7 @@
 """Check the structure of each ds:Signature before anything is computed.
 
-SAML needs little of XML signature (SAML core 5.4): one reference, to the element around
-the signature; two transforms; RSA or ECDSA. All else is rejected, in every signature of
-a message (:func:`check_structure`), so that it cannot mislead other libraries or keep
-them busy.
+SAML needs little of XML signature (SAML core 5.4). All else is rejected, in every
+signature of a message, so that it cannot mislead other libraries or keep them busy.
 """
 
 import binascii
@@ -57,8 +55,7 @@ _SIGNABLE = frozenset(
         ),
     )
 )
-#: Accepted are a name, certificates and a bare key: no references (RetrievalMethod),
-#: and no extensions.
+#: No references (RetrievalMethod), and no extensions.
 _KEY_INFO = frozenset(
     map(
         q,
@@ -157,13 +154,11 @@ def check_structure(
       algorithms.
     * It holds no ds:Object, and in its KeyInfo only names, certificates and keys.
 
-    Computes no digest or signature. Returns the signatures, the outermost first, for
-    :func:`content`. ``ids_are_unique``: ``parse`` has checked that, by its limits.
-    ``only_its_own``: only the signatures of ``root`` itself, if no code will read any
-    other.
-
-    Raises MalformedMessage, and UntrustedSignature for a weak or unknown algorithm.
-    Source: SAML core 5.4, XML signature 4.
+    Returns the signatures, the outermost first, for :func:`content`.
+    ``ids_are_unique``: ``parse`` has checked that, by its limits. ``only_its_own``:
+    only the signatures of ``root`` itself, if no code will read any other. Raises
+    MalformedMessage, and UntrustedSignature for a weak or unknown algorithm. Source:
+    SAML core 5.4, XML signature 4.
     """
     if only_its_own:
         signatures = [
@@ -198,9 +193,9 @@ def _read_all(root: etree._Element) -> list[Signature]:
 def _read_usual(node: etree._Element) -> Signature | None:
     """Read a signature of the usual form as :func:`read_signature` does; else None.
 
-    This takes a fifth of the time. Canonical form has one spelling, and most signatures
-    differ by their prefix alone. So a pattern matches the octets of a signature that is
-    the only one in its message. Canonical SignedInfo also declares its namespace.
+    This takes a fifth of the time. Canonical form has one spelling, so a pattern
+    matches the octets of a signature that is the only one in its message. Canonical
+    SignedInfo also declares its namespace.
     """
     parent = _signable(node)
     try:
@@ -235,7 +230,6 @@ def _read_usual(node: etree._Element) -> Signature | None:
 
 
 def _signable(node: etree._Element) -> etree._Element:
-    """Return the element around a signature, which must be one that SAML signs."""
     parent = node.getparent()
     if parent is None or parent.tag not in _SIGNABLE:
         raise MalformedMessage("a signature is at a place where SAML has none")
@@ -293,7 +287,6 @@ def _children(
 
 
 def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
-    """Return the Algorithm of an element, which must be one of ``allowed``."""
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
         local = etree.QName(element).localname
@@ -304,10 +297,7 @@ def _algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
 
 
 def _accepted_algorithm(element: etree._Element, allowed: Iterable[str]) -> str:
-    """Return the Algorithm of a signature or digest method, one of ``allowed``.
-
-    Raises UntrustedSignature for any other, which is as good as unsigned.
-    """
+    # With another algorithm, a message is as good as unsigned.
     uri: str = element.get("Algorithm", "")
     if uri not in allowed:
         raise too_weak(etree.QName(element).localname, uri, allowed)
@@ -336,7 +326,6 @@ def _check_key_info(key_info: etree._Element) -> None:
 
 
 def _octets(element: etree._Element) -> bytes:
-    """Decode an element that contains base64 and nothing else."""
     _children(element)
     return _decoded((element.text or "").encode())
 

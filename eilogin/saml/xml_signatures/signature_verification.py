@@ -1,10 +1,8 @@
 """Verify enveloped signatures: return only signed content.
 
-:func:`signed` returns the covered element, parsed again from the very octets that were
-hashed. Callers read values only from that element.
-
-Keys are arguments. Data of a message about its key (KeyName, X509Data, KeyValue) is
-accepted, because real hubs send it, but only a log may repeat it.
+The content is parsed again from the very octets that were hashed; callers read values
+only from it. Keys are arguments. Data of a message about its key (KeyName, X509Data,
+KeyValue) is accepted, because real hubs send it, but only a log may repeat it.
 """
 
 import hmac
@@ -23,7 +21,6 @@ from eilogin.saml.xml_signatures.signature_algorithms import (
 )
 from eilogin.saml.xml_signatures.signature_structure import Signature, read_signature
 
-#: Names of a key in an error.
 _MOST_NAMES = 3
 _CUT = b"<?cut?>"
 
@@ -31,21 +28,19 @@ _CUT = b"<?cut?>"
 def signed(element: etree._Element, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify the signature of ``element``; return the signed copy, to read instead.
 
-    ``element`` is in the tree in which it was parsed, at the root or deeper. It stays
-    unchanged, so signatures around and inside it can be verified too. ``keys`` are all
-    keys of the expected signer, of which one suffices.
-
-    Raises UntrustedSignature without a signature by one of these keys, and
-    MalformedMessage for a structure that :func:`check_structure` rejects.
+    ``element`` is in the tree in which it was parsed, and stays unchanged, so
+    signatures around and inside it can be verified too. ``keys`` are all keys of the
+    expected signer, of which one suffices. Raises UntrustedSignature without a
+    signature by one of these keys, and MalformedMessage for a structure that
+    :func:`check_structure` rejects.
     """
     return parse_canonical(signed_octets(element, keys))
 
 
 def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
-    """Return the canonical octets from which :func:`signed` parses its result.
+    """Return the octets from which :func:`signed` parses its result; raises as it does.
 
-    For a caller that divides a large document. It reads values only from elements that
-    it parses from them. Raises as :func:`signed`.
+    For a caller that divides a large document, and reads values only from them.
     """
     nodes = element.findall(q("ds:Signature"))
     if not nodes:
@@ -58,9 +53,8 @@ def signed_octets(element: etree._Element, keys: Sequence[PublicKey]) -> bytes:
 def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
     """Verify a signature that was read already; return the element that it covers.
 
-    Returns the root of a new tree, parsed from the canonical octets whose hash was
-    signed, without the signature itself. Raises UntrustedSignature if it is invalid, or
-    not by one of ``keys``. Source: XML signature 3.2, SAML core 5.4.
+    It is the root of a new tree. Raises UntrustedSignature if the signature is invalid,
+    or not by one of ``keys``. Source: XML signature 3.2, SAML core 5.4.
     """
     return parse_canonical(_verified(signature, keys))
 
@@ -104,7 +98,7 @@ def _covered(signature: Signature) -> bytes:
 
     Cuts the signature out of the octets, between two marks, not out of the tree: there
     lxml rewrites prefixes, and signatures around it would become invalid. The marks are
-    processing instructions, which no message may hold. Canonical text writes "<" as
+    processing instructions, which no message may hold: canonical text writes "<" as
     "&lt;".
     """
     element, node = signature.element, signature.node

@@ -1,15 +1,13 @@
 """The local entity: its names, addresses, keys and the options that declare them.
 
-Nothing about other members belongs here. Modules:
-
-* ``accent_colours``: the accent colour, its shades and contrast
-* ``accessibility``: the accessibility statement
-* ``appearance``: types of the options ``logo``, ``accent`` and ``footer``
-* ``key_folder``: a folder of keys that may change
-* ``local_entity``: :class:`Own`, this entity
-* ``local_keys``: our keys, and which of them signs at a given date
-* ``local_options``: the options of the local entity
-* ``profiles``: what differs between SAML and DigiD
-* ``option_values``: convert federation options into values
-* ``site_options``: how a site presents itself
+* ``accent_colours``: the accent colour, its shades and contrast.
+* ``accessibility``: the accessibility statement.
+* ``appearance``: types of the options ``logo``, ``accent`` and ``footer``.
+* ``key_folder``: a folder of keys that may change.
+* ``local_entity``: :class:`Own`, this entity.
+* ``local_keys``: our keys, and which of them signs at a given date.
+* ``local_options``: the options of the local entity.
+* ``profiles``: the differences between SAML and DigiD.
+* ``option_values``: converts federation options into values.
+* ``site_options``: how a site presents itself.
 """

@@ -22,7 +22,7 @@ DARK = ("#182122", "#101718")
 _TINTS = (0.1, 0.08, 0.06, 0.04, 0.02)
 #: Share of black (dark theme: white) below the pointer.
 _DEEPER = 0.25
-#: Share of the accent in the text of a button (dark theme).
+#: In the text of a button (dark theme).
 _IN_TEXT = 0.15
 _STEPS = 512
 

@@ -1,6 +1,6 @@
 """The content of the accessibility statement, from the options.
 
-Required on each website of a Dutch public body (Besluit digitale toegankelijkheid
+Each website of a Dutch public body must have it (Besluit digitale toegankelijkheid
 overheid), by the model of the European Commission (2018/1523). It states how far the
 pages meet EN 301 549, the gaps, a contact, and the way to appeal.
 """
@@ -22,7 +22,7 @@ STATUSES = {"full": "A", "partly": "B", "first": "C", "none": "D"}
 EXAMINED, INCOMPLETE = ("full", "partly"), ("partly", "first")
 
 _MOST_GAPS, _LONGEST_GAP = 30, 500
-#: Days after which a statement is old.
+#: Days.
 _YEAR = 366
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 
@@ -45,7 +45,7 @@ class Accessibility:
 def require_whole(status: str, names: Collection[str], *, has_email: bool) -> None:
     """Raise ValueError, with an option, if a statement is incomplete.
 
-    ``said`` are the names of the options ``accessibility_…`` with a value.
+    ``names`` are the options ``accessibility_…`` with a value.
     """
     if names and not status:
         raise ValueError(f"accessibility_status: is required beside {min(names)!r}")
@@ -111,9 +111,6 @@ def _gap(line: str) -> str:
 
 
 Status = Literal["", "full", "partly", "first", "none"]
-#: A web address, or ``mailto:``.
 ContactAddress = Annotated[str, BeforeValidator(_contact)]
-#: Not in the future.
 Day = Annotated[date | None, BeforeValidator(_day)]
-#: Sentences, one a line.
 Gaps = Annotated[tuple[str, ...], BeforeValidator(_gaps)]

@@ -49,7 +49,6 @@ def _footer(value: object) -> object:
 
 
 def _footer_link(line: str) -> tuple[str, str]:
-    """A text, or a word of :data:`WORDS`, and an address."""
     first, _, rest = line.partition(" ")
     address, label = (rest, first) if first in WORDS else (first, rest)
     label = " ".join(label.split())
@@ -80,7 +79,6 @@ def _address(text: str) -> str:
     return f"{address}{mark}{part}"
 
 
-#: The ``data:`` URI of a file.
 Logo = Annotated[str, BeforeValidator(_logo)]
 AccentColour = Annotated[Accent, BeforeValidator(_accent)]
 FooterLinks = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_footer)]

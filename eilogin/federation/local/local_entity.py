@@ -1,7 +1,6 @@
 """This party's own identity: its names, its keys, and its addresses.
 
-The addresses define the routes, the endpoints in the metadata, and every URL that we
-send.
+The addresses define the routes, the endpoints in metadata, and all URLs that we send.
 """
 
 import hashlib
@@ -106,14 +105,12 @@ class Own:
     #: The help desk, or "".
     telephone: str = ""
     email: str = ""
-    #: Our own pages, if any.
     templates: Path | None = None
     #: A safe ``data:`` URI, or "".
     logo: str = ""
     #: None for eilogin's own.
     accent: Accent | None = None
-    #: A text, or a word of :data:`eilogin.federation.local.appearance.WORDS`, and an
-    #: address.
+    #: Pairs of a text, or a word of ``appearance.WORDS``, and an address.
     footer: Sequence[tuple[str, str]] = ()
     accessibility: Accessibility | None = None
     #: Accepted formats, the requested one first; empty if none is requested.
@@ -126,7 +123,7 @@ class Own:
     profile: Profile = SAML_PROFILE
     #: Prefix of the hub behind a participant's filters, whose citizens sign in there.
     hub_inside: str | None = None
-    #: They seal cookies and stored forms, newest first.
+    #: Seal cookies and stored forms, newest first.
     secrets: Sequence[bytes] = field(default=(), repr=False)
     #: b"" for one from our private key.
     pseudonym_key: bytes = field(default=b"", repr=False)
@@ -175,7 +172,7 @@ class Own:
     def encryption_keys(self) -> tuple[SigningKey, ...]:
         """The keys that others may encrypt with; the named one comes first.
 
-        A next key that signs is named ahead anyway, so it is left out.
+        A next key that signs is already in our metadata, so it is left out.
         """
         now = clock.now()
         keys = published(self._encrypting, now)
@@ -215,9 +212,9 @@ class Own:
         return self._pseudonym(identifier.encode())[:16]
 
     def subject(self, name: str) -> str:
-        """A keyed hash for our application, 40 digits.
+        """A keyed hash for our application, 40 digits, too many for a collision.
 
-        All numbers can be tried on a plain one. It is too long for a collision.
+        From a plain hash, an attacker could find a number by trying all.
         """
         return self._pseudonym(b"subject\0" + name.encode())[:40]
 

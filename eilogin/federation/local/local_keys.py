@@ -123,10 +123,7 @@ def load_pair(key: Path, certificate: Path) -> SigningKey:
 
 
 def pair_faults(folder: Path, values: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield the fault of options ``key`` and ``certificate`` that do not match.
-
-    Missing options and missing files are faults of their own.
-    """
+    """Yield a fault if files ``key`` and ``certificate`` exist and do not match."""
     files = [folder / values.get(name, "").strip() for name in ("key", "certificate")]
     if all(path.is_file() for path in files):
         try:

@@ -1,7 +1,4 @@
-"""The options that describe this site, and the :class:`Own` built from them.
-
-These options of ``egg:eilogin#trust`` need no federation: our metadata needs them.
-"""
+"""The options of ``egg:eilogin#trust`` that describe this site, and its ``Own``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property

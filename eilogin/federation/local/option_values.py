@@ -1,7 +1,4 @@
-"""Convert the lines of federation options into values.
-
-Errors state the expected value in the words of the author.
-"""
+"""Convert the lines of federation options into values."""
 
 import re
 from collections.abc import Callable
@@ -165,7 +162,6 @@ Days = Annotated[float | None, BeforeValidator(days_of)]
 Percent = Annotated[float | None, BeforeValidator(_percent)]
 #: A duration in seconds; None for ``off``.
 Interval = Annotated[float | None, BeforeValidator(_interval)]
-#: See :mod:`eilogin.saml.weak_algorithms`.
 WeakAlgorithms = Annotated[frozenset[str], BeforeValidator(_weak)]
 LevelClasses = Annotated[Classes, BeforeValidator(_classes)]
 RequestedAttributes = Annotated[

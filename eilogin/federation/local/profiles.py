@@ -1,7 +1,6 @@
-"""Profiles: what differs between the interfaces that an entity can follow.
+"""Profiles: the differences between the interfaces that an entity can follow.
 
-The option ``profile`` selects one. A new profile is one more value in
-:data:`PROFILES`, with the settings that it needs.
+A new profile is one more value in :data:`PROFILES`, with the settings that it needs.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ class Profile:
 
     # --- keys and metadata ---
 
-    #: Whether every key must be RSA.
     requires_rsa: bool = False
     #: Whether a signature contains a KeyName and a list of namespace prefixes.
     signatures_name_key: bool = False
@@ -52,7 +50,6 @@ class Profile:
     browser_bindings: tuple[str, str] = (bindings.REDIRECT, bindings.POST)
     #: The bindings for the LogoutRequest of a hub; empty if an option selects them.
     logout_request_bindings: tuple[str, ...] = ()
-    #: Whether the hub encrypts.
     encrypts: bool = True
     #: Whether an ArtifactResponse must be signed over https too.
     signs_artifact_responses: bool = False
@@ -86,7 +83,6 @@ class Profile:
 
     #: Selects the hub's endpoints, with their steps for sign-on and logout.
     hub_rules: Literal["saml", "digid"] = "saml"
-    #: Options of the hub that do not fit.
     refused_hub_options: tuple[str, ...] = ("sectors", "inactive", "rehearsal")
     #: Whether another hub may sign visitors in for this hub.
     allows_hub_above: bool = True

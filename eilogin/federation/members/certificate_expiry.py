@@ -1,7 +1,6 @@
 """Find expiring and expired certificates of our own entity and of our hubs.
 
-The start, ``eilogin check`` and the log (``expiry_alarms``) report them. The
-certificate of the federation's operator does not expire for us.
+The certificate of the federation's operator does not expire for us.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -26,20 +26,14 @@ from eilogin.saml.signing_keys import PublicKey
 
 
 def federation_of(options: TrustOptions) -> Membership:
-    """The federation, as the files and addresses that the options name have it now.
-
-    Raises a :class:`eilogin.errors.ConfigurationError` that names the file or the
-    address.
-    """
+    """The federation in the sources now; ConfigurationError names the faulty source."""
     return Membership.from_files(sources_of(options), options.federation_validity)
 
 
 def sources_of(options: TrustOptions) -> list[MetadataSource]:
-    """Where metadata comes from, in their order, as the options name it.
+    """The sources that the options name, in order of use.
 
-    Raises a :class:`eilogin.errors.ConfigurationError` that names the file of a
-    certificate. How long each may be valid where it does not say so itself is
-    ``options.federation_validity``.
+    Raises ConfigurationError, which names the file of a certificate.
     """
     sources: list[MetadataSource] = []
     # Responders come last: eilogin asks them only for members that no file has.
@@ -48,7 +42,7 @@ def sources_of(options: TrustOptions) -> list[MetadataSource]:
         if isinstance(line, FederationFile):
             sources += _files_of(line, keys, options)
         else:
-            # The options have seen to it that somebody signs.
+            # The options require a certificate for addresses.
             sources += _fetched_from(line, keys or (), options)
     return sources
 

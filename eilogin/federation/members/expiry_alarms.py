@@ -99,7 +99,7 @@ class Alarms:
 
     def _look(self, *, is_silent: bool = False) -> None:
         now, stages = clock.now(), dict[_Key, int]()
-        # Our keys may change.
+        # Look once a day, because our keys may change.
         following = now + _DAY
         for ending in self._endings():
             before = self._logged_stages.get(ending.key, 0)

@@ -1,7 +1,4 @@
-"""The requirements of our options on the metadata of our hubs.
-
-The start and ``eilogin check`` report them, before a visitor goes to a hub.
-"""
+"""The requirements of our options on the metadata of our hubs."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -54,7 +51,7 @@ class Remark:
     #: From ``eilogin.errors.NOTES``, or an error: it leads to the cure.
     code: str
     text: str
-    #: "" if it is clear.
+    #: The section, or "" if it is clear.
     section: str = ""
     is_fault: bool = False
 

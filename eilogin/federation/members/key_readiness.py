@@ -1,7 +1,4 @@
-"""Check whether the federation's metadata names a key of ours.
-
-Signing with an unknown key locks everybody out.
-"""
+"""Check whether the metadata names our key: an unknown one locks everybody out."""
 
 from dataclasses import dataclass
 
@@ -15,7 +12,7 @@ from eilogin.saml.signing_keys import SigningKey
 class Finding:
     """Whether a key is known, and why."""
 
-    #: None if that cannot be seen.
+    #: None if eilogin cannot see that.
     is_known: bool | None
     text: str
 

@@ -1,8 +1,4 @@
-"""The options that say whom we trust, and functions that build values from them.
-
-They and :mod:`eilogin.federation.local.local_options` are the options of
-``egg:eilogin#trust``. Checks and commands read them too.
-"""
+"""The options that say whom we trust, and functions that build values from them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -2,8 +2,7 @@
 
 A Cookie header shows neither HttpOnly nor the path of a cookie. So each process notes
 the names of cookies that eilogin *guards*, and of those that the application sets on
-``off`` paths. The processes share these names over the store. The names come from the
-application's code and identify nobody.
+``off`` paths, and shares them over the store. They identify nobody.
 """
 
 import json
@@ -21,12 +20,11 @@ from eilogin.web.visit import Visit
 _log = logging.getLogger("eilogin")
 
 #: Most names of a kind from anonymous visitors, most in all, and most characters of
-#: one. Otherwise invented names could fill the store.
+#: one: somebody could invent names.
 MOST_OF_ANONYMOUS, MOST, LONGEST = 100, 200, 128
 #: Seconds between reads of the names that other processes noted.
 READ_EVERY = 10.0
-#: Seconds for which the store keeps the names. No browser keeps a cookie for longer
-#: (RFC 6265bis 5.5).
+#: Seconds in the store; no browser keeps a cookie for longer (RFC 6265bis 5.5).
 _KEPT = 400 * 24 * 3600.0
 
 #: Characters of a name in the log.
@@ -41,7 +39,6 @@ class AppCookieNames:
 
     def __init__(self, on_change: Callable[[], object]) -> None:
         self.guarded: set[str] = set()
-        #: Guarded names on ``off`` paths.
         self.off: set[str] = set()
         self.have_been_read = False
         self._on_change = on_change
@@ -49,7 +46,6 @@ class AppCookieNames:
         self.next_read_at = 0.0
         #: When to try again, for a request that does not need these names.
         self.next_try_at = 0.0
-        #: One thread reads first, while the other threads wait.
         self._first_read = threading.Lock()
         self._failed_at = 0.0
         self._has_warned = False
@@ -91,8 +87,8 @@ class AppCookieNames:
             self.next_read_at = self.next_try_at
         with nullcontext() if self.have_been_read else self._first_read:
             if self._failed_at > began:
-                # While this thread waited for the lock, the store failed. If it hangs,
-                # each waiting thread would hang in turn.
+                # While this thread waited for the lock, the store failed. Each waiting
+                # thread would hang in turn.
                 return False
             try:
                 self._share(visit)
@@ -120,7 +116,6 @@ class AppCookieNames:
                 set(map(str, names)) for names in json.loads(stored or _NONE)
             )
         except UNREADABLE:
-            # Another version wrote the value: replace it.
             return
         if not (guarded <= self.guarded and off <= self.off):
             self.guarded |= guarded

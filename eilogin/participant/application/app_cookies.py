@@ -2,9 +2,10 @@
 
 An application's session cookie outlives a logout at the hub. So eilogin *seals* the
 cookies on the way to the browser, and opens them on the way back. The key comes from a
-secret of the login (its family), which no browser gets. After the login, no process and
-no thief can open these cookies: eilogin withholds them from the application, and
-expires them in the browser. eilogin stores nothing about a visitor for this.
+secret of the login (its family), which no browser gets. After the login, nobody can
+open these cookies: eilogin withholds them from the application, and expires them in the
+browser, unless the session is only idle. eilogin stores nothing about a visitor for
+this.
 
 There are three kinds of cookies:
 
@@ -12,23 +13,18 @@ There are three kinds of cookies:
 * *anonymous*: set without a login, and sealed with a secret of the site. The
   application does not get it within a login, because an attacker could have prepared
   it;
-* *bare*: set on an ``off`` path, where eilogin seals nothing.
-
-On ``off`` paths the application gets bare and anonymous cookies, and none of a login.
-So an editor can use the application's own login there. Public pages see that session
-too, while the editor is not signed in at the hub.
+* *bare*: set on an ``off`` path, where eilogin seals nothing. There the application
+  gets bare and anonymous cookies, and none of a login. So an editor can use its own
+  login. Public pages see that session too, while nobody is signed in at the hub.
 
 An attacker gains nothing by planting a bare cookie. Within a login the application gets
-no bare cookie with a name that it sets itself (``app_cookie_names``). Without a login
-it gets such a cookie only if it sets the name on ``off`` paths.
+none with a name that it sets itself (``app_cookie_names``). Without a login it gets
+such a cookie only if it sets the name on ``off`` paths. If the store does not answer,
+eilogin withholds all cookies that may be planted, and leaves them in the browser.
+Within a login those are all bare, not exempt cookies, until the process has read the
+names once.
 
 eilogin does not seal empty and exempt cookies, its own ones, and those of an inner hub.
-While the session is only idle, eilogin expires no cookie, because the visitor may
-resume the session.
-
-If the store does not answer, eilogin withholds all cookies that may be planted, and
-leaves them in the browser. Within a login those are all bare, not exempt cookies, until
-the process has read the names once.
 """
 
 import logging
@@ -72,13 +68,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most sealed cookies that eilogin opens in a request, because each takes a while. No
-#: browser keeps as many for one site.
+#: Most sealed cookies that eilogin opens in a request; no browser keeps as many.
 MOST = 200
-#: Seconds between log lines about more of them: anybody can send such requests.
+#: Seconds between log lines about more of them.
 _WARNS_EVERY = 60.0
-#: Most cookies in a request. With more, the application gets none. No browser sends a
-#: tenth of these.
+#: Most cookies in a request. With more, the application gets none.
 MOST_PAIRS = 5000
 #: Most parsed Cookie headers in memory, and most characters of one.
 _REMEMBERED, _LONGEST_HEADER = 512, 8192
@@ -88,17 +82,16 @@ _OURS = "__Host-eilogin"
 _is_pattern = re.compile(
     r"-?[A-Za-z0-9!#$%&'+.^_`|~][A-Za-z0-9!#$%&'+.^_`|~-]*\*?"
 ).fullmatch
-#: All texts that some parser takes for a cookie name. Python's parser starts a name at
-#: a blank, and WebOb's at any character that is invalid in a name. Django strips
-#: Unicode blanks (octets of UTF-8 here). Each character starts at most one match, or a
-#: long header would delay everybody.
+#: All texts that some parser takes for a cookie name: Python's starts a name at a
+#: blank, WebOb's at any invalid character, and Django's strips Unicode blanks (here
+#: UTF-8). Each character starts at most one match, or a long header would delay
+#: everybody.
 _NAME_CHARACTERS = r"A-Za-z0-9!#$%&'*+.^_`|~-"
 _tokens_in = re.compile(
     rf"(?<![={_NAME_CHARACTERS}])([{_NAME_CHARACTERS}]+)[^!-~]*="
 ).findall
 _words_in = re.compile(r"(?<![!-~])([!-:<>-~]+)[^!-~]*=").findall
-#: The directives, and headers, that tell a cache whether it may give a response to
-#: others.
+#: Headers and directives about a cache that may give a response to others.
 _says_public = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
 _says_private = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
 _says_revalidate = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).search
@@ -127,7 +120,7 @@ class CookieNamePatterns(NamedTuple):
 class AppCookieChoice(NamedTuple):
     """The cookies of the application that eilogin guards."""
 
-    #: Whether to guard all cookies that the application sets HttpOnly.
+    #: Whether to guard all HttpOnly cookies.
     is_auto: bool = False
     also: CookieNamePatterns = CookieNamePatterns()
     exempt: CookieNamePatterns = CookieNamePatterns()
@@ -150,10 +143,7 @@ class AppCookieChoice(NamedTuple):
 
 
 def read_app_cookies(value: object) -> object:
-    """Parse ``auto``, ``NAME`` and ``-NAME``; return None for ``off``.
-
-    A value that is not a string stays as it is.
-    """
+    """Parse ``auto``, ``NAME`` and ``-NAME``; None for ``off``; a non-string stays."""
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -190,18 +180,16 @@ class _HeaderReading:
         self._names = names
         self._sealer = sealer
         self._kept: list[str] = []
-        #: Names that the browser must keep, even if a neighbouring host has planted a
-        #: second cookie of the name.
+        #: Names that the browser must keep, even with a planted second cookie of the
+        #: name.
         self._good: set[str] = set()
         self._withdrawn: dict[SealedCookie, None] = {}
         self._has_unknown_names = False
         self._sealed = 0
-        #: Whether the store answered; None before the only read, as a header can hold
-        #: many cookies.
+        #: Whether the store answered; None before the only read.
         self._is_sure: bool | None = None
 
     def read(self, visit: Visit, family: str | None) -> _ParsedCookies:
-        """Parse the Cookie header within the login ``family``, if any."""
         header, is_off = visit.environ["HTTP_COOKIE"], visit.is_off
         pairs = header.split(";")
         if len(pairs) > MOST_PAIRS:
@@ -293,7 +281,7 @@ class AppCookies:
     def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
-        #: Recent results, because a browser sends the same header with each request.
+        #: Recent results: a browser sends the same header with each request.
         self.remembered: dict[_Key, _ParsedCookies] = {}
         self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
@@ -360,8 +348,8 @@ class AppCookies:
         """Parse again with the names that other processes may have noted since."""
         names = self._names
         if key[0] is None and (names.have_been_read or monotonic() < names.next_try_at):
-            # For an anonymous visitor, _knows reads the names if it needs them. For
-            # others the store has just confirmed the session, so it answers.
+            # For an anonymous visitor, _knows reads the names. For others the store has
+            # just answered.
             return parsed
         names.share(visit)
         return self.remembered.get(key) or self._parse(visit, key)
@@ -463,7 +451,6 @@ def _expiring_headers(
 
 
 def _is_only_idle(visit: Visit) -> bool:
-    """Return whether the session is idle, so that a new login can resume it."""
     try:
         return visit.session is None and visit.session_beyond_idle() is not None
     except StoreUnavailable:

@@ -1,13 +1,12 @@
 """Start a single logout behind the application's own logout.
 
 First the application handles its logout address. If it reports no error, eilogin ends
-the session and sends the hub a LogoutRequest. eilogin's answer sets the application's
-cookies, and the visitor then goes to the page of the application's redirect.
+the session and notifies the hub. eilogin's answer sets the application's cookies, and
+leads to the page of its redirect.
 
-A link or form of another site must not sign anybody out everywhere. So eilogin asks
-such a visitor to confirm, after the application has logged them out. A script cannot
-follow a redirect to the hub. So it gets the application's answer, and the hub gets the
-LogoutRequest over SOAP, if it supports that.
+A link or form of another site must not sign anybody out everywhere, so such a visitor
+has to confirm. A script cannot follow a redirect to the hub: it gets the application's
+answer, and the hub gets the LogoutRequest over SOAP.
 """
 
 import logging
@@ -43,7 +42,7 @@ _log = logging.getLogger("eilogin")
 _KEPT = ("set-cookie", "clear-site-data")
 #: Lowest HTTP status with which the application reports that it did nothing.
 REFUSED = 400
-#: Bytes of its answer to read, because an application may work while it streams.
+#: Bytes of its answer to read: an application may work while it streams.
 _MOST_READ = 1024 * 1024
 _CHANGES_NOTHING = ("HEAD", "OPTIONS", "TRACE")
 
@@ -79,8 +78,7 @@ def read_addresses(value: object) -> object:
 def path_of(word: str, expected: str) -> str:
     """Return the path in a word of an option, as a browser writes it.
 
-    Raise ValueError for a path of eilogin, or, with the text ``expected``, for a word
-    that is no path.
+    Raise ValueError for a path of eilogin, or, with the text ``expected``, for no path.
     """
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
@@ -100,9 +98,8 @@ def path_of(word: str, expected: str) -> str:
 class AppLogout:
     """The application, with a single logout behind its logout ``addresses``.
 
-    * ``ask_first`` makes the page for a visitor from another site.
-    * ``refuse`` makes the page of an error.
-    * ``usual`` is the page after a logout, or "".
+    ``ask_first`` makes the page for a visitor from another site, and ``refuse`` that of
+    an error. ``usual`` is the page after a logout, or "".
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it needs for its answers

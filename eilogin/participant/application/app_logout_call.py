@@ -1,14 +1,12 @@
 """Call the application's own logout after a login has ended, anywhere.
 
-After a logout elsewhere, the application would keep its session on the server. So with
-the option ``app_logout_call``, eilogin keeps in the store the cookies that the
-application sets within a login. When the login ends, eilogin calls the application's
-logout with these cookies, in this process and for that visitor (REMOTE_USER). Nobody
-sees the answer.
+The application would keep its session on the server. So with ``app_logout_call``,
+eilogin keeps in the store the cookies that the application sets within a login. Later
+it calls the application's logout with them in this process, for that visitor
+(REMOTE_USER). Nobody sees the answer.
 
-The cookies are sealed with a secret of the site and one of the login. So the store
-alone reveals nothing. After the login, the secret of the site does not open them
-either.
+The cookies are sealed with a secret of the site and one of the login. So neither the
+store alone, nor the secret of the site after the login, opens them.
 """
 
 import json
@@ -52,7 +50,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 NAME = "app_logout_call"
-#: Most cookies for a login, and most characters of them all.
 MOST, LARGEST = 20, 16_384
 #: Most simultaneous calls, if the application hangs.
 MOST_AT_ONCE = 8
@@ -149,8 +146,7 @@ class AppLogoutCall:
     ) -> Mapping[str, Hook]:
         """Return the calls for ended logins with kept cookies, by login name.
 
-        There is none for ``done``, the login that the application's own logout has
-        ended. A call may block.
+        They may block. ``done`` gets none: the application's own logout has ended it.
         """
         calls: dict[str, Hook] = {}
         try:
@@ -191,8 +187,7 @@ class HooksWithAppLogout(LogoutHooks):
         self, hooks: Mapping[str, Hook], timeout: float, app_logout_call: AppLogoutCall
     ) -> None:
         super().__init__(hooks, timeout)
-        # Several threads: a session that is locked in the application delays its own
-        # call only.
+        # A session that is locked in the application delays its own call only.
         self._threads = {NAME: MOST_AT_ONCE}
         self._app_logout_call = app_logout_call
 
@@ -203,7 +198,7 @@ class HooksWithAppLogout(LogoutHooks):
         cause: str,
         own: Login | None = None,
     ) -> None:
-        """See :meth:`eilogin.participant.logout.logout_hooks.LogoutHooks.tell`."""
+        """Tell the hooks, and call the application's logout."""
         done = own if cause == APPLICATION else None
         # If too many calls wait, eilogin drops further ones with their cookies.
         calls = self._app_logout_call.prepare(visit, logins, done)
@@ -211,10 +206,7 @@ class HooksWithAppLogout(LogoutHooks):
 
 
 class EndedLoginService:
-    """``environ['eilogin.login']`` in the call, which has no visitor.
-
-    See :class:`eilogin.web.environ.LoginService`.
-    """
+    """``environ['eilogin.login']`` in the call, which has no visitor."""
 
     tells_proof = False
 
@@ -273,7 +265,7 @@ def _keep(visit: Visit, login: Login, set_cookies: Sequence[str]) -> None:
         octets = json.dumps(cookies).encode()
         return as_text(_sealer(visit).seal(octets, also_by=login.family.encode()))
 
-    # No login lasts longer than this; its end may be extended.
+    # No login lasts longer.
     until = clock.now() + visit.sessions.max_session
     visit.values.change(_key(login), with_new, until)
 

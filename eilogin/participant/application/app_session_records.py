@@ -6,7 +6,7 @@ from typing import Any
 
 from eilogin.sessions import UNREADABLE
 
-#: The text of a session without keys, which counts as no session.
+#: A session without keys counts as no session.
 EMPTY = "{}"
 
 
@@ -16,7 +16,6 @@ class StoredAppSession:
 
     created: float
     accessed: float
-    #: The data of the application.
     keys: dict[str, Any]
 
     @classmethod

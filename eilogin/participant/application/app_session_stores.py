@@ -1,13 +1,9 @@
 """Store the application's own sessions (``appsession``) for as long as a login lives.
 
-A session is in the store beside the login, or in one of Beaker's backends. In a
-backend it is sealed with a key that is in the store. The transaction that deletes the
-login deletes the key too. From then on nobody can read the session, even if the backend
-does not answer. The unreadable record goes
-
-* when the process in which the login ends deletes it;
-* when a slow request writes it again, and then finds no key;
-* or when it expires.
+A session is in the store beside the login, or in one of Beaker's backends, sealed with
+a key in the store. The transaction that deletes the login deletes the key too, so
+nobody can read the session any more. The unreadable record is deleted by the process in
+which the login ends or by a slow request that finds no key, or it expires.
 
 Somebody who reads the backend learns nothing. Somebody who writes there can delete a
 session or restore an earlier state, but cannot forge one.
@@ -25,7 +21,7 @@ from eilogin.sessions import Login, Sessions
 from eilogin.stores.beaker import Backend
 from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 
-#: The result for a value that another site sealed, or for another session.
+#: A text that another site sealed, or for another session.
 UNOPENED = "unopened"
 
 _KEY_SIZE = 32
@@ -99,7 +95,6 @@ class SessionStoreEntry:
 
     def put(self, name: str, old: str | None, new: str) -> bool:
         """See :meth:`AppSessionPlace.put`."""
-        # No login lasts longer than this.
         until = clock.now() + self._sessions.max_session
         if old is not None:
             store = self._sessions.store
@@ -124,7 +119,6 @@ class BackendEntry:
         self._backend = backend
         self._sessions = sessions
         self._login = login
-        #: The sealed texts that were read or put last.
         self._last_sealed: dict[str, str | None] = {}
 
     @property
@@ -142,7 +136,6 @@ class BackendEntry:
         try:
             return _sealer(key).open(from_text(sealed), name).decode()
         except NotSealed:
-            # Never the stored text, or a writer of the backend could forge a session.
             return UNOPENED
 
     def put(self, name: str, old: str | None, new: str) -> bool:

@@ -1,12 +1,12 @@
 """The format of a sealed cookie of the application.
 
-The value is :data:`MARK`, the sealed octets, and, after a full stop, the cookie's Path
-and Domain if they are not the default ones. To expire the cookie, eilogin has to repeat
-Path and Domain, and browsers do not send them. Only a holder of the secrets can write
-the octets, but anybody can write Path and Domain.
+The value is :data:`MARK`, the sealed octets, and, after a full stop, Path and Domain if
+they are not the default ones. Browsers do not send them, and eilogin needs them to
+expire the cookie. Only a holder of the secrets can write the octets, but anybody can
+write Path and Domain.
 
-A cookie of a login has :data:`LOGIN_SUFFIX` in its name. Otherwise it and a cookie of
-the same name from an ``off`` path would replace each other.
+A cookie of a login has :data:`LOGIN_SUFFIX` in its name, so that it and one of the same
+name from an ``off`` path do not replace each other.
 """
 
 import re
@@ -18,7 +18,7 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.set_cookie_headers import Place
 
 MARK = "eil~"
-#: At the end, because prefixes of a name mean something (RFC 6265bis 4.1.3).
+#: At the end: prefixes of a name mean something (RFC 6265bis 4.1.3).
 LOGIN_SUFFIX = "~eil"
 #: Octets of name and value beyond which browsers drop a cookie (RFC 6265bis 5.6).
 LONGEST = 4096
@@ -88,8 +88,8 @@ def _is_place(place: Place) -> bool:
 class CookieSealer:
     """Seals and opens the values of one participant's application.
 
-    A value is bound to its cookie's name and the login's secret ``family``, or, if that
-    is None, *anonymous*.
+    A value is bound to its cookie's name and the secret ``family`` of the login, if
+    any.
     """
 
     def __init__(self, own: Own) -> None:
@@ -141,9 +141,6 @@ def _binding(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
 
 
 def _deflated(octets: bytes) -> bytes:
-    """Deflate with Huffman codes alone (RFC 1951).
-
-    With back references, the length would reveal repetitions in the value.
-    """
+    """Deflate with Huffman codes alone (RFC 1951), which hide repetitions."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(octets) + packer.flush()

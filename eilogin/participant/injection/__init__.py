@@ -1,11 +1,6 @@
 """Add one element to a page of the application while the page streams.
 
-The caller provides the element. By module:
-
-``content_security_policy``
-    Extend the policy of a page so that one script of this site runs.
-``html_injection``
-    Insert one tag into a page while it streams.
-``page_headers``
-    The headers of an answer that say whether an element may be put into its page.
+* ``content_security_policy``: extends the policy for one script of this site.
+* ``html_injection``: inserts one tag.
+* ``page_headers``: says whether the headers allow the insertion.
 """

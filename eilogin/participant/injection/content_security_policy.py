@@ -1,19 +1,18 @@
 """Extend the policy of a page so that one script of this site runs.
 
 A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``.
-:func:`extend` adds to each policy the least that lets it run:
+:func:`extend` adds to each policy, also one that only reports, the least that lets it
+run:
 
-* **the hash of the script**. The tag has it as ``integrity``, so that no other file
-  runs instead. Browsers accept it for external scripts since Chromium 59, Firefox 116
-  and Safari 15.6;
+* **the hash of the script**, which the tag has as ``integrity``. Browsers accept it for
+  external scripts since Chromium 59, Firefox 116 and Safari 15.6;
 * **the address of the script**, if ``'unsafe-inline'`` is in force. A hash would switch
   that off, and with it scripts of the application. Such a policy stops no attacker who
   can write into the page anyway;
 * **the address from which the script reads the time left**, as one URL.
 
 A new directive begins with the sources that were in force in its place (CSP 3, 6.8.3).
-eilogin removes ``'none'``, which means nothing beside another source. It also extends
-policies that only report, or each page would cause reports.
+eilogin removes ``'none'``, which means nothing beside another source.
 
 If an allowed address redirects, browsers do not compare paths (CSP 3, 7.6). So a
 redirect of the application may lead a script's request to another address of this site.
@@ -36,7 +35,7 @@ _NAMES = _INTEGRITY | {_ENFORCED, _REPORTED}
 
 # RFC 9110 5.5; CSP 3, 2.2. Browsers disagree on other characters.
 _PLAIN = re.compile(r"[\x21-\x7e \t]*")
-# CSP 3, 2.3.1. A source that only looks like it has no effect.
+# CSP 3, 2.3.1.
 _KEY = re.compile(
     r"'(?:nonce|sha256|sha384|sha512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE
 )
@@ -61,12 +60,11 @@ _NO_SOURCE = "a Content-Security-Policy cannot contain the address of this site"
 class Ours(NamedTuple):
     """The script of eilogin, and the address from which it reads the time left."""
 
-    #: The origin of this site, as in a Content-Security-Policy.
+    #: Its origin, as in a Content-Security-Policy.
     origin: str
     #: Addresses without query.
     script: str
     session: str
-    #: Such as ``sha256-…``.
     digest: str
 
 
@@ -109,10 +107,7 @@ class _Policies(NamedTuple):
 
 
 def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """Extend the policies of one header.
-
-    The cache ignores the nonce, which differs in each answer.
-    """
+    """Extend the policies of one header; the cache ignores the nonce of each answer."""
     nonce = _NONCE.search(text)
     if nonce is None or _ANY_NONCE in text:
         return _extend(text, ours, is_enforced=is_enforced)
@@ -171,7 +166,6 @@ class _Policy:
         return by_digest
 
     def _in_force(self, names: tuple[str, ...]) -> "_Sources":
-        """Return the sources of the first of these directives that exists."""
         for name in names:
             if name in self._places:
                 words = self._directives[self._places[name]].split()

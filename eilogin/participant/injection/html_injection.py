@@ -1,16 +1,13 @@
 """Insert one tag into a page of the application while it streams.
 
-A tag for the browser (:class:`HeadPlace`) goes to the beginning of the head. Few kinds
-of token may come before it, and eilogin reads them one by one, so the place is certain.
-A search for ``</head>`` would also match in a script, comment or attribute. eilogin
-holds back only this beginning, of which a browser shows nothing. A paragraph for the
-visitor (:class:`ContentPlace`) goes to the start of the content, so eilogin holds back
-more.
+A tag for the browser (:class:`HeadPlace`) goes to the beginning of the head. eilogin
+reads it token by token: a search for ``</head>`` would also match in a script, comment
+or attribute. A paragraph for the visitor (:class:`ContentPlace`) goes to the start of
+the content. eilogin holds back the page up to that place.
 
-eilogin increases Content-Length by the length of the tag. If it then finds no place for
-the tag, it sends blanks after the document instead. An answer that is too short, or
-does not begin like a document, stays as it is. The answer to HEAD has the same headers
-as the one to GET.
+eilogin increases Content-Length by the length of the tag. If it then finds no place, it
+sends blanks after the document instead. An answer that is too short, or does not begin
+like a document, stays as it is. The answer to HEAD has the same headers.
 """
 
 import re
@@ -31,8 +28,8 @@ LONGEST_HEAD = 262_144
 LONGEST_MENU = 65_536
 
 _BOM = b"\xef\xbb\xbf"
-# A token before the place (HTML standard, 13.2.6.4.1 to 13.2.6.4.4) that HTML and XML
-# read alike.
+# A token before the place (HTML standard, 13.2.6.4.1 to 13.2.6.4.4), alike in HTML and
+# XML.
 _STEP = re.compile(
     rb"""
     [ \t\n\f\r]++
@@ -47,7 +44,6 @@ _STEP = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-# The usual beginning: these steps, all in one.
 _USUAL = re.compile(
     rb"""
     (?: \xef\xbb\xbf )? [ \t\n\f\r]*+ <!doctype [ ] html> [ \t\n\f\r]*+
@@ -171,8 +167,7 @@ class HeadPlace:
 class BodyPlace:
     """The beginning of an HTML body, for a visible element; -1 for frames.
 
-    A token that is not of the head begins the body. A browser does the same, or puts
-    the rest of the head into the body, where it still works.
+    A token that is not of the head begins the body, in a browser too.
     """
 
     def __init__(self) -> None:
@@ -199,8 +194,8 @@ class ContentPlace:
     """The beginning of the content of an HTML document, for a visible element.
 
     It is before the first ``<h1>``, or the first place in ``<main>``, except in a
-    header or menu. If neither comes early, it is the beginning of the body. Elsewhere,
-    such as in a grid, one more paragraph may move all others.
+    header or menu. If neither comes early, it is the beginning of the body: in a grid,
+    one more paragraph may move all others.
     """
 
     def __init__(self) -> None:
@@ -270,8 +265,8 @@ class Injection:
         """``start_response`` for the application (PEP 3333).
 
         Increase Content-Length; drop digests and Accept-Ranges. Make a strong ETag
-        weak, because a login changes the bytes (RFC 9110 8.8.1). Do the same to the
-        ETag of a 304, whose type is unknown, and drop its Content-Length (8.6).
+        weak, because a login changes the bytes (RFC 9110 8.8.1), also that of a 304,
+        whose Content-Length goes (8.6).
         """
         if self._held and exc_info:
             # The application has sent something, even if it has not gone out yet.
@@ -300,7 +295,6 @@ class Injection:
         return write_on
 
     def _adjusted_headers(self, insertion: Insertion, headers: Headers) -> Headers:
-        """Return the headers for the insertion, or the old ones without it."""
         if insertion.place is None:
             return insertion.headers
         blanks = b""
@@ -346,7 +340,6 @@ class Injection:
         return self._with_tag(ready, position)
 
     def _with_tag(self, ready: bytes, position: int) -> bytes:
-        # This copies the page only once.
         return b"".join((ready[:position], self._tag, memoryview(ready)[position:]))
 
     def finish(self) -> bytes:

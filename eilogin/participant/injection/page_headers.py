@@ -7,8 +7,7 @@ from eilogin.participant.injection.html_injection import Headers
 
 HTML = "text/html"
 XHTML = "application/xhtml+xml"
-# In these charsets the beginning of a document is ASCII, and other characters have no
-# bytes of ASCII.
+# In these charsets, ASCII characters and no others have bytes of ASCII.
 _ASCII_COMPATIBLE = re.compile(
     r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows-|cp)125\d",
     re.IGNORECASE,

@@ -2,10 +2,9 @@
 
 Without reports, the hub's session becomes idle while the visitor works at one site. If
 the hub's metadata has an ``act:ActivityService``, a thread sends it a signed message
-over SOAP: NameID, SessionIndex and the instant of the last activity. For each session
-it sends at most one every five minutes, only after new activity, and none with
-``profile = digid``. Activity is a page or form that the visitor looks at, and the
-button of the warning.
+over SOAP: NameID, SessionIndex and the instant of the last activity. It does so only
+after new activity, at most every five minutes, and never with ``profile = digid``.
+Activity is a page or form that the visitor looks at, and the button of the warning.
 
 The thread runs only while there are such visitors, because servers fork.
 """
@@ -57,7 +56,6 @@ class ActivityReports:
         self._lock = threading.Lock()
         #: Set for a report that is due now, as the hub's idle limit may be near.
         self._urgent = threading.Event()
-        #: Process ID of the thread, or 0.
         self._pid = 0
         #: The federation, if none of its hubs takes reports.
         self._without_reports: Membership | None = None
@@ -236,7 +234,7 @@ def _interval(sessions: Sessions) -> float:
 
 
 def _least_new_activity(sessions: Sessions) -> float:
-    """Seconds of new activity that are worth a report."""
+    """Return the seconds of new activity that are worth a report."""
     return min(TOUCH_INTERVAL, _interval(sessions) / 5)
 
 

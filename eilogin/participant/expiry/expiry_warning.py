@@ -3,23 +3,18 @@
 Unless the option ``warn`` is off, eilogin inserts one tag into pages for a visitor with
 a session (``html_injection``). Its script asks ``/eilogin/session`` for the time left,
 and shows a dialog in time. There the visitor continues the session, by a POST that
-leaves a form on the page as it is. If the session cannot go on, the dialog asks the
-visitor to save. The POST also records that the visitor looks at a prefetched page.
+leaves a form on the page as it is, or saves their work. The POST also records that the
+visitor looks at a prefetched page.
 
 The tag goes into whole answers with status 200 to a navigation or prefetch, in HTML or
 XHTML, and never into pages of an inner hub. If the Content-Security-Policy blocks the
-script, eilogin extends it (``content_security_policy``). In these cases the page stays
-as it is, and eilogin logs the reason once:
-
-* the answer is compressed;
-* its charset is unknown;
-* it forbids changes (``Cache-Control: no-transform``);
-* eilogin cannot extend its policy.
+script, eilogin extends it (``content_security_policy``). If that is impossible, or the
+answer is compressed, has an unknown charset, or forbids changes (``Cache-Control:
+no-transform``), the page stays as it is, and eilogin logs the reason once.
 
 The tag has a hash (``integrity``) only if a policy asks for it, because another process
-may send the script during an upgrade. The script contains the texts of all languages
-and the colours (``accent``). Its address contains its hash, so that browsers may cache
-it.
+may send the script during an upgrade. The address of the script contains its hash, so
+that browsers may cache it.
 """
 
 import base64
@@ -61,20 +56,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 _FILE = "static/warning.js"
-#: A year, because the address changes when the script does.
+#: A year: the address changes when the script does.
 _CACHING = "public, max-age=31536000, immutable"
 
 
 def tell_session(visit: Visit) -> Response:
     """``/eilogin/session``: the time left, as JSON.
 
-    GET keeps no session alive. POST, which only a page of this site can send, restarts
-    the idle limit as a page view does. A report to the hub follows
-    (``activity_reports``). A POST starts no passive login, which would leave the page;
-    the next page does so (``keep_alive``).
+    A POST of this site restarts the idle limit as a page view does, also at the hub
+    (``activity_reports``), but starts no passive login, which would leave the page.
 
-    Raise :class:`eilogin.errors.CrossSite`, MethodNotAllowed, or the EiloginError that
-    prevents an answer.
+    Raise CrossSite, MethodNotAllowed, or the EiloginError that prevents an answer.
     """
     visit.allow_only("GET", "HEAD", "POST")
     login = visit.session
@@ -103,7 +95,6 @@ def _time_left(visit: Visit, login: Login) -> Mapping[str, object]:
         "until": login.until.isoformat(timespec="seconds"),
         "absolute_seconds_left": max(0, int(login.ends - now)),
         "idle_seconds_left": max(0, int(sessions.idle_at(login) - now)),
-        # For the text that the page shows after the end.
         "idle_seconds": int(sessions.idle),
     }
 

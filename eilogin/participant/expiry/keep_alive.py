@@ -1,7 +1,6 @@
 """Record activity, and renew the session at the hub with a passive login.
 
-Both need a page that the visitor looks at, because scripts and prefetches act by
-themselves.
+Both need a page that the visitor looks at: scripts and prefetches act by themselves.
 """
 
 from webob import Response
@@ -49,11 +48,10 @@ class KeepAlive:
     def note_page_view(self, visit: Visit, login: Login) -> Response | None:
         """Record the activity of a visitor; return the passive login if it is due.
 
-        The passive login asks for the lowest level, which needs no prompt, and starts
-        only while the hub answers. DigiD does not support IsPassive, but shows no
-        prompt while it has a session. If the store fails, the visitor still gets the
-        page. A prefetch gets no page, because the browser would show it after a logout.
-        Without single sign-on, the hub could not confirm the session.
+        It asks for the lowest level, which needs no prompt, while the hub answers.
+        DigiD does not support IsPassive, but shows no prompt while it has a session. If
+        the store fails, the visitor still gets the page. A prefetch gets no page,
+        because the browser would show it after a logout.
         """
         if not visit.is_looked_at:
             is_page = visit.is_in_advance and visit.is_navigation

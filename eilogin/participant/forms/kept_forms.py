@@ -1,12 +1,11 @@
 """Store a form whose session has expired, for an hour.
 
 1. Only the visitor of that session can send the form, once, in the same browser.
-2. It is sealed by a secret of the site and one in the browser's cookie. So a thief of
-   the store and of the site's secrets cannot read it.
+2. It is sealed by a secret of the site and one in the browser's cookie, so neither the
+   store nor the site's secrets reveal it.
 3. A visitor can have a few kept forms, in all browsers together. A new one replaces the
    oldest.
-4. A large form is in pieces, of which memory holds one. Each piece is sealed for its
-   position. eilogin deletes them when the application has read the last one.
+4. A large form is in pieces, each sealed for its position, of which memory holds one.
 5. There is a limit in bytes for the site, and for a client network (``storage_quota``).
 """
 
@@ -33,7 +32,6 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds for which a form is kept.
 LIFETIME = 60 * 60.0
-#: Most kept forms of one visitor, and of one browser.
 MOST_FORMS = 3
 #: Bytes of a piece; a smaller form is one value in the store.
 PIECE = 256 * 1024
@@ -51,7 +49,6 @@ class KeptForm:
     #: Instant of its arrival, in seconds.
     sent: float
     body: bytes = field(repr=False)
-    #: Number of further pieces.
     pieces: int = 0
     #: Bytes of the whole body, if in pieces.
     whole: int = 0
@@ -115,9 +112,9 @@ class KeptForms:
     ) -> str:
         """Return a note for a cookie, which names the visitor of a session (``token``).
 
-        The note outlives the session, but not ``until`` (seconds since 1970), because
-        some browsers keep cookies too long. It is valid only at this site, with
-        ``token``, and from the same ``network``.
+        It outlives the session, but not ``until`` (POSIX timestamp), because some
+        browsers keep cookies too long. It is valid only here, with ``token``, from the
+        same ``network``.
         """
         octets = json.dumps([self.tag_of(who), until]).encode()
         return as_text(self._owners.seal(octets, self._party, token, network))
@@ -145,8 +142,8 @@ class KeptForms:
 
         ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
         largest possible body. The secret is for a cookie. None at a limit, or if too
-        many forms come at once. Raise StoreUnavailable, or an error of ``more``; after
-        that, nothing is kept.
+        many forms come at once. Raise StoreUnavailable, or an error of ``more``; then
+        nothing is kept.
         """
         listed_form = _ListedForm(
             new_handle(),
@@ -236,8 +233,7 @@ class KeptForms:
     def look(self, handle: str, secret: str, who: Subject) -> KeptForm:
         """Return the form with this handle, for the visitor ``who``.
 
-        ``secret`` is the browser's, or "". Raise FormLost, FormSent, or FormOfAnother,
-        which deletes the form.
+        Raise FormLost, FormSent, or FormOfAnother, which deletes the form.
         """
         return self._open(handle, secret, who)[1]
 

@@ -1,13 +1,11 @@
 """Keep a form whose session has expired, and send it again after one click.
 
-A redirect to the hub would lose a POST. So eilogin keeps the form (``kept_forms``) if
-a page of this site sent it and eilogin knows its visitor. After the login, a button at
-``/eilogin/again`` sends the handle of the form to the address of the form. There
-eilogin checks login and level, and restores the body. So address bar, relative links
-and application get the same as before. Without the click, nothing is sent.
-
-If the application's token against forged forms has ended with the application's
-session, the application rejects the form.
+A redirect to the hub would lose a POST. So eilogin keeps the form (``kept_forms``) if a
+page of this site sent it and eilogin knows its visitor. After the login, a button at
+``/eilogin/again`` sends the handle of the form to the address of the form, where
+eilogin checks login and level, and restores the body. So browser and application see no
+difference, unless a token against forged forms has ended with the application's
+session.
 """
 
 import logging
@@ -68,7 +66,7 @@ _OWNER = Cookie("eilogin-whose")
 #: The only field of a request that sends a form again.
 _FIELD = "eilogin-again"
 _URLENCODED = "application/x-www-form-urlencoded"
-#: The content types of a form (HTML standard, "form submission attributes").
+#: Content types of a form (HTML standard, "form submission attributes").
 _KINDS = (_URLENCODED, "multipart/form-data", "text/plain")
 _AGAIN_LENGTH = str(len(_FIELD) + 1 + HANDLE_LENGTH)
 _AGAIN = re.compile(f"{_FIELD}=({HANDLE})".encode())
@@ -90,8 +88,8 @@ def handle_in(visit: Visit) -> str | None:
 class PostReplay:
     """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    If sessions are bound to a client network, a request from another network counts as
-    anonymous. Otherwise its forms could displace those of the visitor.
+    A request from a client network other than the session's counts as anonymous.
+    Otherwise its forms could displace those of the visitor.
     """
 
     def __init__(
@@ -124,9 +122,8 @@ class PostReplay:
     ) -> Response:
         """Return the answer to a form that was sent to a page that needs ``level``.
 
-        ``otherwise``: the answer to a script, or to a form that eilogin does not keep,
-        and whose body stays unread. ``handle``: a kept form that the visitor has sent
-        again; it stays kept.
+        ``otherwise`` answers a script, and a form that eilogin does not keep or read.
+        ``handle``: a form that the visitor has sent again; it stays kept.
         """
         if not visit.is_navigation:
             return otherwise
@@ -182,8 +179,7 @@ class PostReplay:
     def _tag_of_owner(self, visit: Visit) -> str | None:
         """Return the tag of the visitor whose session this browser has or had last.
 
-        It comes from the record of the session, even if that is idle; otherwise from
-        the note of the login, which is valid only with the session cookie.
+        The session names them, even if idle, or the note, valid only with its cookie.
         """
         login = visit.session or visit.session_beyond_idle()
         if login is not None:

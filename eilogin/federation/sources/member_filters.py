@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,7 @@ _ABOUT = re.compile(r"entity '(\S+)': ")
 Role = Literal["hub", "participant"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MemberFilters:
     """The filters of a source; an empty one, or None, selects all."""
 
@@ -39,6 +39,14 @@ class MemberFilters:
     #: entityIDs, or files with one on each line.
     include: tuple[str | Path, ...] = ()
     exclude: tuple[str | Path, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the text that earlier versions hashed into the stored state.
+
+        So nodes of both versions can share one folder. `Choice` is the former name.
+        """
+        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"Choice({values})"
 
     def read(self) -> "MemberSelection":
         """The filters with the present lists; raises MetadataUnusable."""

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 from eilogin.errors import PeerUnusable
 from eilogin.federation.changes.member_differences import (
@@ -67,6 +68,20 @@ class ApprovalRules:
             options.role != HUB and not options.hub,
             2 if options.four_eyes else 1,
         )
+
+
+class _MassChange(NamedTuple):
+    """More members than ``federation_changes`` allows, and the reason in words."""
+
+    names: Sequence[str]
+    reason: str
+
+
+class _NewValidity(NamedTuple):
+    """The end of a member's metadata, before and after; None for no end."""
+
+    before: float | None
+    after: float | None
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,7 @@ class Changes:
 
     def waits(self, rules: ApprovalRules) -> list[str]:
         """The reasons for approval, if any."""
-        reasons = [told for _, told in self._large_parts(rules.percent).values()]
+        reasons = [change.reason for change in self._mass_changes(rules.percent)]
         waiting = [change for change in self.changes if change.waits]
         for _, changes in self._by_kind(waiting):
             reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
@@ -152,8 +167,8 @@ class Changes:
     def mass(self, rules: ApprovalRules) -> dict[str, str]:
         """The reason of each member of a mass change."""
         reasons: dict[str, str] = {}
-        for names, told in self._large_parts(rules.percent).values():
-            reasons |= dict.fromkeys(names, told)
+        for change in self._mass_changes(rules.percent):
+            reasons |= dict.fromkeys(change.names, change.reason)
         return reasons
 
     def _more_hubs(self, rules: ApprovalRules) -> Iterator[Change]:
@@ -167,19 +182,15 @@ class Changes:
         for change in (*self.new_hubs, *lost):
             yield replace(change, text=f"{reason}: {change.text}", waits=True)
 
-    def _large_parts(
-        self, percent: float | None
-    ) -> dict[str, tuple[Sequence[str], str]]:
-        parts = {}
+    def _mass_changes(self, percent: float | None) -> Iterator[_MassChange]:
         for names, verb in ((self.gone, "gone"), (self.changed, "otherwise")):
             part = 100 * len(names) / self.before if self.before else 0.0
             if percent is not None and part > percent and len(names) >= _FEWEST:
-                reason = (
+                yield _MassChange(
+                    names,
                     f"{len(names)} of {self.before} members are {verb} at once"
-                    f" ({part:.0f} %; federation_changes = {percent:g})"
+                    f" ({part:.0f} %; federation_changes = {percent:g})",
                 )
-                parts[verb] = names, reason
-        return parts
 
     @staticmethod
     def _by_kind(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
@@ -266,12 +277,12 @@ class _Comparison:
         self.added = [name for name in new.members if name not in old.members]
         self.gone = [name for name in old.members if name not in new.members]
         self.changed: list[str] = []
-        self._ends: Counter[tuple[float | None, float | None]] = Counter()
+        self._validities: Counter[_NewValidity] = Counter()
         self.changes = tuple(self._all())
 
     @property
     def validity(self) -> Iterator[Change]:
-        for (before, after), count in self._ends.items():
+        for (before, after), count in self._validities.items():
             ends = f"valid until {_end(after)}; before: {_end(before)}"
             who = "1 member" if count == 1 else f"{count} members"
             yield Change(VALIDITY, "", f"{who}: {ends}")
@@ -336,9 +347,9 @@ class _Comparison:
                 )
 
     def _changed(self, name: str) -> Iterator[Change]:
-        ends = self.old.end_of(name), self.new.end_of(name)
-        if ends[0] != ends[1]:
-            self._ends[ends] += 1
+        validity = _NewValidity(self.old.end_of(name), self.new.end_of(name))
+        if validity.before != validity.after:
+            self._validities[validity] += 1
         # Most members need no parsing: the digests leave out the end of validity.
         quarantined = self.held.get(name)
         if quarantined is None and self.old.digests[name] == self.new.digests[name]:

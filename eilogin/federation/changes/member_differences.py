@@ -7,8 +7,8 @@ key beside an old one, as in each rollover.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -88,8 +88,8 @@ def differences(
     old: EntityDescriptor, new: EntityDescriptor, *, is_our_hub: bool
 ) -> Iterator[Change]:
     """Yield the changes, but not of validity; ``is_our_hub``: visitors log in there."""
-    for kind, text, waits in _differences(old, new, is_our_hub=is_our_hub):
-        yield Change(kind, new.entity_id, text, waits)
+    for difference in _differences(old, new, is_our_hub=is_our_hub):
+        yield Change(difference.kind, new.entity_id, difference.text, difference.waits)
 
 
 def introduced(entity: EntityDescriptor) -> str:
@@ -150,8 +150,13 @@ def stricter(old: EntityDescriptor, new: EntityDescriptor) -> dict[str, Any]:
     return fields_of_rules
 
 
-_Difference = tuple[str, str, bool]
 _T = TypeVar("_T")
+
+
+class _Difference(NamedTuple):
+    kind: str
+    text: str
+    waits: bool = False
 
 
 def _differences(
@@ -173,10 +178,10 @@ def _of_role(
         if new is not None:
             # A mere participant could now assert the identity of a visitor.
             text = f"is a {label} now: {_introduced(label, new)}"
-            yield ROLES, text, isinstance(new, IdentityProvider)
+            yield _Difference(ROLES, text, waits=isinstance(new, IdentityProvider))
         if old is not None:
             suffix = ", and it is ours" if is_ours else ""
-            yield ROLES, f"is no longer a {label}{suffix}", is_ours
+            yield _Difference(ROLES, f"is no longer a {label}{suffix}", waits=is_ours)
         return
     yield from _signing(label, old, new)
     yield from _encryption(label, old, new)
@@ -196,10 +201,10 @@ def _signing(label: str, old: Role, new: Role) -> Iterator[_Difference]:
     old_keys, new_keys = _by_key(before, public_key), _by_key(after, public_key)
     if not old_keys.keys() & new_keys.keys():
         text = f"{label}: all keys are replaced: {_fingerprints_of(before)}"
-        yield KEYS, f"{text}; now {_fingerprints_of(after)}", True
+        yield _Difference(KEYS, f"{text}; now {_fingerprints_of(after)}", waits=True)
         return
-    for kind, text in _keys_of_both(label, old_keys, new_keys):
-        yield KEYS, f"{label}: {kind} {text}", False
+    for text in _key_changes(old_keys, new_keys):
+        yield _Difference(KEYS, f"{label}: {text}")
 
 
 def _encryption(label: str, old: Role, new: Role) -> Iterator[_Difference]:
@@ -210,33 +215,34 @@ def _encryption(label: str, old: Role, new: Role) -> Iterator[_Difference]:
     # In a rollover, the next key may first sign, then serve both uses.
     usable = old_keys.keys() | _by_key(old.signing_certificates, encryption_key).keys()
     if old_keys and not new_keys:
-        text = "has no encryption key now, so messages to it are readable for others"
-        yield ENCRYPTION, f"{label}: {text}; before: {_fingerprints_of(before)}", True
+        text = (
+            "has no encryption key now, so messages to it are readable for others; "
+            f"before: {_fingerprints_of(before)}"
+        )
+        yield _Difference(ENCRYPTION, f"{label}: {text}", waits=True)
     elif old_keys and not usable & new_keys.keys():
         text = (
             f"all keys are replaced: {_fingerprints_of(before)}; "
             f"now {_fingerprints_of(after)}"
         )
-        yield ENCRYPTION, f"{label}: {text}", True
+        yield _Difference(ENCRYPTION, f"{label}: {text}", waits=True)
     else:
-        for kind, text in _keys_of_both(label, old_keys, new_keys):
-            yield ENCRYPTION, f"{label}: {kind} {text}", False
+        for text in _key_changes(old_keys, new_keys):
+            yield _Difference(ENCRYPTION, f"{label}: {text}")
 
 
-def _keys_of_both(
-    label: str, old_keys: Mapping[bytes, str], new_keys: Mapping[bytes, str]
-) -> Iterator[tuple[str, str]]:
+def _key_changes(
+    old_keys: Mapping[bytes, str], new_keys: Mapping[bytes, str]
+) -> Iterator[str]:
     added = [text for key, text in new_keys.items() if key not in old_keys]
     removed = [text for key, text in old_keys.items() if key not in new_keys]
-    for text in added:
-        yield "key added:", _fingerprints(text)
-    for text in removed:
-        yield "key gone:", _fingerprints(text)
+    for certificate in added:
+        yield f"key added: {_fingerprints(certificate)}"
+    for certificate in removed:
+        yield f"key gone: {_fingerprints(certificate)}"
     if not added and not removed:
-        yield (
-            "the same keys,",
-            f"in other certificates: {_fingerprints_of([*new_keys.values()])}",
-        )
+        certificates = [*new_keys.values()]
+        yield f"the same keys, in other certificates: {_fingerprints_of(certificates)}"
 
 
 def _by_key(
@@ -278,12 +284,11 @@ def _addresses(label: str, old: Role, new: Role) -> Iterator[_Difference]:
         old_origins = _origins(old_endpoints) or origins(old)
         if moved := _origins(new_endpoints) - old_origins:
             text = f"go to {_some(sorted(moved))}; before: {_some(sorted(old_origins))}"
-            yield ADDRESSES, f"{label}: {goes_there} {text}", True
+            yield _Difference(ADDRESSES, f"{label}: {goes_there} {text}", waits=True)
         else:
-            yield (
+            yield _Difference(
                 ADDRESSES,
                 f"{label}: {goes_there}: {_at_the_same(old_endpoints, new_endpoints)}",
-                False,
             )
 
 
@@ -313,21 +318,22 @@ def _at_the_same(
     old_endpoints: Sequence[Endpoint], new_endpoints: Sequence[Endpoint]
 ) -> str:
     before, after = (
-        set(map(_place, endpoints)) for endpoints in (old_endpoints, new_endpoints)
+        set(map(_without_index, endpoints))
+        for endpoints in (old_endpoints, new_endpoints)
     )
     if before == after:
         return "the same in another order, or with another default"
     return _more_and_less(before, after, _written)
 
 
-def _place(endpoint: Endpoint) -> tuple[str, str, str]:
-    return endpoint.binding, endpoint.location, endpoint.response_location
+def _without_index(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, index=None, is_default=None)
 
 
-def _written(place: tuple[str, str, str]) -> str:
-    binding, location, response_location = place
-    behind = f" (answers {plain(response_location)})" if response_location else ""
-    return f"{plain(short(binding))} {plain(location)}{behind}"
+def _written(endpoint: Endpoint) -> str:
+    answers = plain(endpoint.response_location)
+    suffix = f" (answers {answers})" if answers else ""
+    return f"{plain(short(endpoint.binding))} {plain(endpoint.location)}{suffix}"
 
 
 # --- what a hub may say, and what it gives ------------------------------------------
@@ -339,26 +345,31 @@ def _scopes(
     if old == new:
         return
     if new is None:
-        yield SCOPES, f"any from now on; before: {_listed(old)}", True
+        yield _Difference(
+            SCOPES, f"any from now on; before: {_listed(old)}", waits=True
+        )
     elif old is None:
-        yield SCOPES, f"from now on only {_listed(new)}; before: any", False
+        yield _Difference(SCOPES, f"from now on only {_listed(new)}; before: any")
     else:
-        yield SCOPES, _more_and_less(old, new, words), bool(new - old)
+        text, waits = _more_and_less(old, new, words), bool(new - old)
+        yield _Difference(SCOPES, text, waits=waits)
 
 
 def _ruled(old: EntityDescriptor, new: EntityDescriptor) -> Iterator[_Difference]:
     if old.sso_domain != new.sso_domain:
         domains = (words(entity.sso_domain) or "the usual one" for entity in (new, old))
         text = "shares a session within the SSO domain: {}; before: {}"
-        yield RULED, text.format(*domains), new.sso_domain != NO_SSO
+        yield _Difference(RULED, text.format(*domains), waits=new.sso_domain != NO_SSO)
     if old.required_level != new.required_level:
         levels = [entity.required_level for entity in (new, old)]
         text = "needs the level: {}; before: {}"
         named = (words(level) or "none" for level in levels)
-        yield RULED, text.format(*named), _height(levels[0]) < _height(levels[1])
+        yield _Difference(
+            RULED, text.format(*named), waits=_height(levels[0]) < _height(levels[1])
+        )
     if old.released != new.released:
         text = f"may get {_listed(new.released)}; before: {_listed(old.released)}"
-        yield RULED, text, not _is_within(new.released, old.released)
+        yield _Difference(RULED, text, waits=not _is_within(new.released, old.released))
 
 
 def _height(level: str) -> int:
@@ -373,7 +384,7 @@ def _requested_attributes(
     if old.entity_categories != new.entity_categories:
         before, after = old.entity_categories, new.entity_categories
         text = f"entity categories: {_more_and_less(before, after, words)}"
-        yield ASKED, text, bool(after - before)
+        yield _Difference(ASKED, text, waits=bool(after - before))
 
 
 def _requests(
@@ -384,9 +395,10 @@ def _requests(
         # Attributes that the operator forbids have no effect.
         more = after - before
         gets = more if released is None else more.intersection(released)
-        yield ASKED, f"attributes: {_more_and_less(before, after, words)}", bool(gets)
+        text = f"attributes: {_more_and_less(before, after, words)}"
+        yield _Difference(ASKED, text, waits=bool(gets))
     elif old.attribute_services != new.attribute_services:
-        yield ASKED, "the same attributes, in other lists", False
+        yield _Difference(ASKED, "the same attributes, in other lists")
 
 
 def _attribute_names(role: ServiceProvider) -> frozenset[str]:
@@ -411,7 +423,7 @@ def _other_fields(label: str, old: Any, new: Any) -> Iterator[_Difference]:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             text = f"{label}{name.replace('_', ' ')}: {_changed_value(before, after)}"
-            yield OTHER, text, False
+            yield _Difference(OTHER, text)
 
 
 def _changed_value(before: Any, after: Any) -> str:

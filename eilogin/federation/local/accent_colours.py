@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 #: The lowest contrast of text (WCAG 2.2, 1.4.3).
 LOWEST = 4.5
@@ -26,7 +27,13 @@ _DEEPER = 0.25
 _IN_TEXT = 0.15
 _STEPS = 512
 
-_RGB = tuple[int, int, int]
+
+class _RGB(NamedTuple):
+    """Each part from 0 to 255."""
+
+    red: int
+    green: int
+    blue: int
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,7 @@ def _mixed(colour: str, other: str, share: float) -> str:
 
 
 def _rgb(colour: str) -> _RGB:
-    red, green, blue = bytes.fromhex(colour[1:])
-    return red, green, blue
+    return _RGB(*bytes.fromhex(colour[1:]))
 
 
 def _hex(parts: Iterable[float]) -> str:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 from eilogin import audit
 from eilogin.errors import ConfigurationError
@@ -23,7 +23,14 @@ _log = logging.getLogger("eilogin")
 #: could not read the files.
 EVERY, AGAIN = 1.0, 60.0
 
-_Stamp = tuple[tuple[str, int, int, int], ...]
+
+class _FileStamp(NamedTuple):
+    """A value that changes with the content of a file, its owner or its mode."""
+
+    name: str
+    inode: int
+    ctime_ns: int
+    size: int
 
 
 class KeyFolder(Sequence[OwnKey]):
@@ -33,7 +40,7 @@ class KeyFolder(Sequence[OwnKey]):
         self, folder: Path, *, site: str = "", profile: Profile = SAML_PROFILE
     ) -> None:
         self._folder, self._site, self._profile = folder, site, profile
-        self._stamp = _stamp(folder)
+        self._stamps = _stamps(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
         self._fault, self._is_told = "", False
@@ -62,9 +69,9 @@ class KeyFolder(Sequence[OwnKey]):
         return self._keys
 
     def _look(self) -> None:
-        stamp, now = _stamp(self._folder), time.monotonic()
-        if stamp != self._stamp:
-            self._stamp, self._is_told = stamp, False
+        stamps, now = _stamps(self._folder), time.monotonic()
+        if stamps != self._stamps:
+            self._stamps, self._is_told = stamps, False
         else:
             self._complain()
             if not self._fault or now < self._again:
@@ -104,7 +111,7 @@ def _changes(before: Sequence[OwnKey], now: Sequence[OwnKey]) -> Iterator[str]:
     yield from (f"{label} was added" for label in new if label not in old)
     yield from (f"{label} was removed" for label in old if label not in new)
     for label, key in new.items():
-        if label in old and _turn(key) != _turn(old[label]):
+        if label in old and _has_other_settings(key, old[label]):
             yield f"{label} has other dates or another use"
 
 
@@ -112,15 +119,17 @@ def _label(key: OwnKey) -> str:
     return f"{key.name} ({fingerprints(key.pair.certificate_text)})"
 
 
-def _turn(key: OwnKey) -> tuple[float, float, str]:
-    return key.begins, key.ends, key.use
+def _has_other_settings(new: OwnKey, old: OwnKey) -> bool:
+    return (new.begins, new.ends, new.use) != (old.begins, old.ends, old.use)
 
 
-def _stamp(folder: Path) -> _Stamp:
-    """A value that changes with any file of the folder, its owner and its mode."""
+def _stamps(folder: Path) -> tuple[_FileStamp, ...]:
     try:
         files = sorted(folder.iterdir())
         stats = [(path.name, path.stat()) for path in files]
     except OSError:
         return ()
-    return tuple((name, s.st_ino, s.st_ctime_ns, s.st_size) for name, s in stats)
+    return tuple(
+        _FileStamp(name, stat.st_ino, stat.st_ctime_ns, stat.st_size)
+        for name, stat in stats
+    )

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -40,6 +41,11 @@ _OPTIONS = ("from", "until", "use")
 _SIGNING, _ENCRYPTION, _BOTH = "signing", "encryption", "both"
 
 
+class _Period(NamedTuple):
+    begins: float
+    ends: float
+
+
 @dataclass(frozen=True, eq=False)
 class OwnKey:
     """A key of ours and its period."""
@@ -55,7 +61,8 @@ class OwnKey:
     @classmethod
     def of(cls, pair: SigningKey, *, path: Path | None = None) -> "OwnKey":
         """A key with the validity of its certificate."""
-        return cls(pair, *_validity(pair), path=path)
+        validity = _validity(pair)
+        return cls(pair, validity.begins, validity.ends, path=path)
 
     @property
     def signs(self) -> bool:
@@ -191,9 +198,9 @@ def _shown(instant: float) -> str:
     return write_instant(instant).removesuffix("T00:00:00Z")
 
 
-def _validity(pair: SigningKey) -> tuple[float, float]:
+def _validity(pair: SigningKey) -> _Period:
     certificate = pair.certificate
-    return (
+    return _Period(
         certificate.not_valid_before_utc.timestamp(),
         certificate.not_valid_after_utc.timestamp(),
     )
@@ -273,16 +280,16 @@ def _read(
     faults += [f"{folder / CALENDAR}: [{name}] {fault}" for fault in key_faults]
     if key_faults:
         return None
-    begins, ends = _period(settings, pair)
+    period = _period(settings, pair)
     use = settings.get("use", _BOTH).strip()
-    return OwnKey(pair, begins, ends, name, use, certificate)
+    return OwnKey(pair, period.begins, period.ends, name, use, certificate)
 
 
-def _period(settings: Mapping[str, str], pair: SigningKey) -> tuple[float, float]:
-    first, last = _validity(pair)
-    return (
-        read_instant(settings["from"]) if "from" in settings else first,
-        read_instant(settings["until"]) if "until" in settings else last,
+def _period(settings: Mapping[str, str], pair: SigningKey) -> _Period:
+    validity = _validity(pair)
+    return _Period(
+        read_instant(settings["from"]) if "from" in settings else validity.begins,
+        read_instant(settings["until"]) if "until" in settings else validity.ends,
     )
 
 
@@ -313,20 +320,17 @@ def _faults_of_instants(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def _faults_of_period(settings: Mapping[str, str], pair: SigningKey) -> Iterator[str]:
-    begins, ends = _period(settings, pair)
-    first, last = _validity(pair)
-    if begins >= ends:
+    period, validity = _period(settings, pair), _validity(pair)
+    begins, ends = _shown(period.begins), _shown(period.ends)
+    if period.begins >= period.ends:
+        yield f"from, until: found {begins} and {ends}; expected 'until' after 'from'"
+    if period.begins < validity.begins:
         yield (
-            f"from, until: found {_shown(begins)} and {_shown(ends)}; expected"
-            " 'until' after 'from'"
+            f"from: found {begins}; expected a day on which its certificate is valid,"
+            f" which begins at {write_instant(validity.begins)}"
         )
-    if begins < first:
+    if period.ends > validity.ends:
         yield (
-            f"from: found {_shown(begins)}; expected a day on which its certificate"
-            f" is valid, which begins at {write_instant(first)}"
-        )
-    if ends > last:
-        yield (
-            f"until: found {_shown(ends)}; expected a day on which its certificate"
-            f" is valid, which ends at {write_instant(last)}"
+            f"until: found {ends}; expected a day on which its certificate is valid,"
+            f" which ends at {write_instant(validity.ends)}"
         )

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eilogin import clock
 from eilogin.errors import CERTIFICATE_ENDS, CERTIFICATE_EXPIRED
@@ -23,7 +24,13 @@ STAGES = (60 * _DAY, 30 * _DAY, 7 * _DAY, 0.0)
 SOON = STAGES[0]
 _URGENT = 7 * _DAY
 
-_Key = tuple[str, str, float]
+
+class ExpiryKey(NamedTuple):
+    """The fields that tell an :class:`Expiry` from others."""
+
+    peer: str
+    name: str
+    ends: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,9 @@ class Expiry:
     cure: str = "replace it in time"
 
     @property
-    def key(self) -> _Key:
+    def key(self) -> ExpiryKey:
         """An identifier; a newer certificate has another one."""
-        return (self.peer, self.name, self.ends)
+        return ExpiryKey(self.peer, self.name, self.ends)
 
     @property
     def code(self) -> str:
@@ -79,7 +86,7 @@ class Alarms:
     def __init__(self, site: str, endings: Callable[[], Iterable[Expiry]]) -> None:
         self._site, self._endings = site, endings
         #: The last logged stage, from 1.
-        self._logged_stages: dict[_Key, int] = {}
+        self._logged_stages: dict[ExpiryKey, int] = {}
         self._next = 0.0
         self._lock = threading.Lock()
         self._look(is_silent=True)
@@ -98,7 +105,7 @@ class Alarms:
         self._next = 0.0
 
     def _look(self, *, is_silent: bool = False) -> None:
-        now, stages = clock.now(), dict[_Key, int]()
+        now, stages = clock.now(), dict[ExpiryKey, int]()
         # Look once a day, because our keys may change.
         following = now + _DAY
         for ending in self._endings():

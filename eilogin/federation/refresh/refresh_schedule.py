@@ -53,7 +53,7 @@ Told = Callable[[Membership, Newer], object]
 class Opened(NamedTuple):
     """The active state, read from the folder."""
 
-    stamp: Stamp
+    stamp: Stamp | None
     active: Active
     federation: Membership
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from eilogin import atomic_files, clock
 from eilogin.errors import ConfigurationError
@@ -59,7 +59,14 @@ _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _T = TypeVar("_T")
 
-Stamp = tuple[int, int, int] | None
+
+class Stamp(NamedTuple):
+    """A value that changes with the file of the active state."""
+
+    inode: int
+    mtime_ns: int
+    size: int
+
 
 #: Seconds between tries of the lock.
 _LOOK = 0.1
@@ -239,13 +246,13 @@ class SiteFolder:
     # --- what is active, and what waits ---------------------------------------------
 
     @property
-    def stamp(self) -> Stamp:
+    def stamp(self) -> Stamp | None:
         """A value that changes with ``active``; None before the first state."""
         try:
             found = (self.path / _ACTIVE).stat()
         except FileNotFoundError:
             return None
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
+        return Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
 
     @property
     def active(self) -> Active | None:

@@ -25,10 +25,7 @@ _log = logging.getLogger("eilogin")
 
 
 def trust_of(options: TrustOptions) -> Trust:
-    """Build our own entity and the trusted ones from the options; log remarks.
-
-    Raises ConfigurationError if the metadata is unusable, or a hub does not suit us.
-    """
+    """Build the trust and log remarks; ConfigurationError if we cannot use metadata."""
     own, folder = own_of(options), folder_of(options)
     if folder is None:
         watch, federation = None, federation_of(options)

@@ -18,10 +18,7 @@ from eilogin.shell_quoting import typed
 def steps(
     file: IniFile, parts: Sequence[Part], trust_by_section: Mapping[str, CheckedTrust]
 ) -> list[str]:
-    """List the steps of each section that is no member yet.
-
-    Without an entry in ``trust_by_section``, the federation cannot be read.
-    """
+    """List the steps of each section that is no member yet."""
     members = [part for part in parts if is_member(part)]
     sites = [
         _Site(file, part, trust_by_section.get(part.title), members) for part in members

@@ -37,7 +37,6 @@ from eilogin.saml.printable_text import first_of, short
 from eilogin.saml.xml_encryption import require_common
 from eilogin.web.outbound_messages import answer_bindings
 
-#: The most participants that the notes name for one reason.
 _MOST_NAMED = 20
 
 #: The binding for each value of ``request_binding``; ``auto`` accepts any.

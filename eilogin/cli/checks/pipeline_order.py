@@ -286,10 +286,7 @@ def _has_role(part: Part, role: str) -> bool:
 
 
 def guard_notes(stack: Stack) -> list[Note]:
-    """Note an application that is open or only half protected.
-
-    It is no fault: filters of others may do the work of ours.
-    """
+    """Note an open or half protected application; filters of others may protect it."""
     names = {part.entry_point for part in stack.parts}
     app = stack.parts[-1].title if stack.parts else stack.title
     if _is_unguarded(stack):

@@ -14,15 +14,11 @@ from eilogin.shell_quoting import as_word, typed
 
 DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
-#: The most members that an error names.
 _MOST_NAMED = 10
 
 
 def chosen_member(registry: Folder, name: str) -> RegistryMember:
-    """Return the member with this entityID, or the only one that contains it.
-
-    Raises ``ConfigurationError`` for no or several members.
-    """
+    """Return the member of an entityID or a unique part; raise ConfigurationError."""
     if name in registry.members:
         return registry.members[name]
     fragment = name.casefold()

@@ -36,7 +36,6 @@ from eilogin.saml.printable_text import first_of, printable
 from eilogin.saml.signing_keys import fingerprints_of
 from eilogin.shell_quoting import as_word, typed
 
-#: The most members that an error names.
 _MOST_NAMED = 10
 
 _COMMAND = "eilogin federation rollover"

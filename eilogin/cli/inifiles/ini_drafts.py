@@ -13,7 +13,7 @@ from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE, Profi
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
-#: The port to listen on behind a proxy.
+#: Behind a proxy.
 _DEFAULT_PORT = 8080
 
 _APP = "myapp"

@@ -94,8 +94,7 @@ class Host:
     def wrapped(self, name: str, lines: Sequence[str]) -> bytes:
         """Put the filter ``name``, with the section ``lines``, around it in the file.
 
-        Raises ``ConfigurationError`` if PasteDeploy would read the new file in another
-        way.
+        Raises ``ConfigurationError`` if PasteDeploy would read the file otherwise.
         """
         file_lines = self.octets.splitlines(keepends=True)
         newline = b"\r\n" if file_lines[0].endswith(b"\r\n") else b"\n"

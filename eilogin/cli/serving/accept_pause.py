@@ -34,10 +34,7 @@ class Accepting:
         server.accept = self.accept
 
     def accept(self) -> _Accepted:
-        """Return a connection, or None without one or without a descriptor.
-
-        Raises ``OSError`` for other errors, as waitress expects it.
-        """
+        """Return a connection, or None without one; raise OSError as waitress does."""
         try:
             return self._accept()
         except OSError as error:

@@ -1,8 +1,4 @@
-"""Warn of proxies whose X-Forwarded-For waitress removes.
-
-Without ``trusted_proxies`` in the file, waitress removes the header, so the filters
-cannot warn.
-"""
+"""Warn of proxies whose X-Forwarded-For waitress removes, unseen by the filters."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,4 @@
-"""Limits for a ``[server:…]`` section of ``eilogin serve`` that sets none.
-
-The defaults of waitress are a gigabyte of body and a hundred connections.
-"""
+"""Limits for a ``[server:…]`` section of ``eilogin serve`` that sets none."""
 
 import logging
 import resource
@@ -29,10 +26,7 @@ LOG_INTERVAL = 60.0
 
 
 def with_limits(options: Mapping[str, str], *, servers: int = 1) -> dict[str, str]:
-    """Return the options of a section, with limits for missing ones.
-
-    ``servers`` share the descriptors of this process.
-    """
+    """Add the missing limits of a section; ``servers`` share the file descriptors."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = (
         (descriptors - _OTHER_DESCRIPTORS) // servers

@@ -39,8 +39,7 @@ def write_new(path: Path, octets: bytes) -> None:
 def rewrite(path: Path, octets: bytes, *, old_octets: bytes) -> None:
     """Replace the contents of a file; keep its mode and owner, also behind a link.
 
-    Raises ``ConfigurationError`` if another program has changed ``old_octets``
-    meanwhile.
+    Raises ``ConfigurationError`` if the contents are no longer ``old_octets``.
     """
     path = path.resolve()
     old_stat = path.stat()

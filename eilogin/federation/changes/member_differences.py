@@ -336,7 +336,7 @@ def _written(endpoint: Endpoint) -> str:
     return f"{plain(short(endpoint.binding))} {plain(endpoint.location)}{suffix}"
 
 
-# --- what a hub may say, and what it gives ------------------------------------------
+# --- scopes, rules and attributes -----------------------------------------------------
 
 
 def _scopes(
@@ -412,7 +412,7 @@ def _is_within(names: Collection[str] | None, limit: Collection[str] | None) -> 
     return limit is None or (names is not None and set(names) <= set(limit))
 
 
-# --- all the rest -------------------------------------------------------------------
+# --- other fields ---------------------------------------------------------------------
 
 
 def _other_fields(label: str, old: Any, new: Any) -> Iterator[_Difference]:

@@ -43,10 +43,7 @@ class Accessibility:
 
 
 def require_whole(status: str, names: Collection[str], *, has_email: bool) -> None:
-    """Raise ValueError, with an option, if a statement is incomplete.
-
-    ``names`` are the options ``accessibility_…`` with a value.
-    """
+    """Raise ValueError for an incomplete statement; ``names``: options with a value."""
     if names and not status:
         raise ValueError(f"accessibility_status: is required beside {min(names)!r}")
     required = {

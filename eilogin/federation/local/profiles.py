@@ -44,7 +44,6 @@ class Profile:
 
     # --- messages ---
 
-    #: The bindings for a Response.
     response_bindings: tuple[str, ...] = (bindings.ARTIFACT, bindings.POST)
     #: The bindings for a message through the browser, the preferred one first.
     browser_bindings: tuple[str, str] = (bindings.REDIRECT, bindings.POST)
@@ -64,7 +63,6 @@ class Profile:
 
     # --- login at a participant ---
 
-    #: Whether a passive login is possible.
     has_passive_login: bool = True
     #: Whether a login that took too long starts again.
     restarts_late_logins: bool = True

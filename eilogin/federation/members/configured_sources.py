@@ -31,10 +31,7 @@ def federation_of(options: TrustOptions) -> Membership:
 
 
 def sources_of(options: TrustOptions) -> list[MetadataSource]:
-    """The sources that the options name, in order of use.
-
-    Raises ConfigurationError, which names the file of a certificate.
-    """
+    """The sources that the options name; ConfigurationError names a bad certificate."""
     sources: list[MetadataSource] = []
     # Responders come last: eilogin asks them only for members that no file has.
     for line in sorted(options.federation, key=_is_query):

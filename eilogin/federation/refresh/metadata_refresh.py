@@ -168,7 +168,7 @@ class _Refresh:
         what = f"is active, with {state.members} members"
         _report(self._own.entity_id, "trust.changed", what, changes)
 
-    # --- in quarantine --------------------------------------------------------------
+    # --- quarantine -------------------------------------------------------------------
 
     def _judge_of(self, signed: State) -> Judge:
         own = self._own
@@ -252,7 +252,7 @@ class _Refresh:
         _report(self._own.entity_id, "trust.waiting", _waits_for(0, reasons), changes)
         return self._stays_without(fetched_sources, tries, "waiting", reasons)
 
-    # --- by other options -----------------------------------------------------------
+    # --- new options ------------------------------------------------------------------
 
     def _apply_options(
         self, fetched_sources: Sequence[FetchedSource], tries: Tries

@@ -35,8 +35,7 @@ _MOST_TOLD = 1024 * 1024
 RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 
-# --- in the parent
-# ---------------------------------------------------------------------
+# --- in the parent --------------------------------------------------------------------
 
 
 def question(options: TrustOptions) -> bytes:
@@ -123,8 +122,7 @@ def _has_another(place: str) -> bool:
     return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
 
 
-# --- in the child
-# ----------------------------------------------------------------------
+# --- in the child ---------------------------------------------------------------------
 
 
 def run() -> None:

@@ -282,8 +282,7 @@ class MetadataSource(ABC):
     ) -> Fetched:
         """Read the earlier copy under the present signers and filters.
 
-        ``failure``: why it replaces the present content, or "". Raises as
-        :meth:`fetch`.
+        ``failure``: why it replaces the present content. Raises as :meth:`fetch`.
         """
         chosen, copy = self.choice.read(), before.copy
         try:

@@ -243,7 +243,7 @@ class SiteFolder:
         finally:
             os.close(number)
 
-    # --- what is active, and what waits ---------------------------------------------
+    # --- active and pending states ----------------------------------------------------
 
     @property
     def stamp(self) -> Stamp | None:
@@ -279,7 +279,7 @@ class SiteFolder:
         """The file of a source's copy, if any."""
         return self.path / source.copy if source.copy else None
 
-    # --- changing it: only by who holds the lock ------------------------------------
+    # --- changes, only under the lock -------------------------------------------------
 
     def next_generation(self) -> int:
         """The number of the next state."""

@@ -18,7 +18,6 @@ from eilogin.saml.metadata import EntityDescriptor, write_entity
 #: Validity of a signature, and seconds before its end to sign again.
 VALIDITY = "90d"
 _RENEWAL = 30 * 86_400.0
-#: The operator's note on members of the demo.
 _NOTE = "made by eilogin demo"
 
 
@@ -28,10 +27,7 @@ def operator_folder_of(federation: Path) -> Path:
 
 
 def update_members(folder: Folder, entries: Iterable[EntityDescriptor]) -> bool:
-    """Replace the demo's members in the folder; return whether an existing one changed.
-
-    The members that somebody added by hand stay.
-    """
+    """Replace the demo's members; return whether an existing one has changed."""
     has_changed = False
     departed = {name for name, member in folder.members.items() if member.note == _NOTE}
     for entry in entries:

@@ -55,10 +55,7 @@ def make_files(host: Host, kind: str) -> Iterator[str]:
 def _make_keys(
     key: Path, certificate: Path, options: Mapping[str, str], kind: str
 ) -> Iterator[str]:
-    """Make a key and its certificate, if both are missing.
-
-    With only one of them, raise an error: peers may know the site by it.
-    """
+    """Make both files, or raise if one exists: peers may know the site by it."""
     existing = [path for path in (key, certificate) if path.exists()]
     if len(existing) == 1:
         (missing,) = {key, certificate} - set(existing)

@@ -101,11 +101,7 @@ class Member:
 
 
 def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
-    """Load the hubs and participants of an ini file.
-
-    Raises ``SystemExit`` 1 for faults in the file, and ClickException for code that
-    fails.
-    """
+    """Load the hubs and participants of an ini file; its faults end the command."""
     if faults := check(ini).faults:
         print_faults(faults)
         raise SystemExit(1)
@@ -125,10 +121,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
 
 
 def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
-    """Load the hubs of an ini file, by their entityIDs.
-
-    Raises :class:`click.ClickException` without a hub, or for a store in memory.
-    """
+    """Load the hubs by entityID; raise ClickException for none or a store in memory."""
     hubs = hub_members(members_of(ini, variables))
     if not hubs:
         raise click.ClickException(
@@ -146,10 +139,7 @@ def hub_members(members: Sequence[Member]) -> list[Member]:
 
 
 def require_store(entity_id: str, sessions: Sessions) -> None:
-    """Raise :class:`click.ClickException` for a store in memory.
-
-    The command would not see the sessions of the serving processes.
-    """
+    """Raise ClickException for a store in memory: only the serving process sees it."""
     if not is_durable(sessions.store):
         raise click.ClickException(
             f"{entity_id}: store = memory: exists only in the process that "

@@ -1,8 +1,4 @@
-"""``eilogin sessions end FILE --participant``: end all sessions at a participant.
-
-Use it before a participant is removed from the metadata: afterwards nobody can send it
-a LogoutRequest.
-"""
+"""``eilogin sessions end FILE --participant``: end all sessions at a participant."""
 
 import sys
 from collections import Counter

@@ -115,10 +115,7 @@ def _servers(ini: IniFile) -> list[Part]:
 
 
 def _with_forwarded_headers(ini: IniFile, server: Part) -> Part:
-    """Let a server keep X-Forwarded-For, if a filter has ``trusted_proxies``.
-
-    Without it, all visitors would have the proxy's address.
-    """
+    """Let a server keep X-Forwarded-For if a filter has ``trusted_proxies``."""
     pipelines, filters = Pipelines(ini), ini.of_kind("filter", "filter-app")
     filter_options = (pipelines.part(section).options for section in filters)
     has_trusted_proxy = any(
@@ -133,11 +130,7 @@ def _with_forwarded_headers(ini: IniFile, server: Part) -> Part:
 def _application(
     file: Path, variables: Mapping[str, str], changes: Changes
 ) -> "WSGIApplication":
-    """Load the application of the file, with the filters around it.
-
-    Raises ConfigurationError for a fault of the file. Errors in other code keep their
-    traceback.
-    """
+    """Load the application; raise ConfigurationError for a fault of the file."""
     try:
         # As loadapp does, which takes no changes.
         loader = loader_of(file.absolute(), variables, changes)

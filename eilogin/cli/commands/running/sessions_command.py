@@ -140,10 +140,7 @@ def _choose(ini: IniFile, members: Sequence[Member], section: str | None) -> Mem
 
 
 def _names(stream: TextIO) -> Iterator[tuple[str, str]]:
-    """Yield ``line N: `` or "" for messages, and a name, for each line.
-
-    At a terminal, ask until the answer is empty.
-    """
+    """Yield ``line N: `` or "" for messages, and a name, until the input ends."""
     number = 0
     while True:
         number += 1

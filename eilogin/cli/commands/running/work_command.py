@@ -1,8 +1,7 @@
 """``eilogin work FILE`` and ``eilogin logouts FILE``: background work of a site.
 
-The processes of a hub or participant do this work themselves. For servers that stop
-processes or start no threads (uWSGI without ``enable-threads``), ``eilogin work`` is a
-service.
+The processes of a hub or participant do this work themselves. Servers that stop them or
+start no threads (uWSGI without ``enable-threads``) need ``eilogin work``.
 """
 
 import json

@@ -1,7 +1,6 @@
 """``eilogin trust``: show the active metadata, and decide on pending changes.
 
-A change that is pending at several sites of a file has one ID. One approval counts for
-all.
+A change that is pending at several sites of a file has one ID and needs one approval.
 """
 
 from collections.abc import Sequence

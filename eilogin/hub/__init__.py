@@ -1,7 +1,7 @@
 """The identity provider in DigiD's place: sign-in, single sign-on and single logout.
 
 A WSGI app behind the filters ``session`` and ``trust``. Code that participants need too
-is in ``web``, ``sessions`` or ``saml``. The modules and packages:
+is in ``web``, ``sessions`` or ``saml``.
 
 * ``browser_proof``: The cookie of a browser in which a visitor has logged out.
 * ``hub_app``: The WSGI app.

@@ -1,7 +1,4 @@
-"""The cookie of a browser in which a visitor has logged out.
-
-Only that browser may see the pages and frames of the logout.
-"""
+"""The cookie of a browser in which a visitor has logged out, for its logout pages."""
 
 import hmac
 import secrets

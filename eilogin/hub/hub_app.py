@@ -1,15 +1,4 @@
-"""The hub as a WSGI app, behind the filters ``session`` and ``trust``.
-
-An example::
-
-[pipeline:inloggen]
-pipeline = inloggen-session inloggen-trust inloggen-hub
-
-[app:inloggen-hub]
-use = egg:eilogin#hub
-citizens = %(here)s/var/citizens.json
-name_id_key = file:%(here)s/var/name-id.key
-"""
+"""The hub as a WSGI app, behind the filters ``session`` and ``trust``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING

@@ -26,10 +26,7 @@ _is_part = re.compile(r"text/css|[^;]*(javascript|font)", re.IGNORECASE).match
 
 
 def not_in_advance() -> Response:
-    """Return 503 to a prefetch: the browser then requests the page at the click.
-
-    No cache rule stops a browser from showing a prefetched page later.
-    """
+    """Return 503 to a prefetch, so that the browser requests the page at the click."""
     return Response(status=503, content_type="text/plain", cache_control="no-store")
 
 

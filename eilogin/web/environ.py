@@ -26,8 +26,6 @@ key                       value
 ``eilogin.activity``      function of the name of a login and an instant, by which
                           an inner hub reports that a visitor was active
 ========================= ========================================================
-
-A filter declares in ``WRITES`` which of them it sets.
 """
 
 from collections.abc import Collection

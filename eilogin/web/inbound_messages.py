@@ -1,7 +1,4 @@
-"""Read and verify the SAML message of a request, for every SAML endpoint.
-
-Only the Issuer is read before the signature, to find its keys.
-"""
+"""Read and verify the SAML message of a request, whose Issuer selects the keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

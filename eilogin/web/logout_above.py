@@ -1,7 +1,4 @@
-"""A logout above a hub: what a participant's filters tell the hub inside of them.
-
-The filters find the hub by its type (``pipeline_objects``), and call it.
-"""
+"""A logout above a hub: what a participant's filters tell the hub inside of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -91,10 +91,7 @@ def require_own_form(visit: Visit, public_url: str) -> None:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port in lower case, no default port (RFC 6454 6.2).
-
-    Raises ValueError for another kind of URL.
-    """
+    """The origin of a URL, without default port (RFC 6454 6.2); raises ValueError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     default = {"http": 80, "https": 443}.get(parts.scheme)
@@ -140,10 +137,7 @@ def _ends_by_itself(visit: Visit) -> bool:
 
 
 def body_in_pieces(visit: Visit, limit: int, size: int) -> Iterator[bytes]:
-    """Yield the body in pieces of ``size`` bytes, one at a time in memory.
-
-    Raises the errors of :func:`read_whole_body`.
-    """
+    """Yield the body in pieces of ``size`` bytes; raises as :func:`read_whole_body`."""
     if _ends_by_itself(visit):
         return _until_its_end(visit.environ["wsgi.input"], limit, size)
     return _announced(visit, _length(visit, limit), size)
@@ -195,10 +189,7 @@ def read_whole_body(visit: Visit, limit: int) -> bytes:
 
 
 def read_query(visit: Visit) -> dict[str, str]:
-    """The parameters of a query of eilogin, without empty ones.
-
-    Raises MalformedMessage, also for repeated ones.
-    """
+    """Return non-empty parameters; raises MalformedMessage, also for repeated ones."""
     try:
         # PEP 3333, "Unicode Issues": unencoded characters come as latin-1.
         text = visit.query_string.encode("latin-1").decode()
@@ -225,10 +216,7 @@ def _kind_of_body(visit: Visit) -> str:
 
 
 def read_form(visit: Visit, limit: int = 10_000) -> dict[str, str]:
-    """The fields of a form of eilogin, without empty ones.
-
-    Raises MessageTooLarge, or MalformedMessage, also for repeated ones.
-    """
+    """Return non-empty fields; raises MessageTooLarge, or MalformedMessage."""
     if _kind_of_body(visit) != _FORM:
         raise MalformedMessage("not a form")
     try:
@@ -255,10 +243,7 @@ def _fields_of(text: str, kind: str) -> dict[str, str]:
 
 
 def safe_next(value: str | None, default: str = "/") -> str:
-    """The path of this site in ``value``, to continue there, or ``default``.
-
-    If a browser or proxy could read the path as another site, eilogin logs it.
-    """
+    """The path of this site in ``value``; log an unsafe one, and return ``default``."""
     if not value:
         return default
     try:

@@ -19,10 +19,7 @@ _QUERY_SAFE = _PATH_SAFE + "?%[]"
 
 
 def this_page(visit: Visit, public_url: str) -> str:
-    """The target of the requested page, in printable ASCII.
-
-    If it exceeds :data:`LONGEST_TARGET`, without its query, or else the first page.
-    """
+    """The target of the requested page, shortened to :data:`LONGEST_TARGET`."""
     whole = whole_target(visit, public_url)
     candidates = (whole, whole.partition("?")[0], root(public_url))
     return next(target for target in candidates if len(target) <= LONGEST_TARGET)

@@ -1,7 +1,4 @@
-"""One request as a filter or app sees it: a value around the WSGI environ.
-
-Between filters, only environ counts (:mod:`eilogin.web.environ`).
-"""
+"""One request as a filter or app sees it: a value around the WSGI environ."""
 
 from typing import TYPE_CHECKING, Self
 
@@ -21,11 +18,7 @@ _FRAMES = ("iframe", "frame", "embed", "object")
 
 
 class Visit:
-    """A request with its session, its trust, and the facts of its headers.
-
-    Only a client that is no browser can forge the headers that are checked here. The
-    checks protect the citizen's browser.
-    """
+    """A request with its session, its trust, and the facts of its headers."""
 
     __slots__ = ("environ",)
 
@@ -135,10 +128,7 @@ class Visit:
 
     @property
     def session_checked(self) -> Login | None:
-        """The same, or PipelineOrder before ``trust`` has checked the login's site.
-
-        Several sites may share a store.
-        """
+        """The login; raises PipelineOrder before ``trust`` has checked its site."""
         login = self.session_or_none
         if env.ADDRESS not in self.environ:
             raise env.missing(env.ADDRESS)
@@ -234,10 +224,7 @@ class Visit:
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether this is a navigation, and a person sees the response now.
-
-        False for a prefetch, and in a frame of another site's page.
-        """
+        """Whether a person sees it now: no prefetch, and no frame of another site."""
         # Each page reads this, so it does as little as possible.
         environ = self.environ
         if "HTTP_SEC_PURPOSE" in environ or "HTTP_PURPOSE" in environ:
@@ -251,11 +238,7 @@ class Visit:
 
     @property
     def fills_window(self) -> bool:
-        """Whether the response fills a window or a tab, and not a frame in a page.
-
-        Another site's page, such as the hub's, may refuse a frame, and gets no cookies
-        there.
-        """
+        """Whether the response fills a window or tab: a frame may get no cookies."""
         return bool(self.environ.get("HTTP_SEC_FETCH_DEST", "document") == "document")
 
     @property

@@ -1,7 +1,4 @@
-"""Complete a logout after SOAP: browser, hub above, receipt, LogoutResponse.
-
-Only a browser with the cookie of an ended session sees pages.
-"""
+"""Complete a logout after SOAP; only the browser of an ended session sees pages."""
 
 import json
 from collections.abc import Callable, Mapping

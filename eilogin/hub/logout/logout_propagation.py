@@ -121,7 +121,6 @@ class Propagation:
     def longest(self) -> float:
         """Longest duration of :meth:`tell`, in seconds."""
         # The last message in a queue has its own timeout.
-        # The last message in a queue has its own timeout.
         return self._timeout * 1.5
 
     @property

@@ -20,10 +20,7 @@ _AWAY_FOR = 60.0
 
 
 class ParticipantQueues:
-    """The queues of one process.
-
-    At most ``for_one`` tasks of one participant, and ``for_all`` of all, run at a time.
-    """
+    """Runs at most ``for_one`` tasks of a participant at a time, ``for_all`` of all."""
 
     def __init__(self, for_one: int, for_all: int) -> None:
         self._for_one = for_one

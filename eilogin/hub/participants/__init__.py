@@ -1,7 +1,5 @@
 """Settings and facts of each participant: NameIDs, attributes, levels and bindings.
 
-``sso`` and ``logout`` write the messages with them. The modules:
-
 * ``attribute_release``: The attributes that a participant gets, and their names.
 * ``entity_options``: Options with a line for each participant.
 * ``logout_bindings``: The bindings for the LogoutRequests to a participant.

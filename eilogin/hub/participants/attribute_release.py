@@ -1,12 +1,5 @@
 """The attributes of a citizen that a participant gets, and their names.
 
-An example::
-
-    release =
-        https://uwv.example.nl/eilogin/metadata            name bsn
-        category:http://refeds.org/category/personalized   name mail
-        *                                                  requested
-
 The request's AttributeConsumingServiceIndex selects a list of the metadata. The
 federation's ``released-attributes`` limits all lines.
 """
@@ -47,10 +40,7 @@ class ReleasedName(NamedTuple):
 
 @dataclass(frozen=True)
 class AttributeRelease:
-    """Selects attributes by ``lines`` of names.
-
-    ``usual`` are for metadata that asks for none; ``renamed`` has names by our name.
-    """
+    """Selects attributes by ``lines``; ``renamed`` has the names for participants."""
 
     lines: Mapping[str, Sequence[str]]
     usual: Sequence[str] = ()

@@ -1,10 +1,4 @@
-"""Options with a line for each participant.
-
-The first word is an entityID, or ``*`` for all others. A ``=`` may follow it::
-
-    https://uwv.example.nl/eilogin/metadata   browser
-    *                                       = soap
-"""
+"""Options with a line for each participant: an entityID or ``*``, and a value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar

@@ -76,10 +76,7 @@ class NameIDs:
         preferred: Sequence[str] = (),
         released: Mapping[str, Sequence[str]],
     ) -> Subject | None:
-        """Return the subject for a participant, or None without a NameID.
-
-        ``name_id_format`` is from its NameIDPolicy, ``preferred`` from its metadata.
-        """
+        """Return the subject for a participant, or None without a NameID."""
         if entity_id in self._nameless:
             return self._nobody(login, entity_id, name_id_format)
         formats: Sequence[str] = (name_id_format,)

@@ -1,7 +1,5 @@
 """Sign a citizen in: by a password and a code, at another hub, or by a rehearsal.
 
-``sso`` writes the Response. The modules:
-
 * ``citizen_accounts``: The citizens; the check of a password and a code.
 * ``code_step_up``: A step-up by the code alone, after a sign-in with the password.
 * ``credential_check``: Check a sign-in form, within the limits for attempts.

@@ -1,9 +1,6 @@
 """The citizens who can sign in at the hub itself: a JSON file, read at start.
 
-Passwords are Argon2id hashes (RFC 9106), codes TOTP (RFC 6238) with SHA-1::
-
-    [{"id": "1", "username": "anna", "name": "Anna de Vries", "bsn": "900000016",
-      "password": "$argon2id$v=19$…", "totp_secret": "…"}]
+Passwords are Argon2id hashes (RFC 9106), codes TOTP (RFC 6238) with SHA-1.
 """
 
 import hashlib

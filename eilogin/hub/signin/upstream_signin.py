@@ -121,10 +121,7 @@ class UpstreamSignIn:
 
 
 class UpstreamLoginService:
-    """The LoginService with the session above; ``first`` is a page to show first.
-
-    Without ``request``, it looks up the AuthnRequest in ``target``.
-    """
+    """The LoginService with the session above; ``first`` is a page to show first."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,

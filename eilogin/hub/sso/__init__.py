@@ -1,7 +1,5 @@
 """Single sign-on at the hub: from an AuthnRequest to the Response.
 
-``signin`` verifies who the visitor is. The modules:
-
 * ``activity_intake``: The address for activity reports of participants.
 * ``artifact_endpoint``: Artifacts, and the ArtifactResponse for each.
 * ``artifact_resolving``: The address ``/artifact``.

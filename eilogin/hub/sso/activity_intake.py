@@ -29,10 +29,7 @@ class ActivityReportIntake:
     """The hub's address for activity reports."""
 
     def respond(self, visit: Visit) -> Response:
-        """Answer with a signed ``samlp:Response`` without assertion.
-
-        Success if the session is active now, else UnknownPrincipal. Raises Refused.
-        """
+        """Answer UnknownPrincipal unless the session is active now; raises Refused."""
         trust = visit.trust
         element, peer = receive_soap(visit, trust.participant)
         report = messages.read_activity_report(element)

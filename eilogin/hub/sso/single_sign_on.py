@@ -1,7 +1,4 @@
-"""Single sign-on at the hub: from an AuthnRequest to its Response.
-
-In the order of DigiD 2.4. Only a member gets a Response, at an address of its metadata.
-"""
+"""Single sign-on at the hub: from an AuthnRequest to its Response (DigiD 2.4)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

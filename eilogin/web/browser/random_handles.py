@@ -1,7 +1,4 @@
-"""Handles: random names of records that wait for a browser.
-
-Each begins with the millisecond of its creation, so that handles sort by age.
-"""
+"""Handles: random names of records that wait for a browser; they sort by age."""
 
 import base64
 import hashlib

@@ -2,8 +2,6 @@
 
 A visitor's choice in a cookie comes first, then Accept-Language. If the site has none
 of these languages, the page is in English; without any preference, in Dutch.
-
-The switch links to an address of the site, which sets the cookie and redirects back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,11 +94,7 @@ def _wished(wish: str | None, offered: Sequence[str]) -> str:
 
 
 def choices(visit: Visit, language: str, values: Mapping[str, Any]) -> Sequence[Choice]:
-    """The languages of the site, for the header of a page in ``language``.
-
-    ``values`` are those of its template. Empty for a page without an address, such as
-    the response to a form that is too large.
-    """
+    """The languages of the site for a header; empty for a page without an address."""
     if "PATH_INFO" not in visit.environ:
         return ()
     trust = visit.trust_or_none
@@ -165,10 +159,7 @@ def _path_of(url: str) -> str:
 
 
 def choose(visit: Visit) -> Response:
-    """Store the language that a visitor chose, and redirect back.
-
-    Other sites, prefetches and unknown languages change nothing.
-    """
+    """Store the visitor's choice, except one from another site; redirect back."""
     visit.allow_only("GET", "HEAD")
     own, query = visit.trust.own, _query_of(visit)
     target = safe_next(query.get(_NEXT), root(own.public_url))

@@ -117,10 +117,7 @@ class Pages:
     def texts(
         self, template: str, folder: Path | None, names: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """Render ``template`` in each language, for a text that is no page.
-
-        ``folder`` is that of the site, or None. ``names`` are its names by language.
-        """
+        """Render a text in each language; ``names`` are the site's by language."""
         look = look_of(self._packages, folder)
         return {
             language: look.render(

@@ -86,10 +86,7 @@ def _is_https(visit: Visit) -> bool:
 
 
 def with_hsts(visit: Visit, answer: Response) -> Response:
-    """Add HSTS to a response over https, also to a redirect.
-
-    An anonymous visitor may get nothing else.
-    """
+    """Add HSTS to a response over https, also to a redirect."""
     if _is_https(visit):
         answer.headers["Strict-Transport-Security"] = _HSTS
     return answer

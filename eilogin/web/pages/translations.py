@@ -123,10 +123,7 @@ def _read(text: str, language: str) -> Catalog:
 
 
 def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[str]:
-    """Yield the faults in a catalogue of a site, with the line.
-
-    ``parser`` reads the templates beside it, for their own sentences.
-    """
+    """Yield the faults in a site's catalogue; ``parser`` reads the templates there."""
     language = path.stem
     try:
         catalogue = _read(text, language)
@@ -145,10 +142,7 @@ def faults_of_catalogue(path: Path, text: str, parser: Environment) -> Iterator[
 
 
 def untranslated(path: Path) -> tuple[int, int]:
-    """How many of eilogin's sentences a catalogue lacks, and how many exist.
-
-    An unreadable catalogue, reported elsewhere, counts as complete.
-    """
+    """Count eilogin's sentences that a catalogue lacks (0 if unreadable), and all."""
     packaged = sentences(FALLBACK)
     try:
         catalogue = _read(path.read_text("utf-8"), path.stem)

@@ -1,7 +1,4 @@
-"""Find the parts of eilogin inside a filter, and report a missing one.
-
-A missing :class:`PipelinePart` stops the start, in any server.
-"""
+"""Find the parts of eilogin inside a filter; a missing one stops the start."""
 
 import gc
 from collections import deque
@@ -124,10 +121,7 @@ def require_inside(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> None:
-    """Raise InvalidOptions if a part of ``needed`` is not inside of ``app``.
-
-    The fault names the section of the filter with the options ``declared``.
-    """
+    """Raise InvalidOptions for the section of a filter that lacks a part inside."""
     missing = missing_inside(app, *needed)
     if missing:
         file = global_conf.get("__file__", "")

@@ -1,8 +1,4 @@
-"""The typed objects that the parts of a loaded pipeline hand on to a command.
-
-``trust`` hands on the members of the federation, ``logout`` the logout without a
-visitor, a hub its background work.
-"""
+"""The typed objects that the parts of a loaded pipeline hand on to a command."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable

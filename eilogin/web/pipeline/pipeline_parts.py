@@ -1,7 +1,4 @@
-"""The filters and applications of eilogin, and their order.
-
-Environ keys that each :class:`PipelinePart` needs and writes determine the order.
-"""
+"""The filters and applications of eilogin; their environ keys determine the order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -18,10 +15,7 @@ MAIN = "main"
 
 
 class PipelinePart:
-    """A filter or application of eilogin; its class declares its place in a pipeline.
-
-    Names of filters are those of ``egg:eilogin#NAME``.
-    """
+    """A filter or application of eilogin; its class declares its place."""
 
     eilogin_part: ClassVar[str]
     #: Keys that filters before it set.

@@ -1,7 +1,4 @@
-"""Limit the log lines of one kind that anybody can cause, for example by a link.
-
-In each minute, eilogin logs the first events of a kind and counts the rest.
-"""
+"""Limit the log lines of one kind that anybody can cause, for example by a link."""
 
 import logging
 

@@ -1,8 +1,5 @@
 """Notify participants of a logout through the visitor's browser.
 
-The messages over SOAP are in ``logout_propagation``, the endpoints in
-``single_logout``. The modules:
-
 * ``browser_logout``: The common part of both ways (SAML profiles 4.4).
 * ``logout_frames``: Notify participants in hidden frames of one page of the hub.
 * ``logout_redirects``: Notify participants in turn, in the visitor's own window.

@@ -1,7 +1,4 @@
-"""Notify participants of a logout in hidden frames of one page of the hub.
-
-A frame sends no cookies, so the participant must find the session by the LogoutRequest.
-"""
+"""Notify participants in hidden frames of one page; a frame sends no cookies."""
 
 from collections.abc import Iterable
 

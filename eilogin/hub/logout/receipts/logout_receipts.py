@@ -1,7 +1,4 @@
-"""The logout receipt: where the visitor is logged out, and where not yet.
-
-Only the browser that logged out can read it, for an hour (``hub.browser_proof``).
-"""
+"""The logout receipt, which only the browser that logged out can read, for an hour."""
 
 import hmac
 from collections.abc import Callable, Iterable, Sequence

@@ -1,8 +1,5 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
-The messages are in ``logout_propagation``, the worker that retries in ``hub_jobs``. The
-modules:
-
 * ``departed_participants``: Former members that still need LogoutRequests.
 * ``incomplete_logouts``: Incomplete logouts, for a later logout from above.
 * ``hub_logout_queue``: The queue itself: its records, and when each is due.

@@ -1,7 +1,4 @@
-"""The end of all sessions at one participant, such as one that leaves the federation.
-
-Other sessions go on. The retry queue gets the LogoutRequests that fail.
-"""
+"""The end of all sessions at one participant, which may have left the federation."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

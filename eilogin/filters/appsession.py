@@ -1,58 +1,48 @@
 """Give the application a session of its own, which ends when the login ends.
 
 Many applications know Beaker, and keep data of a visitor in
-``environ['beaker.session']``: a partly filled form, a basket. With Beaker's own
-middleware that outlives a logout. This filter offers the same object and methods, but
-the session belongs to the login. It exists while the visitor is signed in, and is
-deleted in the same transaction as the login, wherever that ends::
+``environ['beaker.session']``. With Beaker's own middleware that outlives a logout. This
+filter offers the same object and methods, but the session belongs to the login, and is
+deleted in the same transaction::
 
     [filter:appsession]
     use = egg:eilogin#appsession
-
-The session is in the store of ``session``. With ``type`` it is in one of Beaker's
-backends, sealed with a key that is in that store (``app_session_stores``)::
-
-    type = ext:redis
-    url = redis://localhost:6379/1
 
 *Needs* ``session`` and ``trust``, outside of it. *Reads* ``eilogin.sessions`` and
 ``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
 the answer*: nothing; there is no cookie.
 
-The store is the default because every process and machine has it already. A backend is
-for sessions that are too large for the store, or wanted in memory only. eilogin does
-not use Beaker's own write methods there (:mod:`eilogin.stores.beaker`). These keep
-pickles whatever ``data_serializer`` says, so somebody who can write to a backend could
-run code. They also write a session as a whole, over changes of another request.
+The session is in the store of ``session``, which every process and machine has already.
+With ``type`` it is in one of Beaker's backends, sealed with a key in the store
+(``app_session_stores``): for sessions that are too large, or wanted in memory only.
+eilogin does not use Beaker's own write methods
+(:mod:`eilogin.stores.beaker`). These keep pickles whatever ``data_serializer`` says, so
+somebody who can write to a backend could run code. They also overwrite the changes of
+another request.
 
 Differences from Beaker's middleware:
 
-- No update is lost. If two requests of a visitor overlap, each keeps the keys that it
-  has set, changed or deleted. If both changed the same key, the one that is stored last
-  wins. A value counts as a whole, also a list or dictionary.
-- A slow request that a logout has overtaken stores nothing. Its answer goes out. A
+* If two requests of a visitor overlap, each keeps the keys that it has set, changed or
+  deleted. If both changed the same key, the one that is stored last wins. A value
+  counts as a whole, also a list or dictionary.
+* A slow request that a logout has overtaken stores nothing. Its answer goes out. A
   step-up keeps the session; a new login gets another.
-- The session's ID is derived (HMAC) from the secret name of the login, which no browser
+* The session's ID is derived (HMAC) from the secret name of the login, which no browser
   gets. Nobody can choose one, so ``regenerate_id()`` does nothing.
-- Without a login the session is empty, and its content is dropped after the answer: it
-  would belong to nobody. The same holds while the store or the backend is down, and if
-  the session cannot be read. If it cannot be stored, eilogin logs that, and the answer
-  goes out.
-- ``max_size`` limits a session: the store answers each request, and holds a session for
-  each login. eilogin does not store a larger one, but logs its size. The next request
-  gets the former content.
-- ``delete()`` and ``invalidate()`` delete the stored session; Beaker's keep it.
-- Saving without a change writes nothing. ``last_accessed`` is the last write: with
+* Without a login, a working store or a readable session, the session is empty, and its
+  content is dropped after the answer: it would belong to nobody.
+* ``max_size`` limits a session: eilogin logs the size of a larger one, and does not
+  store it. The next request gets the former content.
+* ``delete()`` and ``invalidate()`` delete the stored session; Beaker's keep it.
+* Saving without a change writes nothing. ``last_accessed`` is the last write: with
   ``timeout`` at each access, otherwise at each change.
-- Its ``repr`` shows nothing and does not load it, so an error report with environ
-  reveals nothing.
-- Values are JSON. Somebody who can write to the store can change a session, but run no
+* Its ``repr`` shows nothing and does not load it, for error reports with environ.
+* Values are JSON. Somebody who can write to the store can change a session, but run no
   code. Somebody who can write to a backend can delete one, or restore an earlier state.
 
-A request that uses its session reads the store once; with a backend it reads the key in
-the store, and the session in the backend. Other requests read nothing. As with Beaker,
-a session is stored when the application calls ``start_response``, so a streaming answer
-keeps streaming. Later changes are not stored.
+A request that uses its session reads the store once, and the backend; other requests
+read nothing. As with Beaker, a session is stored when the application calls
+``start_response``, so a streaming answer keeps streaming. Later changes are lost.
 """
 
 import json
@@ -92,8 +82,7 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: How often a request tries to store its session. After each failure, another request
-#: of the same visitor has succeeded.
+#: How often a request tries to store its session; another one has succeeded each time.
 TRIES = 100
 
 _log = logging.getLogger("eilogin.appsession")
@@ -209,10 +198,8 @@ class _TiedSession(Session):  # type: ignore[misc]
         self._max_size = max_size
         #: The text in the store, as far as we know.
         self._stored: str | None = None
-        #: The text at the start of this request. The difference is the change of the
-        #: application.
+        #: The text at the start of this request, to find the application's change.
         self._begun: str | None = None
-        #: When it was read.
         self._now = clock.now()
         # Created late, because most requests never use their session.
         super().__init__(request, id=id or place.id, **settings)
@@ -274,7 +261,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         if accessed_only and (self.is_new or not self.save_atime):
             return
         before = keys_in(self._begun)
-        # Through JSON, as the next request will read them.
+        # Through JSON, as the next request reads them.
         after = before if accessed_only else json.loads(json.dumps(self._own()))
         changes = KeyChanges.between(before, after)
         if not changes and not self.save_atime:

@@ -11,19 +11,14 @@ in the answer*: nothing::
     user = attribute:urn:oid:0.9.2342.19200300.100.1.3 subject
     attributes =
         urn:oid:0.9.2342.19200300.100.1.3   MAIL
-        mail                                MAIL
-        urn:oid:1.3.6.1.4.1.5923.1.1.1.1    affiliation
     headers =
         X-Name    attribute:name
-        X-Level   level
 
-The whole login is in ``environ['eilogin.session']``: subject, level, since, until, and
-attributes as a mapping of lists of strings. ``allow_attributes`` limits these
-attributes. A key of ``attributes`` holds all values in order, separated by ``;``. In a
-value ``\;`` is a semicolon, as Shibboleth writes it, and ``\\`` a backslash. In keys
-and headers, blanks replace line ends and other control characters. All of them are WSGI
-strings (UTF-8 decoded as latin-1, PEP 3333). Zope decodes none of them, so with
-``path_style = zope`` they are plain text.
+A key of ``attributes`` holds all values in order, separated by ``;``. In a value ``\;``
+is a semicolon, as Shibboleth writes it, and ``\\`` a backslash. In keys and headers,
+blanks replace line ends and other control characters. All of them are WSGI strings
+(UTF-8 decoded as latin-1, PEP 3333), but plain text with ``path_style = zope``: Zope
+decodes none of them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,8 +53,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-#: Environ keys in which a client or an outer server could claim an identity. All
-#: spellings of a header (``Remote-User``, ``X_Remote_User``) end in these.
+#: Environ keys in which a client or an outer server could claim an identity, in any
+#: spelling of a header (``Remote-User``, ``X_Remote_User``).
 _FORGEABLE = (
     "REMOTE_USER",
     "AUTH_TYPE",
@@ -71,10 +66,7 @@ _FORGEABLE = (
 
 
 class _AttributeUse(NamedTuple):
-    """The use of the attributes of a login, which are slow to read.
-
-    They are read only if an option needs them.
-    """
+    """The use of the attributes of a login, which are slow to read."""
 
     is_needed: bool
     #: Whether a login has sector numbers, such as a BSN, among its attributes.
@@ -136,7 +128,6 @@ class IdentityFilter(PipelinePart):
         return self.app(inner, start_response)
 
     def _refuse(self, visit: Visit, error: Exception) -> Response:
-        """Return the error page if there is no identity for the application."""
         if not isinstance(error, IdentityMissing):
             return self.pages.refuse(visit, error, event="identity")
         trust, links = visit.trust_or_none, {}
@@ -157,7 +148,6 @@ class IdentityFilter(PipelinePart):
         )
 
     def _identified(self, visit: Visit) -> "WSGIEnvironment":
-        """Return a copy of environ with the visitor's identity, and no forged one."""
         login = visit.session_checked
         inner = self._without_forged(visit)
         if login is not None:
@@ -199,7 +189,6 @@ class IdentityFilter(PipelinePart):
     def _attributes_of(
         self, login: Login, encoded: Callable[[str], str]
     ) -> "WSGIEnvironment":
-        """Return the keys for which the login has attributes."""
         attributes = login.attributes
         keys: dict[str, Any] = {}
         for variable in self._variables:
@@ -213,8 +202,8 @@ class IdentityFilter(PipelinePart):
     ) -> None:
         """Remove the parts of a login that the application may not see.
 
-        It sees a DigiD number only if an option names that. A hub inside may show it to
-        its own participants, unless an option forbids that.
+        It sees a DigiD number only if an option names that. An inner hub may show it to
+        its participants, unless an option forbids that.
         """
         if self._allowed is None and not use.has_numbers:
             return
@@ -225,7 +214,6 @@ class IdentityFilter(PipelinePart):
             inner[env.LOGIN] = limited
 
     def _limited(self, login: Login) -> Login:
-        """Return a login as the application may see it."""
         attributes, allowed = login.attributes, self._allowed
         if allowed is None:
             visible = {
@@ -304,10 +292,7 @@ def _joined(values: Sequence[str]) -> str:
 
 
 def _for_environ(text: str) -> str:
-    """Return text as WSGI passes it: UTF-8 decoded as latin-1 (PEP 3333).
-
-    It is one line, whatever the hub sent: line ends in an address become blanks.
-    """
+    """Return text in one line as WSGI passes it: UTF-8 as latin-1 (PEP 3333)."""
     text = _for_zope(text)
     return text if text.isascii() else text.encode().decode("latin-1")
 

@@ -20,16 +20,14 @@ from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.sector_names import NUMBERS
 from eilogin.sessions import Login
 
-#: A source of an identity: returns the text from a login, or None.
 Source = Callable[[Login], str | None]
 
 
-#: The attributes that hold a citizen's number in DigiD.
 NUMBER_ATTRIBUTES = frozenset(NUMBERS.values())
 
 
-#: Request headers that a server or eilogin reads itself. An option that removed or set
-#: them would hide the browser's value from the application.
+#: Request headers that a server or eilogin reads itself. An option must not hide the
+#: browser's value from the application.
 READ_BY_OTHERS = re.compile(
     r"HTTP_(HOST|COOKIE|ORIGIN|REFERER|DESTINATION|RANGE|ACCEPT(_.*)?|SEC_.*|PURPOSE"
     r"|CONTENT_.*|CONNECTION|TRANSFER_ENCODING|UPGRADE|EXPECT|FORWARDED"
@@ -38,8 +36,8 @@ READ_BY_OTHERS = re.compile(
 ).fullmatch
 
 
-#: Variables with which a server describes the request and the client (RFC 3875 4.1,
-#: mod_ssl), or which control another program.
+#: Variables that describe the request and the client (RFC 3875 4.1, mod_ssl), or
+#: control another program.
 _OF_SERVERS = re.compile(
     r"HTTPS?(_.*)?|REMOTE_.*|SERVER_.*|AUTH_TYPE|GATEWAY_INTERFACE|CONTENT_.*|SSL_.*"
     r"|REQUEST_(METHOD|URI|SCHEME)|SCRIPT_(NAME|FILENAME|URI|URL)|PATH(_.*)?|RAW_URI"
@@ -66,10 +64,7 @@ def _source(word: str) -> Source | None:
 
 
 def _of_one_line(source: Source) -> Source:
-    """Return a source that ignores values with control characters.
-
-    eilogin cannot pass these on, so two names would become one.
-    """
+    """Return a source without values with control characters: two could become one."""
 
     def value(login: Login) -> str | None:
         text = source(login)
@@ -94,7 +89,6 @@ class Header:
     key: str
     #: The source of its value; None if it has none.
     source: Source | None = None
-    #: Whether it covers all headers with that prefix.
     is_pattern: bool = False
 
 
@@ -137,10 +131,10 @@ class Variable:
 
     @property
     def as_header(self) -> str:
-        """The key of a header of that name, with which a client could claim the same.
+        """The key of a header of that name, which some applications read too.
 
-        Some applications read that too, because other software passes identities in
-        headers. If the header is the browser's own, return the key itself.
+        A client could claim the identity there. The browser's own headers return the
+        key.
         """
         header = "HTTP_" + self.key.upper().replace("-", "_")
         return self.key if READ_BY_OTHERS(header) else header

@@ -1,39 +1,30 @@
 """Send anonymous visitors to the hub, receive its Response, and require levels.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* their keys.
-
-*Writes*:
-
-- ``eilogin.login`` (the call ``require``);
-- ``eilogin.fresh``, if a limit of the path needs a fresh proof;
-- on ``off`` paths ``eilogin.off``, and None as ``eilogin.session``;
-- that None also for a session of another client network (``bind_address = enforce``);
-- new sessions, and when a visitor was last seen;
-- with a hub inside (``hub_inside``) ``eilogin.activity``, which passes on reports of
-  activity.
-
-*Changes in the answer*:
-
-- answers ``/eilogin/login``, ``/eilogin/discovery``, ``/eilogin/acs``,
-  ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself;
-- unless ``warn`` is off, adds a script to pages of signed-in visitors
-  (``expiry_warning``);
-- tells browsers and shared caches whether to store an answer (``no_store``,
-  :mod:`eilogin.web.cache_headers`);
-- replaces a page that needs a login. A navigation gets a redirect. A frame or a sent
-  form gets a page with a link, and ``post_replay`` keeps the form. A background call or
-  a prefetch gets 401 with JSON.
-
-Example::
+*Needs* ``session`` and ``trust`` before it. *Reads* their keys::
 
     [filter:login]
     use = egg:eilogin#login
     protect =
         =/              optional
-        /static         off
         /mijn/bezwaar   midden
 
-A path without a line of ``protect`` needs ``basis``.
+*Writes*:
+
+* ``eilogin.login`` (the call ``require``);
+* ``eilogin.fresh``, if a limit of the path needs a fresh proof;
+* on ``off`` paths ``eilogin.off``, and None as ``eilogin.session``;
+* that None also for a session of another client network (``bind_address = enforce``);
+* new sessions, and when a visitor was last seen;
+* for an inner hub (``hub_inside``) ``eilogin.activity``, which takes activity reports.
+
+*Changes in the answer*:
+
+* answers ``/eilogin/login``, ``/eilogin/discovery``, ``/eilogin/acs``,
+  ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself;
+* unless ``warn`` is off, adds a script to pages of signed-in visitors;
+* tells browsers and shared caches whether to store an answer (``no_store``);
+* replaces a page that needs a login. A navigation gets a redirect. A frame or a form
+  gets a page with a link, and a background call or a prefetch 401 with JSON.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -90,10 +81,8 @@ from eilogin.web.visit import Visit
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Addresses that need the session of the request from any client network: a login or a
-#: logout ends it, and the hub sends none.
+#: Addresses that need the session from any client network: a login or a logout ends it.
 _FROM_ANYWHERE = frozenset(("acs", "logout", "slo", "slo_soap"))
-#: The addresses at which a browser's session ends.
 _LOGOUTS = frozenset(("logout", "slo", env.APP_LOGOUT))
 
 
@@ -180,13 +169,12 @@ class LoginFilter(PipelinePart):
         self._inner: WSGIApplication = (
             partial(self._end_warning.answer, app) if self._warns else app
         )
-        # Known from the first page on, which brings the profile of this participant.
+        # Known from the first page on, which brings the profile.
         self._page_handlers: _PageHandlers | None = None
 
     def _routes(
         self, options: LoginOptions
     ) -> Mapping[str, Callable[[Visit], Response]]:
-        """Return the handler of each of our own addresses."""
         login_address = LoginAddress(
             self._pages,
             self._rules,
@@ -272,7 +260,6 @@ class LoginFilter(PipelinePart):
     def _pass_address(
         self, visit: Visit, start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Pass on a request for an address of ours that another filter answers."""
         visit.environ[env.PUBLIC_PAGE] = self._public_page
         if self._has_nameless:
             visit.environ[env.NAMELESS] = True
@@ -332,7 +319,6 @@ class LoginFilter(PipelinePart):
         return answer
 
     def _warning_script(self, visit: Visit) -> Response:
-        """Answer ``/eilogin/warning.js``, the script that ``warn`` adds to pages."""
         if not self._warns:
             raise NotFound("warn is off, so no page of this site asks for the script")
         return self._end_warning.script(visit)

@@ -268,7 +268,6 @@ def _values_with_comma(lines: str) -> Iterator[OptionNote]:
 
 
 def _single_word_texts(text: str) -> Iterator[OptionNote]:
-    """Note a single word in place of a text, which a visitor would read as it is."""
     if text and " " not in text and text not in TEXTS:
         hint = did_you_mean(text, TEXTS)
         yield OptionNote("error_text", f"visitors see only the text {text!r}{hint}")

@@ -1,24 +1,21 @@
 """Start a logout, receive one, and end the sessions that it names.
 
 *Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
-``eilogin.logout`` for a hub inside (``hub_inside``), which also learns of sessions that
-end here; ends sessions.
+``eilogin.logout`` for an inner hub (``hub_inside``); ends sessions.
 
 *Changes in the answer*: answers ``/eilogin/logout``, ``/eilogin/slo`` and
-``/eilogin/slo/soap`` itself, and seals the application's cookies
-(:mod:`eilogin.participant.application.app_cookies`)::
+``/eilogin/slo/soap`` itself, and seals the application's cookies (``app_cookies``)::
 
     [filter:logout]
     use = egg:eilogin#logout
     next = /
 
-eilogin ends the visitor's session here before it sends anything, so they are logged out
-here whatever happens then. Then it sends the hub a LogoutRequest, and the hub logs the
-visitor out everywhere. That goes through the browser, or over SOAP while the visitor
-stays here. If a participant may not have logged the visitor out, a page says so before
-they go on. A LogoutRequest of the hub ends the sessions of its NameID and SessionIndex,
-and needs no cookie. For each ended login eilogin calls the functions of ``on_logout``
-(:class:`LogoutEvent`) and the application's own logout (``app_logout_call``).
+eilogin ends the visitor's session here before it sends anything. Then it sends the hub
+a LogoutRequest, through the browser or over SOAP, and the hub logs the visitor out
+everywhere. If a participant may not have done so, a page says so before they go on. A
+LogoutRequest of the hub ends the sessions of its NameID and SessionIndex, and needs no
+cookie. For each ended login eilogin calls the functions of ``on_logout``
+(:class:`LogoutEvent`), the application's logout (``app_logout_call``) and an inner hub.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,7 +85,7 @@ if TYPE_CHECKING:
 class LogoutFilter(PipelinePart):
     """The filter; ``options`` define how to log out, and the page after that.
 
-    Raise :class:`eilogin.errors.InvalidOptions` for a hook that cannot be called.
+    Raise InvalidOptions for a hook that cannot be called.
     """
 
     eilogin_part = "logout"
@@ -146,7 +143,6 @@ class LogoutFilter(PipelinePart):
             "slo_soap": self._elsewhere.directly,
             env.APP_LOGOUT: self._not_let_in,
         }
-        # Known from the first page on, which shows whether there is a hub inside.
         self._page_app: WSGIApplication | None = None
 
     def __call__(
@@ -167,10 +163,7 @@ class LogoutFilter(PipelinePart):
         return app(environ, start_response)
 
     def hand_on(self, outer: PipelineObjects) -> Iterable[object]:
-        """Return the logout for ``login``, and the one without a visitor.
-
-        The latter needs the filters before it.
-        """
+        """Return the logout for ``login``, and the one of the operator."""
         yield self._for_login
         sessions, cookie = outer.get(Sessions), outer.get(Cookie)
         trust = outer.get(Trust)
@@ -178,7 +171,6 @@ class LogoutFilter(PipelinePart):
             yield OperatorLogout(sessions, cookie, trust, self._logout)
 
     def _own_answer(self, visit: Visit) -> Response | None:
-        """Answer at one of our own addresses; None at any other."""
         respond = self._own_addresses.get(visit.address)
         if respond is None:
             return None
@@ -313,10 +305,7 @@ class LogoutFilter(PipelinePart):
         target: str,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
-        """Return the page of a browser without a session here.
-
-        The visitor may be signed in elsewhere; eilogin does not know where.
-        """
+        """Return the page of a browser without a session here, but maybe elsewhere."""
         is_over = logout_state.was_here(visit)
         outcome = (
             SingleLogoutOutcome.UNKNOWN if is_over else SingleLogoutOutcome.NO_LOGIN
@@ -333,8 +322,8 @@ class LogoutFilter(PipelinePart):
     def _ask_first(self, visit: Visit) -> Response:
         """Return a page with a logout button, for a visitor from another site."""
         if not self._logout.is_known(visit):
-            # The visitor has to read that nothing was done here. A link of another site
-            # expires no cookie either.
+            # The visitor has to read that nothing was done here; no cookie expires
+            # either.
             return self._nobody_here(visit, "")
         trust = visit.trust
         own = trust.own
@@ -361,10 +350,7 @@ class LogoutFilter(PipelinePart):
     # --- /eilogin/slo: messages through the browser ---------------------------------
 
     def _front_channel(self, visit: Visit) -> Response:
-        """Receive a LogoutResponse or a LogoutRequest of the hub.
-
-        Without a message, show the result of the hub's LogoutResponse.
-        """
+        """Receive a message of the hub; without one, show the result of a logout."""
         if visit.method == "GET" and not visit.query_string:
             return self._what_came(visit)
         if visit.query_string.startswith(f"{AFTER}="):
@@ -388,7 +374,6 @@ class LogoutFilter(PipelinePart):
 
 
 def _is_asking(visit: Visit) -> bool:
-    """Return whether the page of this address has to ask first, from any link."""
     return read_query(visit).get(ASK) == "yes"
 
 

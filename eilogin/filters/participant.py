@@ -1,8 +1,7 @@
 """All filters of a participant in the right order, from one section.
 
 *Needs* nothing before it. *Reads*, *writes* and *changes in the answer* the same as its
-five filters, in this order: ``session``, ``trust``, ``login``, ``logout``,
-``identity``. It has all their options::
+five filters, and has all their options::
 
     [pipeline:main]
     pipeline = eilogin myapp

@@ -4,20 +4,19 @@
 
 *Writes* ``eilogin.sessions``, ``eilogin.session`` and ``eilogin.cookie``, and
 ``eilogin.session.fault`` if it cannot tell whether there is a session. *Changes in the
-answer*: nothing.
-
-It reads the store once for each request with a cookie, and remembers nothing between
-requests. So the next request everywhere sees a logout anywhere::
+answer*: nothing::
 
     [filter:session]
     use = egg:eilogin#session
     store = sqlite:///%(here)s/var/eilogin.db
 
+It reads the store for each request with a cookie, and remembers nothing between
+requests. So the next request everywhere sees a logout anywhere.
+
 While the store is down nobody is signed in. A visitor with a session cookie, or one who
-wants to log in, gets an error page (status 503). Anonymous visitors on paths that need
-no login, and all visitors on ``off`` paths, go on (see ``store_down`` of ``login``).
-The server starts even if the store does not answer then; the next request tries it
-again.
+wants to log in, gets an error page (status 503). Others go on where a path needs no
+login (see ``store_down`` of ``login``). The server starts even if the store does not
+answer then; the next request tries it again.
 """
 
 import logging
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 
-#: Cookie headers that a process remembers, and the longest of them.
+#: Cookie headers in memory, and most characters of one.
 _REMEMBERED, _LONGEST_HEADER = 512, 4096
 
 
@@ -70,7 +69,6 @@ class SessionFilter(PipelinePart):
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app
         self.cookie = Cookie(options.cookie)
-        # A browser sends the same header with each request.
         self._token_in = lru_cache(_REMEMBERED)(self.cookie.read)
         self._is_alone = is_in_process(options.store)
         self.sessions = Sessions(
@@ -128,10 +126,7 @@ class SessionFilter(PipelinePart):
         return self.sessions, self.cookie
 
     def _for_inner_site(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
-        """Return a copy of environ for a filter inside of another site's filters.
-
-        That is a hub whose citizens the outer filters sign in. They keep their environ.
-        """
+        """Return a copy of environ for an inner hub, which other filters surround."""
         inner = environ.copy()
         for key in (env.SESSION_FAULT, env.OFF, env.TRUST, env.ADDRESS):
             inner.pop(key, None)
@@ -144,10 +139,7 @@ class SessionFilter(PipelinePart):
         return inner
 
     def _prepare(self) -> None:
-        """Have the store check whether it can work, until it has answered once.
-
-        It did not answer when the server started, so its errors appear now.
-        """
+        """Have the store check whether it can work, until it has answered once."""
         with self._prepare_breaker.call():
             self.sessions.store.prepare()
         self._is_ready = True
@@ -172,7 +164,6 @@ def naming_section(
     try:
         yield
     except InvalidOptions:
-        # The error already names its option.
         raise
     except ConfigurationError as error:
         file = global_conf.get("__file__", "")

@@ -27,7 +27,7 @@ from eilogin.stores.store_locations import (
 )
 from eilogin.web.browser.browser_cookies import CookieName
 
-#: Longest time that a request may wait for the store, in seconds.
+#: Seconds that a request may wait for the store.
 _LONGEST_TIMEOUT = 30.0
 
 _MINUTE = 60
@@ -141,7 +141,6 @@ class SessionOptions(Options, name="session"):
 
 
 def _exposed_store(url: str) -> Iterator[OptionNote]:
-    """Note that others on the network can read or end all sessions."""
     access = server_access(url)
     if access is None or access.is_local:
         return

@@ -1,23 +1,6 @@
 """Hold the federation, and publish this participant's own metadata.
 
-*Needs* ``session`` before it. *Reads* ``eilogin.session``.
-
-*Writes*:
-
-- ``eilogin.trust``, ``eilogin.address`` and, before Zope, ``eilogin.visible``;
-- behind a proxy that ends TLS, ``wsgi.url_scheme`` and ``HTTP_HOST``, by ``public_url``
-  (:mod:`eilogin.web.public_origin`);
-- None as ``eilogin.session``, for a session of another participant, or of a hub that is
-  not ours any more.
-
-*Changes in the answer*:
-
-- answers ``/eilogin/metadata`` and ``/eilogin/language`` itself;
-- answers ``/eilogin/accessibility`` if there is a statement, and ``/eilogin/metrics``
-  for a client with ``metrics_token``;
-- answers 404 for unknown addresses below the prefix.
-
-Example::
+*Needs* ``session`` before it. *Reads* ``eilogin.session``::
 
     [filter:trust]
     use = egg:eilogin#trust
@@ -29,16 +12,22 @@ Example::
     federation_certificate = %(here)s/operator.crt
     hub = https://inloggen.example.nl/metadata
 
-Its options are in :mod:`eilogin.federation.local.local_options` and ``trust_options``,
-because other code reads them too. The filter also stands before the hub, with ``role =
-hub``. If nobody signs the metadata of a hub of another kind, eilogin trusts the local
-file::
+*Writes*:
 
-    federation = %(here)s/keycloak.xml
-    federation_unsigned = true
+* ``eilogin.trust``, ``eilogin.address`` and, before Zope, ``eilogin.visible``;
+* behind a proxy that ends TLS, ``wsgi.url_scheme`` and ``HTTP_HOST`` (``public_url``);
+* None as ``eilogin.session``, for a session of another participant or a former hub.
 
-eilogin never builds a URL from a Host header: ``public_url`` is the address of this
-site.
+*Changes in the answer*:
+
+* answers ``/eilogin/metadata`` and ``/eilogin/language`` itself;
+* answers ``/eilogin/accessibility`` if there is a statement, and ``/eilogin/metrics``
+  for a client with ``metrics_token``;
+* answers 404 for unknown addresses below the prefix.
+
+eilogin never builds a URL from a Host header. The options are in
+:mod:`eilogin.federation`, because other code reads them too. The filter also stands
+before the hub, with ``role = hub``.
 """
 
 import logging
@@ -92,9 +81,7 @@ _log = logging.getLogger("eilogin")
 class TrustFilter(PipelinePart):
     """The filter; ``trust`` holds our own entity and the trusted ones.
 
-    A new state of the federation replaces ``trust`` by a new value, and each request
-    has one value. A client with ``metrics_token`` can read the metrics of a
-    participant.
+    A new state of the federation replaces ``trust``, and each request has one value.
     """
 
     eilogin_part = "trust"
@@ -116,7 +103,7 @@ class TrustFilter(PipelinePart):
         self._watch: Watch | _NoWatch = trust.watch or _NoWatch()
         self._watch.subscribe(self._swap)
         self._alarms = Alarms(trust.own.entity_id, lambda: self.trust.endings)
-        # In a thread, so that a site without visitors logs them too.
+        # Also for a site without visitors.
         self._watch.in_each_round(self._alarms.see)
         self._decisions: SharedDecisions | None = None
         self._watch.in_each_round(self._share_decisions)
@@ -150,7 +137,7 @@ class TrustFilter(PipelinePart):
                 login.audience != self._entity_id
                 or login.who.issuer not in trust.hub_ids
             ):
-                # It is of another site with the same store, or of a former hub of ours.
+                # It is of another site with the same store, or of a former hub.
                 environ[env.SESSION] = None
         except (PathRefused, MountMismatch, PipelineOrder) as error:
             refusal = self._refused(visit, error, "path")
@@ -170,7 +157,6 @@ class TrustFilter(PipelinePart):
         return (self.trust,)
 
     def _answer(self, visit: Visit, address: str) -> Response | None:
-        """Return the answer of this filter itself, or None."""
         if address == "metadata":
             return self._own_metadata(visit)
         if address == "language":
@@ -197,7 +183,6 @@ class TrustFilter(PipelinePart):
         self._watch.wake()
 
     def _share(self, visit: Visit) -> None:
-        """Share decisions on the federation with the other nodes, over the store."""
         if env.SESSIONS in visit.environ and isinstance(self._watch, Watch):
             self._decisions = SharedDecisions(
                 self._watch.options,
@@ -240,7 +225,6 @@ class TrustFilter(PipelinePart):
         return with_hsts(visit, answer)
 
     def _statement(self, visit: Visit) -> Response:
-        """Return the accessibility statement, if options define it."""
         try:
             return accessibility_statement.page(visit, self.pages)
         except (NotFound, MethodNotAllowed) as error:
@@ -266,7 +250,6 @@ class TrustFilter(PipelinePart):
         return self._written[1]
 
     def _write_metadata(self) -> tuple[object, bytes]:
-        """Return the keys in our metadata, and the metadata."""
         own = self.trust.own
         keys = own.published_keys, own.encryption_keys
         return keys, write_entity(own.descriptor(), own.key)
@@ -282,7 +265,6 @@ class TrustFilter(PipelinePart):
         )
 
     def _icon_or_nothing(self, visit: Visit) -> Response:
-        """Return the icon of a site of eilogin alone, such as a hub; otherwise 404."""
         if is_icon_asked(visit):
             return with_hsts(visit, icon_answer(visit))
         return self._not_found(visit)

@@ -98,14 +98,12 @@ class HubJobs:
         self.sessions = sessions
         self.endings = endings
         self._propagation = propagation
-        #: Former members that are not recorded yet.
         self._departed: list[EntityDescriptor] = []
         self._older: Membership | None = None
         self._lock = threading.Lock()
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
         self.certificates = ParticipantCertificates(lambda: self.trust)
-        #: When each entry of the store is due, by key.
         self._due_at: dict[str, float] = {}
         #: entityIDs that were unavailable in the last round.
         self._unavailable: set[str] = set()
@@ -116,7 +114,6 @@ class HubJobs:
 
     @property
     def _trust_with_departed(self) -> Trust:
-        """The members, and former members that still get LogoutRequests."""
         return with_departed(self.trust, self.sessions)
 
     # --- change members -------------------------------------------------------------

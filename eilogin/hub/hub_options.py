@@ -300,7 +300,6 @@ class HubOptions(Options, name="hub"):
 
 
 def _unusable_attributes(release: Mapping[str, Sequence[str]]) -> Iterator[OptionNote]:
-    """Note attributes to release that no citizen of ours can have."""
     usable = (*ATTRIBUTES, *WORDS)
     for name in dict.fromkeys(n for names in release.values() for n in names):
         if name not in usable:

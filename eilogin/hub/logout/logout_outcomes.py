@@ -33,7 +33,6 @@ class LogoutOutcome(NamedTuple):
     """The outcome of a LogoutRequest."""
 
     is_known: bool
-    #: The logout's name in addresses.
     handle: str
     #: Recipients that SOAP did not reach.
     missed: Sequence[Recipient]

@@ -152,7 +152,6 @@ class SingleLogout:
             return see_other(pending.keep_turn(visit))
 
     def _receive(self, visit: Visit) -> Inbound[ServiceProvider] | Response:
-        """Return a valid LogoutRequest, or the answer to another message."""
         trust, kind = visit.trust, ""
         try:
             received = read_message(visit)
@@ -243,7 +242,6 @@ class SingleLogout:
             note_answer(visit, handle, answer)
         if answer != _ONLY_HERE:
             return self._execute(visit, pending)
-        # The visitor logged out at that service only.
         audit.event("logout.received", peer=pending.back.entity_id, reason="only-there")
         if pending.is_asynchronous:
             return see_other(visit.trust.own.url("home"))

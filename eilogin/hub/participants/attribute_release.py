@@ -21,7 +21,6 @@ _FORMATS = ("uri", "basic", "unspecified")
 _CATEGORY = "category:"
 _REQUESTED = "requested"
 _REQUIRED = "required"
-#: Not names of attributes.
 WORDS = (_REQUESTED, _REQUIRED)
 
 
@@ -155,7 +154,6 @@ def _read_names(value: object) -> object:
     return dict(pairs)
 
 
-#: Types of the options ``release`` and ``attribute_names``, and pairs of names.
 ReleaseLines = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_read_release)]
 AttributeNames = Annotated[Mapping[str, ReleasedName], BeforeValidator(_read_names)]
 NamePairs = Annotated[Mapping[str, str], BeforeValidator(_read_pairs)]

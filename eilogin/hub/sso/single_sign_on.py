@@ -327,7 +327,6 @@ def _to_own_address(visit: Visit, pending: PendingAuthnRequest) -> Response:
 
 
 def _probe_cookies(visit: Visit) -> Response:
-    """Redirect with a cookie, to see if the browser keeps it."""
     public_url = visit.trust.own.public_url
     target = f"{this_page(visit, public_url)}&{_PROBED}=yes"
     return see_other(at(public_url, target), [_PROBE.set("yes")])

@@ -113,7 +113,6 @@ def _purposed(secret: bytes, purpose: str) -> bytes:
 
 
 def _derived(material: bytes, salt: bytes, info: bytes, size: int) -> bytes:
-    """Derive octets with HKDF (RFC 5869) and SHA-256."""
     return HKDF(SHA256(), size, salt, info).derive(material)
 
 

@@ -256,11 +256,9 @@ def _check_inner_hub(
 def _check_admission(
     file: IniFile, part: Part, login: LoginOptions, hub: OwnOptions
 ) -> None:
-    """Check that a participant admits every visitor to the inner hub.
-
-    With a level, it would redirect visitors before the hub knows which site sent them.
-    With ``off``, the hub never gets the visitor.
-    """
+    """Check that a participant admits every visitor to the inner hub."""
+    # With a level, it would redirect visitors before the hub knows which site sent
+    # them. With ``off``, the hub never gets the visitor.
     base_path = urlsplit(hub.public_url).path + prefix_of(hub)
     for name, path in ADDRESSES[HUB].items():
         allowed = (OFF, OPTIONAL) if name in _SERVER_ADDRESSES else (OPTIONAL,)

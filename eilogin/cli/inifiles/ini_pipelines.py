@@ -140,11 +140,9 @@ class Pipelines:
         return [Stack(section.title, parts) for parts in self._stacks_from(section, ())]
 
     def takes_filter(self, section: Section) -> bool:
-        """Return whether PasteDeploy can put ``filter-with`` around it.
-
-        Around a pipeline, or an application with a filter, it builds an object that
-        takes no request (its ``_FilterWith``).
-        """
+        """Return whether PasteDeploy can put ``filter-with`` around it."""
+        # Around a pipeline, or an application with a filter, PasteDeploy builds an
+        # object that takes no request (its ``_FilterWith``).
         trail = [section]
         while section.kind not in ("pipeline", "filter-app"):
             use = section.values.get("use", "")

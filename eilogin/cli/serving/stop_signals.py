@@ -13,11 +13,10 @@ _CHECK_INTERVAL = 1.0
 
 
 class Stop:
-    """A flag that a signal or any thread sets.
+    """A flag that a signal or any thread sets."""
 
-    Not an Event: a signal handler runs in the main thread, which may already hold the
-    lock of an Event, and would then wait for ever.
-    """
+    # Not an Event: a signal handler runs in the main thread, which may already hold the
+    # lock of an Event, and would then wait for ever.
 
     def __init__(self) -> None:
         self.is_set = False

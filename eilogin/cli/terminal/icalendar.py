@@ -22,13 +22,11 @@ class Event:
 
 
 def as_ical(name: str, host: str, events: Sequence[Event]) -> str:
-    """Write the calendar ``name``; the summary of each event begins with ``host``.
-
-    An event has the same UID in each calendar, so an import replaces it.
-    """
+    """Write the calendar ``name``; the summary of each event begins with ``host``."""
     stamp = _instant(clock.now())
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//eilogin//keys//EN"]
     for event in events:
+        # An event has the same UID in each calendar, so an import replaces it.
         uid = re.sub(r"[^A-Za-z0-9]+", "-", f"{name} {event.name}")
         domain = re.sub(r"[^A-Za-z0-9.-]+", "-", host)
         lines += [

@@ -114,10 +114,8 @@ class Judge:
     def _known_record(
         self, name: str, old: Membership, new: Membership, *, is_moved: bool
     ) -> EntityDescriptor | None:
-        """Return the last known record of a member; after a move, the one in use.
-
-        The other source cannot make a removed key valid again.
-        """
+        """Return the last known record of a member; after a move, the one in use."""
+        # After a move, the other source cannot make a removed key valid again.
         held = self.held.get(name)
         if held is not None and name in new.members and not is_moved:
             return held.known

@@ -170,10 +170,8 @@ class Own:
 
     @property
     def encryption_keys(self) -> tuple[SigningKey, ...]:
-        """The keys that others may encrypt with; the named one comes first.
-
-        A next key that signs is already in our metadata, so it is left out.
-        """
+        """The keys that others may encrypt with; the named one comes first."""
+        # A next key that signs is already in our metadata, so it is left out.
         now = clock.now()
         keys = published(self._encrypting, now)
         ahead = (k.pair for k in keys[1:] if not k.signs and k.begins > now)
@@ -201,10 +199,8 @@ class Own:
 
     @cached_property
     def made_pseudonym_key(self) -> bytes:
-        """:attr:`pseudonym_key`; without one, a key derived from our private key.
-
-        Not from the secrets, which change: a citizen must keep one pseudonym.
-        """
+        """:attr:`pseudonym_key`; without one, a key derived from our private key."""
+        # Not from the secrets, which change: a citizen must keep one pseudonym.
         return self.pseudonym_key or self._derived(b"eilogin pseudonym")
 
     def pseudonym(self, identifier: str) -> str:
@@ -212,10 +208,8 @@ class Own:
         return self._pseudonym(identifier.encode())[:16]
 
     def subject(self, name: str) -> str:
-        """A keyed hash for our application, 40 digits, too many for a collision.
-
-        From a plain hash, an attacker could find a number by trying all.
-        """
+        """A keyed hash for our application, 40 digits, too many for a collision."""
+        # From a plain hash, an attacker could find a number by trying all.
         return self._pseudonym(b"subject\0" + name.encode())[:40]
 
     def _pseudonym(self, octets: bytes) -> str:
@@ -382,10 +376,8 @@ class _Encryption(TypedDict):
 
 
 def script_names(public_url: str) -> frozenset[str]:
-    """The valid SCRIPT_NAMEs of a site, in WSGI form (PEP 3333).
-
-    The path of ``public_url`` or an end of it: a proxy may remove the beginning.
-    """
+    """The valid SCRIPT_NAMEs of a site, in WSGI form (PEP 3333)."""
+    # The path of ``public_url`` or an end of it: a proxy may remove the beginning.
     path = unquote_to_bytes(urlsplit(public_url).path).decode("latin-1")
     names = path.split("/")
     ends = ["/".join(["", *names[start:]]) for start in range(1, len(names))]

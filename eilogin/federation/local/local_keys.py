@@ -85,11 +85,9 @@ class OwnKey:
 
 
 def in_turn(keys: Sequence[OwnKey], now: float) -> OwnKey | None:
-    """The key that signs now; None without keys.
-
-    The key that began last. If all have expired, the last continues: peers accept a key
-    because metadata names it, and a site without logins helps nobody.
-    """
+    """The key that signs now, which is the last to begin; None without keys."""
+    # If all have expired, the last continues: peers accept a key because metadata names
+    # it, and a site without logins helps nobody.
     begun = [key for key in keys if key.begins <= now]
     if not begun:
         return min(keys, key=attrgetter("begins"), default=None)

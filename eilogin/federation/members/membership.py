@@ -93,10 +93,8 @@ class Membership:
         return entity
 
     def scopes_of(self, entity_id: str) -> frozenset[str] | None:
-        """The scopes of a hub; None if unlisted or no hub.
-
-        Expired hubs count: their scopes belong to nobody else.
-        """
+        """The scopes of a hub; None if unlisted or no hub."""
+        # Expired hubs count: their scopes belong to nobody else.
         entity = self._entities.get(entity_id)
         role = None if entity is None else entity.identity_provider
         return None if role is None else role.scopes
@@ -192,10 +190,8 @@ def _compared(name: str, names: Collection[str]) -> Iterable[str]:
 
 @lru_cache(256)
 def _shown(entity_id: str, url: str) -> str:
-    """A logo to show, or "", and log the fault.
-
-    Never a web address: each browser would report to that site.
-    """
+    """A logo to show, or "", and log the fault."""
+    # Never a web address: each browser would report to that site.
     if not logos.is_candidate(url):
         return ""
     if fault := logos.fault_of(url):

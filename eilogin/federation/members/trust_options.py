@@ -332,11 +332,9 @@ def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLin
 
 
 def is_on_loopback(options: TrustOptions) -> bool:
-    """Whether an address of this site is on loopback.
-
-    Otherwise the authors of metadata must not reach loopback: a service there, such as
-    an agent or a store, may trust every request.
-    """
+    """Whether an address of this site is on loopback."""
+    # Otherwise metadata must name no address there: a service on loopback, such as an
+    # agent or a store, may trust every request.
     own = (options.public_url, options.back_channel_url or "")
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)
 

@@ -79,10 +79,8 @@ class ActiveMetadata:
         )
 
     def members(self, fetched_sources: Sequence[FetchedSource]) -> ActiveMembers:
-        """The active members; the fetched metadata replaces a lost index and copy.
-
-        Expired copies count: otherwise the new state would be compared with nothing.
-        """
+        """The active members; the fetched metadata replaces a lost index and copy."""
+        # Expired copies count: otherwise the new state would be compared with nothing.
         active = self.state
         if active is None:
             return ActiveMembers(None)

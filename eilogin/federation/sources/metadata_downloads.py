@@ -139,10 +139,8 @@ def _came(answer: PeerResponse) -> SourceContent:
 
 
 def _led_to(url: str, here: str, location: str) -> str:
-    """The target of a redirect, if as safe as the address before.
-
-    Others must not redirect us to loopback: a service there may trust every request.
-    """
+    """The target of a redirect, if as safe as the address before."""
+    # Others must not redirect us to loopback: a service there may trust every request.
     try:
         there = urldefrag(urljoin(here, location)).url
         require_address(there, on_loopback=is_loopback(_host(here)))

@@ -347,11 +347,8 @@ class MetadataFile(MetadataSource):
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The metadata files in a folder by name, without editors' leftovers.
-
-    Raises MetadataUnusable, also for an empty folder: it is probably the wrong one, or
-    not mounted.
-    """
+    """The metadata files in a folder by name; MetadataUnusable without any."""
+    # An empty folder is probably the wrong one, or not mounted.
     try:
         found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
     except OSError as error:

@@ -69,12 +69,10 @@ def names_in(metadata: FederationMetadata) -> Iterator[str]:
 def each_once(
     fetched_sources: Sequence[FetchedSource], whose: SourceChooser
 ) -> list[FetchedSource]:
-    """Keep each member in one source only, as ``whose`` decides.
-
-    If one source has several entries of a name, another may have the member only if it
-    was its source before. Otherwise an attacker could add a second entry to the first
-    source, so that eilogin uses their own entry from the other.
-    """
+    """Keep each member in one source only, as ``whose`` decides."""
+    # If one source has several entries of a name, another may have the member only if
+    # it was its source before. Otherwise an attacker could add a second entry to the
+    # first source, so that eilogin uses their own entry from the other.
     numbers_of: dict[str, list[int]] = {}
     for number, (_, fetched) in enumerate(fetched_sources):
         for name in names_in(fetched.metadata):

@@ -104,10 +104,8 @@ class SiteFolder:
     # --- the folder itself ----------------------------------------------------------
 
     def require_safe(self) -> None:
-        """Raise ConfigurationError if other users can write here.
-
-        The owner of the parent is safe: the author of the options chose it.
-        """
+        """Raise ConfigurationError if other users can write here."""
+        # The owner of the parent is safe: the author of the options chose it.
         if self.path.is_symlink():
             raise ConfigurationError(
                 f"federation_folder: {self.path} is a symbolic link; expected a"
@@ -192,23 +190,19 @@ class SiteFolder:
     # --- one process at a time ------------------------------------------------------
 
     def lock(self) -> int | None:
-        """Take the refresh lock; None if another process holds it.
-
-        A child may inherit it. The last close frees it. Raises ConfigurationError.
-        """
+        """Take the refresh lock; None if it is held. Raises ConfigurationError."""
+        # A child may inherit it, and the last close frees it.
         return self._held(self.path / "lock")
 
     def turn(self) -> int | None:
-        """Take one of the :func:`turns` in the parent folder, as :meth:`lock`.
-
-        If this user cannot open the files for turns, eilogin does not limit them.
-        """
+        """Take one of the :func:`turns` in the parent folder, as :meth:`lock`."""
         parent = self.path.parent
         places = [parent / f"{_TURN}{number}" for number in range(turns())]
         try:
             held = (self._held(place) for place in places)
             return next((one for one in held if one is not None), None)
         except ConfigurationError:
+            # If this user cannot open these files, eilogin sets no limit.
             return os.open(os.devnull, os.O_RDONLY)
 
     def _held(self, place: Path) -> int | None:

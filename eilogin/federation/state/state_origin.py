@@ -23,10 +23,9 @@ from eilogin.saml.signing_keys import PublicKey
 
 
 def configuration_of(options: TrustOptions) -> str:
-    """A digest of the lines of ``federation`` and of the keys that sign.
-
-    The way to fetch and the content do not count: a new file in a folder is no change.
-    """
+    """A digest of the lines of ``federation`` and of the keys that sign."""
+    # The way to fetch and the content do not count: a new file in a folder is no
+    # change.
     lines = options.federation
     told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]
     is_asked = any(isinstance(x, FederationAddress) and x.is_query for x in lines)

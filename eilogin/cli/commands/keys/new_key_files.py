@@ -84,11 +84,7 @@ def _derived_secrets(options: OwnOptions, own: Own) -> dict[str, bytes]:
 
 
 def write_planned_key(key_folder: Path, key: PlannedKey, own: Own, kind: str) -> None:
-    """Write key, calendar entry and certificate.
-
-    The certificate comes last. eilogin refuses a key without one, so the key of an
-    interrupted command never signs too early.
-    """
+    """Write key, calendar entry and certificate."""
     begins = min(clock.now(), key.begins)
     days = int((key.ends - begins) // _DAY) + 1
     host = urlsplit(own.public_url).hostname or ""
@@ -102,6 +98,8 @@ def write_planned_key(key_folder: Path, key: PlannedKey, own: Own, kind: str) ->
     text += write_turn(key.name, key.begins, key.ends)
     write(calendar, text.encode(), mode=PUBLIC)
     _give_to_owner_of(key_folder, calendar)
+    # The last step: eilogin refuses a key without a certificate, so the key of an
+    # interrupted command never signs too early.
     _create(key_folder / f"{key.name}.crt", certificate_pem, PUBLIC)
 
 

@@ -148,11 +148,7 @@ def require_store(entity_id: str, sessions: Sessions) -> None:
 
 
 def wake_members(ini: IniFile, app: "WSGIApplication") -> None:
-    """Start the background work of the members before the first visitor comes.
-
-    A hub retries logouts, a participant delivers pending logouts to its hub, and a
-    member with a federation folder refreshes its metadata.
-    """
+    """Start the background work of the members before the first visitor comes."""
     for stack in Pipelines(ini).stacks():
         if not any(map(is_member, stack.parts)):
             continue

@@ -1,7 +1,6 @@
 """A participant: access to its paths, the login at the hub, the logout, and the rest.
 
-The filters of a participant decide when to call this package. It and the hub import
-nothing of each other, only ``web``.
+This package and the hub import nothing of each other, only ``web``.
 
 * ``digid_profile``: the rules of ``profile = digid`` (DigiD 1 to 6 and 8).
 * ``access_control``: decides whether a request may pass to the application.

@@ -22,15 +22,14 @@ from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import this_page
 from eilogin.web.visit import Visit
 
-#: Makes the page of an error.
 ErrorPage = Callable[[Visit, Exception], Response]
 
 
 class AccessControl:
     """Answers a request that may not pass to the pages of one participant.
 
-    ``refuses_when_down``: if the store fails, also refuse ``optional`` pages to a
-    browser with a session cookie.
+    ``refuses_when_down``: if the store fails, a session cookie closes ``optional``
+    pages too.
     """
 
     def __init__(  # noqa: PLR0913 - one part for each decision
@@ -97,8 +96,8 @@ class AccessControl:
     ) -> bool:
         """Return whether a visitor without access opens the application's own logout.
 
-        Such a visitor must not have to log in first. If the store fails, return False,
-        because the visitor may be signed in.
+        They must not have to log in first. False if the store fails: they may be signed
+        in.
         """
         return (
             not visit.has_session_fault

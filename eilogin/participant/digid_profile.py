@@ -41,7 +41,6 @@ def _sectors(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-#: Option ``sectors``.
 Sectors = Annotated[Words, AfterValidator(_sectors)]
 ONLY_BSN = (BSN,)
 
@@ -56,10 +55,7 @@ class Identified(NamedTuple):
 def identified(
     trust: Trust, assertion: Assertion, sectors: Sequence[str]
 ) -> Identified:
-    """Return the citizen of an assertion.
-
-    Raise SectorRefused, which does not name the number.
-    """
+    """Return the citizen of an assertion, or raise SectorRefused without the number."""
     name_id = assertion.name_id or NameID("")
     try:
         name = SectorName.read(name_id.value)

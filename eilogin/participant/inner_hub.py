@@ -1,7 +1,6 @@
 """Pass logouts to a hub inside the filters, which sign in its citizens.
 
-The hub learns each login that ends here, ends its own sessions, and reports its own
-logouts by ``environ['eilogin.logout']``.
+It reports its own logouts by ``environ['eilogin.logout']``.
 """
 
 import logging
@@ -110,10 +109,7 @@ class InnerHub:
 
 
 def remember_logout_outcome(visit: Visit, target: str, outcome: str) -> None:
-    """Keep the outcome of a logout, a value of ``LogoutPages``, for its page.
-
-    The hub inside shows it when it has combined both parts.
-    """
+    """Keep the outcome of a logout for the page of the inner hub."""
     until = clock.now() + _REMEMBERED
     visit.values.add(_key(target), outcome, until, durable=False)
 

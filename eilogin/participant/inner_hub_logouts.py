@@ -1,8 +1,8 @@
 """Note logouts that a hub inside has not delivered to all its participants.
 
-A note lasts from before anything ends until all know. A hub above may repeat its
-LogoutRequest if it or the visitor did not wait; then no session is left here. Each
-logout has its own note, so simultaneous logouts do not remove each other's.
+A note lasts from before anything ends until all know: a hub above may repeat its
+LogoutRequest when no session is left here. Each logout has its own note, so
+simultaneous logouts do not remove each other's.
 """
 
 import json
@@ -16,7 +16,7 @@ from eilogin.sessions import UNREADABLE, Login, Subject
 from eilogin.web.logout_above import EndedBefore
 from eilogin.web.visit import Visit
 
-#: Latest notes of one visitor. The hub reports on all of them at once.
+#: Latest notes of one visitor.
 _MOST = 20
 #: A note in the format of another version.
 _OTHER = "other"
@@ -69,7 +69,6 @@ def forget(visit: Visit, noted: NotedLogout, completed: Logouts) -> None:
         }
 
     _change(visit, noted.who, without)
-    # Expire an empty value at once.
     key, now = _key(noted.who), clock.now()
     visit.values.swap(key, _NONE, _NONE, now, durable=False)
 

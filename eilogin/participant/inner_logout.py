@@ -1,7 +1,4 @@
-"""The filter ``logout``, as the filter ``login`` around it calls it.
-
-``logout`` hands this object on (:mod:`eilogin.web.pipeline.pipeline_objects`).
-"""
+"""The filter ``logout``, as the filter ``login`` around it calls it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 class LogoutForLogin:
     """The functions of ``logout`` that ``login`` needs."""
 
-    #: Call the hooks for a login that has ended.
     call_hooks: Callable[[Visit, Login], None]
     #: Whether a request is at a logout address of the application (``app_logout``).
     is_app_logout: Callable[[Visit], bool]
@@ -47,7 +43,7 @@ class InnerLogout:
     def is_way_out(self, visit: Visit) -> bool:
         """Return whether a person is at the application's own logout (``app_logout``).
 
-        From there eilogin sends nobody to the hub: they would come back as from another
+        From there eilogin sends nobody to the hub: they would return as from another
         site.
         """
         is_page = visit.is_looked_at and visit.fills_window

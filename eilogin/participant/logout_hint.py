@@ -2,15 +2,15 @@
 
 The session here can be lost (``memory:`` store, cookie) while the hub still has one.
 The hint names the session as a LogoutRequest does: hub, NameID, SessionIndex. So "log
-out" still reaches the hub, which knows whether there is a session to end.
+out" still reaches the hub.
 
 A login sets the cookie, and the hub's LogoutResponse removes it. Only this participant
 can make, read or change it. It signs nobody in. It can end its session once, until the
 session expires. A logout here invalidates all copies.
 
-From a logout until the hub confirms it, the cookie marks the browser as logged out.
-Then the hub's session alone does not sign in the browser: the next login asks for a
-fresh proof (ForceAuthn). The mark does not depend on the store, which may be lost.
+From a logout until the hub confirms it, the cookie marks the browser as logged out: the
+next login asks for a fresh proof (ForceAuthn). The store, which may be lost, does not
+matter.
 """
 
 import hashlib

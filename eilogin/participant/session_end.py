@@ -19,10 +19,9 @@ class SessionEnd:
     def end_here(self, visit: Visit, reason: str) -> list[tuple[str, str]]:
         """End the session of this visitor; return the header that expires its cookie.
 
-        No other session ends. The browser gets no mark of a logout, because the visitor
-        has asked for a Response, which may be on its way. An inner hub ends the
-        sessions of its participants, because a later logout would not find them. The
-        hooks of ``logout`` run. ``reason`` is for the audit log. Raise
+        No other session ends, except those of an inner hub's participants, which a
+        later logout would not find. The browser gets no mark of a logout, because a
+        requested Response may be on its way. ``reason`` is for the audit log. Raise
         StoreUnavailable.
         """
         login = visit.session_to_end()

@@ -1,8 +1,8 @@
 """Identify a visitor by the NameID, or by an attribute instead.
 
 The name and value of an attribute at this hub identify the visitor, even if the NameID
-changes or is missing. Messages of the hub use the NameID of the same assertion. Without
-a NameID, single logout is impossible.
+changes or is missing. Messages of the hub use the NameID of the same assertion, so
+single logout needs one.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,6 @@ def _sources(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-#: Option ``subject``.
 SubjectSources = Annotated[Words, AfterValidator(_sources)]
 
 
@@ -54,10 +53,10 @@ _PLAIN = ":/?#[]@$&'()*+,;="
 def for_application(trust: Trust, who: Subject, sources: Sequence[str]) -> str:
     """Return the name of a visitor for the application; no two visitors share one.
 
-    - ``VALUE``, if no other visitor can have it.
-    - ``VALUE!FORMAT!HUB``, if another trusted hub or source could have it, or the
+    * ``VALUE``, if no other visitor can have it.
+    * ``VALUE!FORMAT!HUB``, if another trusted hub or source could have it, or the
       NameID has another format than the requested one.
-    - ``VALUE!FORMAT!HUB!DOMAIN``, if the hub names another domain than its own
+    * ``VALUE!FORMAT!HUB!DOMAIN``, if the hub names another domain than its own
       (NameQualifier); with an empty domain, for a value that looks like one of these.
 
     It depends on nothing else, so it is the same at each login.

@@ -1,23 +1,17 @@
 """The session record: who is signed in, since when, until when, at which level.
 
-Here are the record (:class:`Login`), its limits, its index by subject, and its life
-over any store. Participant and hub keep the same kind. A participant makes it from an
+Participant and hub keep the same kind (:class:`Login`). A participant makes it from an
 assertion, and finds it by the hub's subject. The hub makes it at sign-in, and adds the
 participants that got an assertion.
 
-* ``idle_limit``: the idle limit: a session without activity for so long is over.
-* ``login_storing``: the steps of storing a new login, and the error if the store
-  rejects it.
+* ``idle_limit``: a session without activity for so long is over.
+* ``login_storing``: stores a new login, and explains a rejection.
 * ``retry_schedule``: when to try an entry of a retry queue again, and who may.
-* ``session_keepers``: objects that keep data of a session outside the store, and delete
-  it at its end.
-* ``session_reading``: parse the records of a store, each text once and not at every
-  request.
-* ``session_records``: the session record and its parts, as frozen values and as JSON
-  text.
-* ``session_renewal``: replace a session that is confirmed or stepped up, whatever
-  another tab does.
-* ``session_service``: create, find, renew and end sessions, over any store.
+* ``session_keepers``: objects that keep data of a session outside the store.
+* ``session_reading``: parses each text of a store once.
+* ``session_records``: the record, as frozen values and as JSON text.
+* ``session_renewal``: replaces a session that is confirmed or stepped up.
+* ``session_service``: creates, finds, renews and ends sessions.
 """
 
 from eilogin.sessions.session_records import UNREADABLE as UNREADABLE

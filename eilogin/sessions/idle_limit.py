@@ -1,7 +1,6 @@
 """The idle limit: a session without activity for so long is over.
 
-The last activity is the only field written while a session lives, at most once a
-minute: a page may have fifty pictures, and each write is a commit.
+The last activity is written at most once a minute, because each write is a commit.
 """
 
 import math
@@ -10,7 +9,7 @@ from eilogin import clock
 from eilogin.sessions.session_records import Login
 from eilogin.stores import Store
 
-#: Seconds.
+#: Seconds between two writes.
 TOUCH_INTERVAL = 60.0
 
 #: Most sessions in memory.
@@ -26,12 +25,12 @@ class IdleLimit:
     def __init__(self, store: Store, idle: float) -> None:
         self.store = store
         self.idle = idle
-        #: By key, for activity since the last write. So the limit is exact in this
-        #: process, and up to a minute stricter in others.
+        #: By key, for activity since the last write: exact in this process, and up to a
+        #: minute stricter in others.
         self._last_activity: dict[str, float] = {}
 
     def is_idle(self, login: Login) -> bool:
-        """Whether the session had no activity for longer than the idle limit."""
+        """Return whether the session had no activity for longer than the idle limit."""
         return login.seen >= login.ends or clock.now() > self.idle_at(login)
 
     def idle_at(self, login: Login) -> float:
@@ -39,9 +38,9 @@ class IdleLimit:
         return max(login.seen, self._last_activity.get(login.key, 0.0)) + self.idle
 
     def touch(self, login: Login) -> float:
-        """Note activity now, and return this instant; write it at most once a minute.
+        """Note activity now, and return this instant.
 
-        ``login`` comes from :meth:`find`. An idle session stays as it is.
+        An idle session stays as it is. ``login`` comes from :meth:`find`.
         """
         now = clock.now()
         idle_seconds = now - login.seen
@@ -57,11 +56,7 @@ class IdleLimit:
         return self.idle_at(login) - self.idle
 
     def note_activity(self, login: Login, instant: float) -> bool:
-        """Note a visitor's earlier activity at another party.
-
-        False if the login is idle or has ended. An instant before the last activity
-        changes nothing.
-        """
+        """Note a visitor's earlier activity at another party; False if it is over."""
         if self.is_idle(login):
             return False
         if instant <= self.active_at(login):
@@ -76,13 +71,11 @@ class IdleLimit:
         self.store.touch(login.key, now, now)
 
     def _bound_memory(self) -> None:
-        # A forgotten entry makes the limit up to a minute stricter, once.
         if len(self._last_activity) > _REMEMBERED:
             self._last_activity.clear()
 
     def _write_idle(self, login: Login) -> None:
-        # A live session never has its end as its last activity. Has no effect if
-        # another process noted activity.
+        # A live session never has its end as its last activity.
         if login.seen < login.ends:
             self.store.touch(
                 login.key, login.ends, math.nextafter(login.seen, math.inf)

@@ -44,7 +44,7 @@ def filled_in(
 def add_other_labels(store: Store, login: Login, issued: float) -> None:
     """Add the labels of the hub's other NameID to a login.
 
-    Ends the login and raises LoginEnded after a logout by that NameID since ``issued``.
+    Raise LoginEnded, and end it, after a logout by that NameID since ``issued``.
     """
     labels = login.other_labels()
     # As an item, it moves to the heir with the labels.
@@ -53,8 +53,7 @@ def add_other_labels(store: Store, login: Login, issued: float) -> None:
     item = participant.to_json()
     if item in store.items(login.key):
         return
-    # Labels before marks, so that no logout misses both. Marks are at their labels,
-    # maybe in another shard. There, an unusable session meets them.
+    # Labels before marks, so that no logout misses both.
     is_labelled = store.append(login.key, item, labels)
     shard = labels[0].partition(":")[0]
     key = key_of(shard + secrets.token_urlsafe(32))
@@ -79,10 +78,7 @@ def reject_login(store: Store, login: Login, idle: float) -> NoReturn:
 
 
 def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
-    """Whether the store rejects even a session without a subject.
-
-    Then the mark of :meth:`eilogin.stores.Store.end_all` is in the future.
-    """
+    """Return whether the store rejects any new session: a mark is in the future."""
     now = clock.now()
     key = key_of(shard + secrets.token_urlsafe(32))
     probe = StoredSession(key, "", now, now + idle)

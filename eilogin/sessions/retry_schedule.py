@@ -1,7 +1,4 @@
-"""When to try an entry of a retry queue in the store again, and which process may.
-
-Several processes may read one queue; :func:`take_up` lets one of them try an entry.
-"""
+"""When to try an entry of a retry queue in the store again, and which process may."""
 
 from eilogin import clock
 from eilogin.stores import Store
@@ -23,7 +20,7 @@ def next_try(started: float, last_try: float, first_wait: float) -> float:
 
 
 def is_ahead(last_try: float) -> bool:
-    """Whether a process with a clock far ahead of ours tried an entry."""
+    """Return whether a process with a clock far ahead of ours tried an entry."""
     return last_try > clock.now() + LONGEST_WAIT
 
 

@@ -33,7 +33,7 @@ def keep_informed(keeper: Keeper) -> None:
 
 
 def somebody_keeps() -> bool:
-    """Whether any keeper is registered."""
+    """Return whether any keeper is registered."""
     return any(reference() is not None for reference in _keepers)
 
 

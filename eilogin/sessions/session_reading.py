@@ -1,8 +1,7 @@
 """Parse the records of a store, each text once and not at every request.
 
-Every request reads from the store, and only parses a changed text. eilogin forgets an
-unused text, with its personal data, after a minute or two; in an idle process, at the
-next request.
+eilogin forgets an unused text, with its personal data, after a minute or two; in an
+idle process, at the next request.
 """
 
 import logging
@@ -30,7 +29,7 @@ class ParsedSession:
     login: Login
 
     def is_of(self, stored: StoredSession) -> bool:
-        """Whether the store still has the same text and last activity."""
+        """Return whether the store still has the same text and last activity."""
         own = self.stored
         return own.data == stored.data and own.seen == stored.seen
 
@@ -46,10 +45,7 @@ class Reader:
         self._unreadable: set[str] = set()
 
     def remembered(self, token: str, stored: StoredSession) -> Login | None:
-        """Return the same as :meth:`login`, and cache it by its cookie value.
-
-        Callers share this login, so nobody may change it.
-        """
+        """Return :meth:`login`, cached by cookie value; callers share it unchanged."""
         now = clock.now()
         is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
         if is_due or len(self.recent) >= MOST_REMEMBERED:
@@ -84,8 +80,7 @@ class Reader:
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
         """Return the participants of a session that are not signed out.
 
-        Each pair of entityID and subject occurs once. A participant may know the
-        visitor by two names.
+        Each pair of entityID and subject occurs once; a visitor may have two names.
         """
         participants: dict[tuple[str, Subject], Participant] = {}
         for item in items:

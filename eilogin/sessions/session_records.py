@@ -2,13 +2,13 @@
 
 The text of a session has three lines of JSON (https://jsonlines.org):
 
-* a checksum of the other two
-* an array of the fields that every request reads
-* an object of all other fields
+* a checksum of the other two, which shows that eilogin wrote the text;
+* an array of the fields that every request reads;
+* an object of all other fields.
 
-Versions of eilogin can share a store, because a reader ignores unknown fields. A higher
-format number keeps older versions from reading a record. The checksum shows that
-eilogin wrote the text; a check of all types finds a fault before a logout does.
+Versions of eilogin can share a store: a reader ignores unknown fields, and a higher
+format number keeps older versions from reading a record. A check of all types finds a
+fault before a logout does.
 """
 
 import hashlib
@@ -27,7 +27,6 @@ from eilogin.saml.messages import UNSPECIFIED, NameID
 
 #: Increased if a version that ignores a new field would let somebody in.
 FORMAT = 2
-#: For most records: older versions may read it.
 _USUAL_FORMAT = 1
 
 #: The SSO domain of a participant without a configured one.
@@ -73,8 +72,7 @@ class Subject:
     """A subject: its NameID, the entity that issued it, and the one that got it.
 
     Absent attributes get their default, so equal subjects compare equal (SAML core
-    2.2.2): Format unspecified, NameQualifier the issuer, SPNameQualifier the own
-    entityID.
+    2.2.2).
     """
 
     #: entityID of the issuing hub; at the hub, its own.
@@ -86,7 +84,7 @@ class Subject:
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
     #: Format, NameQualifier and SPNameQualifier as sent ("" if absent), or None if sent
-    #: as above. LogoutRequests repeat them, because some products compare literally
+    #: as above. Some products compare those of a LogoutRequest literally
     #: (LemonLDAP::NG).
     sent: tuple[str, str, str] | None = field(default=None, compare=False, repr=False)
 
@@ -94,7 +92,7 @@ class Subject:
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
         """Return the subject of a NameID that ``issuer`` issued for ``audience``.
 
-        Raises MalformedMessage if the NameID could be taken for an attribute.
+        Raise MalformedMessage if the NameID could be taken for an attribute.
         """
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
@@ -145,14 +143,13 @@ class Subject:
     def told_label(self, session_index: str | None = None) -> str:
         """Return the label of a hub's sessions that include this participant.
 
-        It differs from the participant's own label, which may be in the same store:
-        to end the participant's sessions must not end the hub's.
+        It differs from the participant's own label, which may be in the same store.
         """
         return self._label("told", session_index)
 
     @property
     def shard(self) -> str:
-        """Return the shard of a store over several machines that holds this subject.
+        """The shard of a store over several machines that holds this subject.
 
         Two characters: too few in a cookie to identify a visitor.
         """
@@ -226,12 +223,11 @@ class Login:
     address: str = field(default="", repr=False)
     #: Seconds that the confirming party's clock was ahead of ours.
     ahead: float = 0.0
-    #: The hub's NameID, if ``who`` is an attribute.
     also: Subject | None = field(default=None, repr=False)
     #: entityIDs of hubs where this browser may still be logged in.
     left: Sequence[str] = ()
-    #: At the hub: ``proven`` by the requester's SSO domain; None if all were for the
-    #: usual one.
+    #: At the hub: ``proven`` by the requester's SSO domain; None for the usual one
+    #: alone.
     domains: Mapping[str, Mapping[str, float]] | None = None
     #: The visitor's name for the application: by default the NameID.
     subject: str = field(default="", repr=False, compare=False)
@@ -252,21 +248,18 @@ class Login:
 
     @property
     def name(self) -> str:
-        """Return the name of this session, which is the same after a step-up.
-
-        It is no secret, and does not reveal the family.
-        """
+        """The name of this session: no secret, and the same after a step-up."""
         digest = hashlib.sha256(b"family\0" + self.family.encode()).hexdigest()
         return f"{self.who.shard}:{digest}"
 
     @property
     def since(self) -> datetime:
-        """Return the instant of the sign-in, in UTC."""
+        """The instant of the sign-in, in UTC."""
         return clock.utc(self.started)
 
     @property
     def until(self) -> datetime:
-        """Return the instant of the absolute limit, in UTC."""
+        """The instant of the absolute limit, in UTC."""
         return clock.utc(self.ends)
 
     def __hash__(self) -> int:
@@ -282,17 +275,17 @@ class Login:
         return max(instants, default=0.0)
 
     def proven_since(self, instant: float) -> bool:
-        """Whether the visitor proved their identity after an instant."""
+        """Return whether the visitor proved their identity after an instant."""
         return max(self.proven.values(), default=self.confirmed) > instant
 
     @property
     def by_domain(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the instant of each level's last proof, by SSO domain."""
+        """The instant of each level's last proof, by SSO domain."""
         return {USUAL_DOMAIN: self.proven} if self.domains is None else self.domains
 
     @property
     def named(self) -> Subject | None:
-        """Return the subject in messages from and to the hub."""
+        """The subject in messages from and to the hub."""
         return self.who if self.who.has_name_id else self.also
 
     def labels(self) -> tuple[str, ...]:
@@ -306,8 +299,8 @@ class Login:
     def confirmed_by(self, newer: "Login") -> "Login":
         """Return this login after the same citizen was confirmed once more.
 
-        Proven levels stay proven. An infinite newer ``ends`` does not count. ``ahead``
-        is the better value: an answer may be slow.
+        Proven levels stay proven. An infinite newer ``ends`` does not count. The better
+        value of ``ahead`` counts: an answer may be slow.
         """
         return replace(
             newer,
@@ -347,7 +340,7 @@ class Login:
 
     @classmethod
     def from_json(cls, text: str, key: str, seen: float) -> "Login":
-        """Read the text of :meth:`to_json`; raises one of :data:`UNREADABLE`."""
+        """Read the text of :meth:`to_json`, or raise one of :data:`UNREADABLE`."""
         checksum, _, body = text.partition("\n")
         if checksum != str(crc32(body.encode())):
             raise ValueError("the record has a wrong checksum")
@@ -368,7 +361,6 @@ class Login:
         record["domains"] = rare.get("domains")
         _check_domains(record["domains"])
         login = object.__new__(cls)
-        # The dataclass is frozen, but this instance is new.
         for name in (*_FREQUENT, *_RARE, "also", "left", "domains"):
             object.__setattr__(login, name, record[name])
         # Other requests may hold this login too.

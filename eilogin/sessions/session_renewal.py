@@ -22,11 +22,11 @@ def create_in_place(  # noqa: PLR0913 - what create_login takes
     ``current`` is this browser's login as read, or None. ``login`` holds the proofs of
     ``current`` and the new one; ``alone`` holds only the new one.
 
-    If another tab has replaced ``current``, ``login`` replaces that tab's login, but
-    gets none of its proofs: an old cookie must not gain by a step-up beside it. If that
-    login has a higher level, returns None, and the browser gets its cookie. If
-    ``current`` has ended for good, stores ``alone``, which a logout's mark may reject.
-    ``end_unseen`` and errors are those of :meth:`Sessions.create_login`.
+    If another tab has replaced ``current``, ``login`` replaces that tab's login without
+    its proofs: an old cookie must not gain by a step-up beside it. If that login has a
+    higher level, return None, and the browser gets its cookie. If ``current`` has ended
+    for good, store ``alone``, which a logout's mark may reject. ``end_unseen`` and
+    errors are those of :meth:`Sessions.create_login`.
     """
     while True:
         try:

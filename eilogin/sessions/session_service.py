@@ -29,8 +29,8 @@ from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.session_records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
 
-#: Logins of one subject: more than anybody has browsers, and quick to end. One more
-#: ends the one unseen for longest.
+#: Logins of one subject, more than anybody has browsers. One more ends the one unseen
+#: for longest.
 MOST_LOGINS = 100
 
 _MINUTE, _DAY = 60.0, 86_400.0
@@ -51,13 +51,9 @@ class Sessions(IdleLimit):
     # --- finding ---
 
     def find(self, token: str) -> Login | None:
-        """Return the login of a cookie value, within its two limits, or None.
-
-        One read of the store, and none if the value is no token of ours.
-        """
+        """Return the login of a cookie value, within its two limits, or None."""
         login = self.find_beyond_idle(token)
         now = clock.now()
-        # The clock may have been set meanwhile.
         if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
             self._reader.forget_older(now)
         if login is None or 0 <= now - login.seen <= self.idle:
@@ -86,10 +82,9 @@ class Sessions(IdleLimit):
         return self._reader.remembered(token, stored)
 
     def find_renewed(self, token: str) -> Login | None:
-        """Return the login that replaced the one with this cookie value.
+        """Return the login that replaced the one with this cookie value, for a logout.
 
-        Only for a logout. The cookie may be from before a step-up in another tab, or
-        from before a step-up whose response was lost.
+        The cookie may be from before a step-up whose response was lost.
         """
         family = self.store.get(_renewed_name(key_of(token)))
         return None if family is None else next(iter(self._with_label(family)), None)
@@ -98,8 +93,7 @@ class Sessions(IdleLimit):
         logins: list[Login] = []
         previous_keys: set[str] | None = None
         keys = self.store.find(label)
-        # A missing login may go on under another key, so search again. A key found
-        # again has an unreadable login.
+        # A missing login may go on under another key, so search again.
         while set(keys) != previous_keys:
             logins = [login for login in map(self._read, keys) if login is not None]
             if len(logins) == len(keys):
@@ -119,7 +113,7 @@ class Sessions(IdleLimit):
         return key_of(token)
 
     def is_live(self, login: Login) -> bool:
-        """Whether this login, stepped up or not, has not ended, on a fresh read."""
+        """Return whether a fresh read finds this login, perhaps stepped up."""
         return self.store.read(login.key) is not None or bool(self._heirs(login))
 
     def as_of_now(self, login: Login) -> Login | None:
@@ -140,7 +134,6 @@ class Sessions(IdleLimit):
         return None if stored is None else self._reader.login(stored)
 
     def _heirs(self, login: Login) -> list[str]:
-        """Return the keys under which a stepped-up login goes on."""
         keys = self.store.find(login.name)
         return [key for key in keys if key != login.key]
 
@@ -156,7 +149,7 @@ class Sessions(IdleLimit):
     ) -> str:
         """Store a new login and return its cookie value.
 
-        Fills in ``family``, ``key`` and ``seen``. With the same subject, family and the
+        Fill in ``family``, ``key`` and ``seen``. With the same subject, family and the
         earlier ``started`` come from ``replaces``. ``ends`` is at most ``started +
         max_session``.
 
@@ -165,9 +158,8 @@ class Sessions(IdleLimit):
         at the hub the instant of the proof. Beyond :data:`MOST_LOGINS` of the subject,
         those unseen for longest end: by ``end_unseen``, or by :meth:`drop`.
 
-        Raises :class:`eilogin.errors.LoginEnded`, with nothing changed, if a logout of
-        this subject was received since ``issued``, if ``replaces`` has ended, or if
-        ``ends`` has passed.
+        Raise LoginEnded, with nothing changed, if a logout of this subject was received
+        since ``issued``, if ``replaces`` has ended, or if ``ends`` has passed.
         """
         token = login.who.shard + secrets.token_urlsafe(32)
         is_same = replaces is not None and _is_same_subject(login, replaces)
@@ -199,10 +191,7 @@ class Sessions(IdleLimit):
         return token
 
     def _end_surplus(self, new: Login, end: Callable[[Login], object]) -> None:
-        """End surplus logins of a subject, but not the new one.
-
-        After storing it: a rejected login ends none, and all processes end the same.
-        """
+        """End surplus logins of a subject, after storing the new one."""
         surplus = len(self.store.find(new.who.label())) - MOST_LOGINS
         if surplus <= 0:
             return
@@ -220,7 +209,7 @@ class Sessions(IdleLimit):
             raise
 
     def _link_to_heir(self, renewed: Login, heir: Login) -> None:
-        """Store a link to the heir for :meth:`find_renewed`, until it can be idle.
+        """Store a link for :meth:`find_renewed`, until the heir can be idle.
 
         Before the heir exists: a logout finds one of them at any instant.
         """
@@ -239,7 +228,6 @@ class Sessions(IdleLimit):
         """
         unstamped = replace(participant, since=0.0)
         for stored in self.participants(login):
-            # A login that is over has none, so this one is live.
             if replace(stored, since=0.0) == unstamped:
                 return stored
         subject = participant.subject
@@ -269,9 +257,9 @@ class Sessions(IdleLimit):
         any(self.store.append(key, item) for key in self._keys_of(login))
 
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
-        """Whether a live login includes a participant that knows the visitor so.
+        """Return whether a live login includes a participant that knows the visitor so.
 
-        The participant joined ``after`` an instant, and is not out (:meth:`note_out`).
+        It joined ``after`` an instant, and is not out (:meth:`note_out`).
         """
         label = subject.told_label()
         return any(
@@ -303,7 +291,6 @@ class Sessions(IdleLimit):
         """
         listed = list(self._listed_to_end(party, until))
         for minute, login in listed:
-            # Otherwise the next call finds it.
             if login.ends > until and login.ends // _MINUTE > minute:
                 self._list_later_end(login)
         return [login for _, login in listed if login.ends <= until]
@@ -325,7 +312,6 @@ class Sessions(IdleLimit):
                     yield minute, login
 
     def _list_later_end(self, login: Login) -> None:
-        """List a login under its later end."""
         label = _ending_label(login.audience, login.ends)
         participants = self.participants(login)
         if participants and login.key not in self.store.find(label):
@@ -336,10 +322,10 @@ class Sessions(IdleLimit):
     def end_citizen(self, login: Login) -> list[Participant] | None:
         """End this login and every other of the same subject, in every browser.
 
-        The label is the same under every key, so no step-up escapes. The mark that this
-        leaves rejects a login that was proven before and is not stored yet.
+        The mark that this leaves rejects a login that was proven before and is not
+        stored yet.
 
-        Returns the participants of all, each once for a login and a name, for the hub's
+        Return the participants of all, each once for a login and a name, for the hub's
         logout; None if another caller ended them. Idempotent, in one transaction.
         """
         # Also by its key, in case the store's index is damaged.
@@ -384,10 +370,9 @@ class Sessions(IdleLimit):
         return self.end_subject(login.who, indexes, issued=issued, keys=keys)
 
     def drop(self, login: Login) -> list[Participant] | None:
-        """End this login and no other one, under every key of it.
+        """End this login and no other one, under every key, without a mark.
 
-        Leaves no mark, so other logins of the subject are still accepted. Returns its
-        participants to one caller, else None.
+        Return its participants to one caller, else None.
         """
         return self._finish_end(self.store.end(keys=(login.key,), labels=(login.name,)))
 
@@ -401,8 +386,7 @@ class Sessions(IdleLimit):
     ) -> list[Login]:
         """End all logins of a subject, or those of SessionIndexes, and of ``keys``.
 
-        Marks reject answers issued at or before ``issued``. Returns the logins that
-        this call ended.
+        Marks reject answers issued at or before ``issued``. Return the ended logins.
         """
         labels = [subject.label(index) for index in session_indexes]
         ended = self.store.end(
@@ -429,23 +413,19 @@ class Sessions(IdleLimit):
         """Record that a message was used, until its age rejects it.
 
         ``key`` is sender and message, such as issuer and ID. All callers in all threads
-        and processes, except one, get :class:`eilogin.errors.MessageReplayed`.
+        and processes, except one, get MessageReplayed.
         """
         if not self.store.add(_used_name(key), "", until):
             raise MessageReplayed("this message was used before")
 
     def require_unused(self, key: str) -> None:
-        """Raise :class:`eilogin.errors.MessageReplayed` for a used message.
-
-        Another caller may use it a moment later: :meth:`use_once` decides.
-        """
+        """Raise MessageReplayed for a used message; only :meth:`use_once` is atomic."""
         if self.store.get(_used_name(key)) is not None:
             raise MessageReplayed("this message was used before")
 
 
 def _ending_label(party: str, ends: float) -> str:
     digest = hashlib.sha256(f"{party}\0{int(ends // _MINUTE)}".encode()).hexdigest()
-    # One label for all shards, so without a shard.
     return f"ending-{digest}"
 
 

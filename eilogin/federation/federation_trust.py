@@ -75,11 +75,11 @@ class Trust:
     weak: frozenset[str] = frozenset()
     #: Address of the discovery service; "" for our own page.
     discovery: str = ""
-    #: Beside those of our keys.
+    #: Without those of our keys.
     other_endings: tuple[Expiry, ...] = ()
-    #: None if the members of the start stay.
+    #: None without ``federation_folder``.
     watch: Watch | None = None
-    #: Former members by entityID, which a hub must still send logouts; empty in a
+    #: Former members by entityID, for logouts of a hub; empty in the trust of a
     #: request.
     departed: Mapping[str, EntityDescriptor] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, some
 from eilogin.saml.weak_algorithms import CBC, RSA_1_5, SHA1_REDIRECT
 
-#: Seconds of a validity that is reported.
+#: Seconds. eilogin reports a longer validity.
 _LONG = 366 * 86_400.0
 _NAMED = 3
 #: Seconds before the end without a successor.

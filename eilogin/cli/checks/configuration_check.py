@@ -125,7 +125,6 @@ def _options(file: IniFile, part: Part) -> Options | None:
 
 
 def _declared(file: IniFile, part: Part) -> type[Options] | None:
-    """Return the class of the options; add a fault if ``use`` is wrong."""
     name = part.entry_point or ""
     kind = entry_points.kind_of(name)
     if kind is None:
@@ -218,7 +217,6 @@ def _check_dependencies(
     eilogin_parts: Sequence[Part],
     options_by_section: Mapping[str, Options],
 ) -> tuple[list[Note], list[Fault], dict[str, CheckedTrust]]:
-    """Check metadata, stores and files; return notes, store faults, and trust."""
     # Reading a key takes time, so each entity reads it once.
     own_entities = {
         title: own_of(options)
@@ -287,7 +285,6 @@ class _Warnings(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See ``logging.Handler``."""
         self.texts.append(record.getMessage())
 
 

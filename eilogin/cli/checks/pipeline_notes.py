@@ -117,7 +117,6 @@ def _trust_options_of(
 def _claims_of_any_hub(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note claims that any one of several hubs can make."""
     trust = _trust_options_of(stack, options_by_section)
     if trust is None or not (len(trust.hub) > 1 or trust.hub == ("all",)):
         return
@@ -167,7 +166,6 @@ def _claimable_rules(options: LoginOptions) -> Iterator[str]:
 def _unrequested_attributes(
     stack: Stack, options_by_section: Mapping[str, Options]
 ) -> Iterator[Note]:
-    """Note attributes that a filter needs, but our metadata does not request."""
     part_options = [(part, options_by_section.get(part.title)) for part in stack.parts]
     trust = _trust_options_of(stack, options_by_section)
     if trust is None or not trust.requested_attributes:

@@ -333,7 +333,6 @@ def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:
 
 
 def _check_profile(file: IniFile, part: Part, options: Options | None) -> None:
-    """Check that a filter without ``profile`` follows DigiD's interface."""
     if isinstance(options, OwnOptions):
         return  # These options check their own profile.
     for fault in options.profile_faults() if options else ():

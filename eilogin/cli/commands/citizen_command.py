@@ -185,7 +185,6 @@ def _write(file: Path, old_octets: bytes | None, new_octets: bytes) -> None:
 
 
 def _show_codes(citizen: Citizen, issuer: str) -> None:
-    """Show the secret of the codes, only at a terminal."""
     if not sys.stdout.isatty():
         click.echo(
             "output is no terminal, so there is no QR code; the secret of the "

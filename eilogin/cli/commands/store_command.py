@@ -51,8 +51,6 @@ _ON_A_SERVER = (
 
 @dataclass(frozen=True, slots=True)
 class _SiteStore:
-    """A store, and all sections of the file that use it."""
-
     url: str
     #: Seconds to wait for the store.
     timeout: float
@@ -219,7 +217,6 @@ def _stores(file: Path, section: str | None) -> list[_SiteStore]:
 
 
 def _options(ini: IniFile) -> dict[str, SessionOptions]:
-    """Read the options of sections with a store; raise InvalidOptions for faults."""
     options_by_section: dict[str, SessionOptions] = {}
     for part in parts_of(ini):
         if part.entry_point not in _ENTRY_POINTS:
@@ -317,7 +314,6 @@ def _durable_figure_lines(store: DurableStore) -> Sequence[str]:
 
 
 def _split_counts(rows: int, logout_counts: Sequence[int]) -> tuple[int, str]:
-    """Count the sessions among these rows, and describe the logouts."""
     logouts, held = logout_counts
     held_text = f", and {held:,} for the visitor's next logout" if held else ""
     logout_text = f"{logouts - held:,} pending (eilogin logouts){held_text}"
@@ -339,7 +335,6 @@ def _logouts(store: Store) -> int:
 
 
 def _ending_text(verb: Callable[[], int], logouts: int) -> str:
-    """Run a verb that ends all sessions, and describe how many it ended."""
     count = max(verb() - logouts, 0)
     text = f"{count:,} session{'' if count == 1 else 's'} ended"
     if not logouts:

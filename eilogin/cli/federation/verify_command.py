@@ -86,7 +86,6 @@ def verify_command(folder: Path, *, strict: bool, days: int) -> None:
 def _last_signed(
     registry: Folder,
 ) -> tuple[SignedMetadata | None, list[str]]:
-    """Return the metadata that was signed last, and all faults."""
     faults = faults_of(registry)
     try:
         last = last_signed(registry)

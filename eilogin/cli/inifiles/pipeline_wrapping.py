@@ -202,7 +202,6 @@ def difference(path: Path, before: bytes, after: bytes) -> list[str]:
 
 
 def _chosen(file: IniFile, title: str) -> Section | None:
-    """Return the section, or add a fault and return None."""
     apps = file.of_kind(*APPS)
     sections = [
         section

@@ -129,7 +129,6 @@ class Judge:
         return end is not None and clock.now() >= end + SKEW
 
     def _pending(self, change: Pending) -> Pending:
-        """Keep age, approvals and rejection of the same change."""
         earlier = self._earlier.get(change.entity_id)
         if earlier is None or earlier.id != change.id or self.before is None:
             return change

@@ -42,7 +42,6 @@ from eilogin.saml.metadata import EntityDescriptor
 
 #: The most changes of a kind in a report.
 MOST_TOLD = 50
-#: The most lines in the audit log.
 MOST_LOGGED = 100
 #: A single member is never a large part.
 _FEWEST = 2

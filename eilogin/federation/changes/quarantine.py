@@ -51,9 +51,9 @@ class QuarantinedMember:
     line: str = ""
     signers: str = ""
     is_mass: bool = False
-    #: Whether another source has it now, which has no say yet.
+    #: Whether another source names it now, whose record does not count yet.
     is_moved: bool = False
-    #: Whether it is closed without a remaining key.
+    #: Whether the member is closed if no key remains.
     closes: bool = False
 
     def record(self, new: EntityDescriptor | None) -> EntityDescriptor | None:

@@ -19,8 +19,7 @@ from eilogin.saml.signing_keys import fingerprints
 
 _log = logging.getLogger("eilogin")
 
-#: Seconds between two looks, and until a fault is read again: perhaps only this process
-#: could not read the files.
+#: Seconds between two looks, and until eilogin reads the files again after a fault.
 EVERY, AGAIN = 1.0, 60.0
 
 

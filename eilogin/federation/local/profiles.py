@@ -141,7 +141,6 @@ DIGID_PROFILE = Profile(
     records_network=True,
 )
 
-#: The profiles by the value of the option.
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {"saml": SAML_PROFILE, "digid": DIGID_PROFILE}
 )

@@ -47,7 +47,6 @@ def sources_of(options: TrustOptions) -> list[MetadataSource]:
 def _files_of(
     line: FederationFile, keys: Sequence[PublicKey] | None, options: TrustOptions
 ) -> Iterator[MetadataFile]:
-    """The file of a line, or those that are in its folder now."""
     folder = line.path if line.path.is_dir() else None
     paths = files_in(folder) if folder else [line.path]
     for path in paths:

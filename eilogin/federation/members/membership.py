@@ -40,7 +40,6 @@ class Membership:
     def _use_index(self, index: MemberIndex) -> None:
         self._index = index
         self._entities = index.members
-        #: Members without any usable record.
         self.left_out = index.left_out
         self.remarks = index.remarks
         self.copies = index.copies

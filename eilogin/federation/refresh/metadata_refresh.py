@@ -60,7 +60,7 @@ _log = logging.getLogger("eilogin")
 class RefreshResult:
     """The outcome of a refresh."""
 
-    #: ``waiting``, ``rejected``: some changes are.
+    #: With ``waiting`` or ``rejected``, that is the state of some changes only.
     what: Literal["same", "active", "waiting", "rejected"]
     members: int
     #: The faults of sources that a copy replaces.

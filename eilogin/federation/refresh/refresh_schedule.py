@@ -74,7 +74,7 @@ class Watch:
         self._told: list[Told] = []
         self._in_each_round: list[Callable[[], object]] = []
         self._child: Child | None = None
-        #: No refresh earlier, unless the last one changed the tries.
+        #: The earliest time of a refresh, and the tries before the last one.
         self._not_before, self._tries = 0.0, active.tries
         #: The last look at local files, and that of the last child.
         self._seen, self._begun = active.tries.look, ""
@@ -298,7 +298,7 @@ class RefreshThread:
 
     def __init__(self) -> None:
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        #: They may outlive their site.
+        #: They may outlive their watch.
         self._children: list[Child] = []
         self._is_running = False
         self._lock = threading.Lock()

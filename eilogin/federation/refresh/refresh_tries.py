@@ -66,7 +66,6 @@ def _usual(options: TrustOptions) -> float:
 def _earlier_waits(
     now: float, fetched_sources: Sequence[FetchedSource]
 ) -> Iterable[float]:
-    """By cacheDuration, and before the expiry."""
     for _, fetched in fetched_sources:
         metadata = fetched.metadata
         if metadata.cache_duration is not None:

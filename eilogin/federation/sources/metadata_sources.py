@@ -310,7 +310,7 @@ class MetadataFile(MetadataSource):
     keys: Sequence[PublicKey] | None
     #: In bytes.
     longest: int = LONGEST
-    #: As the line names it.
+    #: If the line names a folder.
     folder: Path | None = None
 
     def __str__(self) -> str:

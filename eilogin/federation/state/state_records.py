@@ -58,7 +58,6 @@ class State:
     made: float
     #: An ID for persons, which stays if somebody signs the same members again.
     id: str
-    #: A digest of the members.
     digest: str
     #: A hash of the options that select sources and keys.
     configuration: str

@@ -214,7 +214,6 @@ def _make_secrets(draft: HubDraft) -> Iterator[str]:
 
 
 def _require_same_hub(draft: HubDraft) -> None:
-    """Reject an ini file of another hub, or of no hub."""
     host = Host.read(draft.ini)
     urls = [guard.options.get("public_url", "").strip() for guard in host.guards]
     roles = {guard.options.get("role", "").strip() for guard in host.guards}

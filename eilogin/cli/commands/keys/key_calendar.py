@@ -74,7 +74,6 @@ def _federation_calendar(folder: Folder) -> tuple[str, str, Iterator[Event]]:
 
 
 def _endings(ini: IniFile, part: Part, own: Own) -> Iterator[Expiry]:
-    """Yield the ends of our certificates, and with metadata those of others."""
     yield from key_endings(own.keys)
     options, federation = None, Membership()
     hubs: Sequence[str] = ()

@@ -130,7 +130,6 @@ def _with_forwarded_headers(ini: IniFile, server: Part) -> Part:
 def _application(
     file: Path, variables: Mapping[str, str], changes: Changes
 ) -> "WSGIApplication":
-    """Load the application; raise ConfigurationError for a fault of the file."""
     try:
         # As loadapp does, which takes no changes.
         loader = loader_of(file.absolute(), variables, changes)
@@ -195,7 +194,6 @@ class _ListeningServer:
         )
 
     def close(self) -> None:
-        """Close all sockets and threads."""
         self.waitress.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self.sockets, ignore_all=True)
 

@@ -217,7 +217,6 @@ def _end_at_site(member: Member, name: str, line: str) -> int:
 
 
 def _sources(member: Member) -> Sequence[str]:
-    """Return the option ``subject`` of the filter ``login``."""
     login_parts = [
         part for part in member.parts if part.entry_point in ("main", "login")
     ]

@@ -92,15 +92,12 @@ def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
 
 
 class _Work(NamedTuple):
-    """The members of an ini file with background work."""
-
     hubs: Sequence[Member]
     watches: Sequence[Watch]
     sites: Sequence[OperatorLogout]
 
     @property
     def entity_ids(self) -> list[str]:
-        """Their entityIDs, each once."""
         return list(
             dict.fromkeys(
                 [

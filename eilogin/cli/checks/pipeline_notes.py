@@ -86,7 +86,7 @@ def _ineffective_limits(
 def _warning_times(
     part: Part, login: LoginOptions, session: SessionOptions
 ) -> Iterator[Note]:
-    """Note a session that ends without a warning, or a ``warn`` that has no effect."""
+    """Note a session that ends without a warning, or a ``warn`` that is too long."""
     if login.warn is None:
         # WCAG 2.2.1 exempts limits that are longer.
         if min(session.idle, session.max_session) <= _LONGEST_LIMIT_TO_WARN:

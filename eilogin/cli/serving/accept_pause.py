@@ -34,7 +34,7 @@ class Accepting:
         server.accept = self.accept
 
     def accept(self) -> _Accepted:
-        """Return a connection, or None without one; raise OSError as waitress does."""
+        """Return a connection; None without one or a descriptor. Raises OSError."""
         try:
             return self._accept()
         except OSError as error:

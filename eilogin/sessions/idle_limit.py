@@ -75,7 +75,8 @@ class IdleLimit:
             self._last_activity.clear()
 
     def _write_idle(self, login: Login) -> None:
-        # A live session never has its end as its last activity.
+        # A live session never has its end as its last activity. If another process
+        # noted activity, this has no effect.
         if login.seen < login.ends:
             self.store.touch(
                 login.key, login.ends, math.nextafter(login.seen, math.inf)

@@ -27,6 +27,7 @@ from eilogin.saml.messages import UNSPECIFIED, NameID
 
 #: Increased if a version that ignores a new field would let somebody in.
 FORMAT = 2
+#: For most records: older versions may read it.
 _USUAL_FORMAT = 1
 
 #: The SSO domain of a participant without a configured one.
@@ -72,7 +73,8 @@ class Subject:
     """A subject: its NameID, the entity that issued it, and the one that got it.
 
     Absent attributes get their default, so equal subjects compare equal (SAML core
-    2.2.2).
+    2.2.2): Format unspecified, NameQualifier the issuer, SPNameQualifier the own
+    entityID.
     """
 
     #: entityID of the issuing hub; at the hub, its own.
@@ -143,7 +145,7 @@ class Subject:
     def told_label(self, session_index: str | None = None) -> str:
         """Return the label of a hub's sessions that include this participant.
 
-        It differs from the participant's own label, which may be in the same store.
+        In one store, to end the participant's own sessions must not end the hub's.
         """
         return self._label("told", session_index)
 
@@ -223,6 +225,7 @@ class Login:
     address: str = field(default="", repr=False)
     #: Seconds that the confirming party's clock was ahead of ours.
     ahead: float = 0.0
+    #: The hub's NameID, if ``who`` is an attribute.
     also: Subject | None = field(default=None, repr=False)
     #: entityIDs of hubs where this browser may still be logged in.
     left: Sequence[str] = ()

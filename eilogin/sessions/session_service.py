@@ -191,7 +191,10 @@ class Sessions(IdleLimit):
         return token
 
     def _end_surplus(self, new: Login, end: Callable[[Login], object]) -> None:
-        """End surplus logins of a subject, after storing the new one."""
+        """End surplus logins of a subject, but not the new one.
+
+        After storing it: a rejected login ends none, and all processes end the same.
+        """
         surplus = len(self.store.find(new.who.label())) - MOST_LOGINS
         if surplus <= 0:
             return
@@ -322,8 +325,8 @@ class Sessions(IdleLimit):
     def end_citizen(self, login: Login) -> list[Participant] | None:
         """End this login and every other of the same subject, in every browser.
 
-        The mark that this leaves rejects a login that was proven before and is not
-        stored yet.
+        The label is the same under every key, so no step-up escapes. The mark that this
+        leaves rejects a login that was proven before and is not stored yet.
 
         Return the participants of all, each once for a login and a name, for the hub's
         logout; None if another caller ended them. Idempotent, in one transaction.

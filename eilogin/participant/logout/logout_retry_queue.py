@@ -170,7 +170,7 @@ class LogoutQueue:
         return sorted(due, key=lambda entry: entry.due)[:_AT_ONCE]
 
     def _try(self, visit: Visit, entry: _Entry) -> bool:
-        """Return whether the hub confirmed a LogoutRequest. Raise Unavailable."""
+        """Send a LogoutRequest; return whether it was confirmed. Raise Unavailable."""
         try:
             endpoint = self._endpoint(visit.trust, entry.notice)
             if endpoint is None or _has_newer_session(visit, entry.notice.login):

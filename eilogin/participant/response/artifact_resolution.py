@@ -52,6 +52,7 @@ _PATIENCE = 0.5
 #: After so many failed artifacts, in so many seconds, a network shares its slots with
 #: such networks. The last number is the most networks remembered.
 _MOST_FAILED, _FAILED_FOR, _REMEMBERED = 3, 60.0, 10_000
+#: The holder of the slots that these networks share.
 _FAILING_NETWORKS = "of whom nothing came"
 
 

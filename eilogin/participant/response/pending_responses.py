@@ -59,6 +59,7 @@ class ReceivedResponse:
     failure: LoginFailed | None = None
     #: Whether eilogin rejected the Response to a passive login; the log has the reason.
     is_unusable: bool = False
+    #: Its key in the store, or "".
     key: str = ""
     is_agreed: bool = False
 

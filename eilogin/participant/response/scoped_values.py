@@ -1,10 +1,10 @@
 """Drop attribute values whose scope belongs to another hub (``anna@stad.nl``).
 
 Otherwise each hub could claim to have signed in a visitor of another hub. The metadata
-lists a hub's scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0); with only
-regular expressions it may use none. A hub without scopes may use any that no other hub
-lists. eilogin compares these domain names in ASCII (``xn--``) without regard to case,
-and drops every other spelling.
+lists a hub's scopes (``shibmd:Scope``, Shibboleth metadata extension 1.0). A hub
+without scopes may use any that no other hub lists. One with only regular expressions
+may use none. eilogin compares these domain names in ASCII (``xn--``) without regard to
+case, and drops every other spelling.
 """
 
 import logging

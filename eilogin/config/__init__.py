@@ -8,9 +8,8 @@ A filter or app declares its options as a subclass of :class:`Options`::
     def make_identity(app, global_conf, **local_conf):
         return Identity(app, read(IdentityOptions, global_conf, local_conf))
 
-:func:`read` rejects an unknown option and suggests a known one. It reports all faults
-of a section at once, and never shows the value of a secret. Options of one filter
-belong beside that filter, not here. The modules, from the top down:
+:func:`read` reports all faults of a section at once, and never shows the value of a
+secret. Options of one filter belong beside that filter, not here. From the top down:
 
 * ``option_reading``: read a section, or report all its faults.
 * ``section_lookup``: the section of the ini file that gave a factory its options.

@@ -1,8 +1,7 @@
 """Declare the options of an ini section, and describe them for the documentation.
 
-A filter or app declares its options as a subclass of :class:`Options`, each option with
-:func:`option`. The check at start, the errors, ``eilogin options NAME`` and
-contrib/manual/reference/options.rst all use that one declaration.
+The check at start, the errors, ``eilogin options NAME`` and
+contrib/manual/reference/options.rst all use the same declaration.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,10 +82,7 @@ class Options(BaseModel):
         yield from ()
 
     def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
-        """Yield the names of objects that cannot be imported.
-
-        ``folders`` are those from which any section imports.
-        """
+        """Yield the names of objects that cannot be imported from ``folders``."""
         _ = folders
         yield from ()
 
@@ -129,11 +125,10 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 def option(
     meaning: str, default: Any = PydanticUndefined, *, shown: str | None = None
 ) -> Any:
-    """Declare one option.
+    """Declare one option; ``meaning`` is its line in the documentation.
 
-    ``meaning`` is its line in the documentation. Without a ``default``, the option is
-    required. ``shown`` describes the default in words, if its value does not. An empty
-    default means "not given", and is valid for every type.
+    Without a ``default``, the option is required. An empty one means "not given", and
+    is valid for every type. ``shown`` describes a default that its value does not.
     """
     return Field(
         default,
@@ -144,7 +139,7 @@ def option(
 
 
 def plain(text: str | None) -> str:
-    """A text of the documentation for a terminal."""
+    """Return a text of the documentation for a terminal."""
     return (text or "").replace("``", "")
 
 
@@ -153,8 +148,7 @@ class Described:
     """One option as the documentation shows it."""
 
     name: str
-    #: The default in the notation of an ini file, or a description of it, or
-    #: "required".
+    #: The default in the notation of an ini file, its description, or "required".
     default: str
     meaning: str
     #: Whether ``default`` is valid in an ini file as it is.
@@ -162,7 +156,7 @@ class Described:
 
 
 def describe(declared: type[Options]) -> list[Described]:
-    """The options of a filter or app, in the order of their declaration."""
+    """Return the options of a filter or app, in the order of their declaration."""
     rows = []
     for name, field in declared.model_fields.items():
         extra = field.json_schema_extra

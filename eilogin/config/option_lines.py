@@ -9,7 +9,7 @@ _T = TypeVar("_T")
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The lines of a text without blank lines, and without blanks around them."""
+    """Return the lines of a text without blank ones, and without blanks around them."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -31,7 +31,7 @@ def _in_line(number: int, line: str) -> str:
 
 
 def is_quoted(value: str, expected: str) -> bool:
-    """Tell whether an error of :func:`read_lines` quotes a line of this value."""
+    """Return whether an error of :func:`read_lines` quotes a line of this value."""
     lines = enumerate(split(value), 1)
     return any(_in_line(number, line) in expected for number, line in lines)
 

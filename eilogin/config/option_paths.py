@@ -1,7 +1,4 @@
-"""Types of options that are paths of files and folders.
-
-A relative path starts at the folder of the ini file, in any working folder.
-"""
+"""Types of options that are files and folders, relative to that of the ini file."""
 
 import os
 from collections.abc import Callable
@@ -19,9 +16,8 @@ from eilogin.config.option_lines import read_lines, split
 def from_ini(text: str, info: ValidationInfo) -> Path:
     """Return the path that a text of an ini file means, relative to that file's folder.
 
-    For validators, which get ``info`` from pydantic. If a test or a program made the
-    options, the path is relative to the working folder. Raises ValueError for a blank
-    text.
+    For validators, which get ``info`` from pydantic. Options made by a program are
+    relative to the working folder. Raise ValueError for a blank text.
     """
     if not text.strip():
         raise ValueError("the path of a file")
@@ -31,7 +27,7 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
 def is_there(look: Callable[[], bool]) -> bool:
     """Call ``path.is_file`` or a similar method; False for an impossible file name.
 
-    Raises ValueError if this user may not enter the folder.
+    Raise ValueError if this user may not enter the folder.
     """
     try:
         return look()
@@ -76,7 +72,7 @@ def _new_folder(value: object, info: ValidationInfo) -> object:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Whether a folder is missing, has a possible name, and this user may make it."""
+    """Return whether a folder is missing, and this user may make it."""
     try:
         folder.lstat()
     except FileNotFoundError:

@@ -23,7 +23,7 @@ def read(
     global_conf: Mapping[str, str],
     local_conf: Mapping[str, str],
 ) -> OptionsT:
-    """Read the options of one section; raises :class:`InvalidOptions` with all faults.
+    """Read the options of one section, or raise InvalidOptions with all faults.
 
     PasteDeploy gives ``global_conf`` and ``local_conf`` to a factory.
     """
@@ -103,7 +103,7 @@ def _faults_of(
         field = declared.model_fields.get(name) if name in values else None
         shown = "" if field is None else shown_value(field.annotation, value)
         if is_quoted(value, expected):
-            # The text of the fault quotes the faulty lines already.
+            # The text of the fault quotes the lines already.
             shown = ""
         faults.append(Fault(file, section, name, shown, expected + no_comments(value)))
     return faults
@@ -119,7 +119,6 @@ def placed(declared: type[Options], text: str) -> tuple[str, str]:
 
 
 def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
-    """Describe one fault that pydantic found."""
     match detail["type"]:
         case "extra_forbidden":
             return "unknown option" + (
@@ -139,7 +138,7 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
 
 
 def _purpose(meaning: str | None) -> str:
-    """The first sentence of a meaning, as a part of another sentence."""
+    """Return the first sentence of a meaning, as a part of another sentence."""
     sentence = plain(meaning).partition(". ")[0].rstrip(".")
     return sentence[:1].lower() + sentence[1:]
 
@@ -147,8 +146,8 @@ def _purpose(meaning: str | None) -> str:
 def _other_sections_with(option: str) -> str:
     """Return ``; it is an option of 'NAME'``, or "" if nothing else declares it.
 
-    NAME is a filter or app. ``main`` (``egg:eilogin``) counts only if no other
-    declares the option.
+    ``main`` (``egg:eilogin``) counts only if no other filter or app declares the
+    option.
     """
     names = sorted(
         entry_point

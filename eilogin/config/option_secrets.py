@@ -48,7 +48,6 @@ _SHORTEST_SECRET = 16
 
 
 def _secrets(value: object, info: ValidationInfo) -> object:
-    """Read one secret for each line, as :func:`_secret` does."""
     if not isinstance(value, str):
         return value
     secrets = tuple(_secret(line, info) for line in value.split("\n") if line.strip())
@@ -67,7 +66,6 @@ def _long_secret(value: object, info: ValidationInfo) -> object:
 
 
 def _metrics_token(value: object, info: ValidationInfo) -> object:
-    """Read a secret as :func:`_long_secret` does, if metrics are possible."""
     try:
         metrics.require()
     except ConfigurationError as error:
@@ -89,7 +87,6 @@ Secret = Annotated[SecretBytes, BeforeValidator(_secret)]
 LongSecret = Annotated[SecretBytes, BeforeValidator(_long_secret)]
 
 
-#: The secret of a monitoring system that reads :mod:`eilogin.metrics`.
 MetricsToken = Annotated[SecretBytes, BeforeValidator(_metrics_token)]
 
 

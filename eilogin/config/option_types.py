@@ -1,7 +1,6 @@
 """Types of options that are numbers, flags, words, lines or networks.
 
-A validator reads the text of an ini file. Its error states the expected value, in the
-words of the administrator.
+The error of a validator states the expected value, in the words of the administrator.
 """
 
 import ipaddress
@@ -47,7 +46,7 @@ def _size(value: object) -> object:
     return size
 
 
-#: The largest plausible number of simultaneous things.
+#: The largest plausible number of anything.
 _MOST = 1000
 
 
@@ -93,7 +92,7 @@ def names_of(value: object) -> object:
 
 
 def name_of(text: str) -> str:
-    """Check a name from a list or table; raises ValueError for an obvious slip."""
+    """Check a name from a list or table, or raise ValueError for an obvious slip."""
     return _require_word(text, (",", "="))
 
 
@@ -106,8 +105,8 @@ def _require_word(text: str, slips: str | tuple[str, ...]) -> str:
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-#: The network of a peer on a Unix socket: the unspecified address of IPv6, which no
-#: machine has (RFC 4291 2.5.2).
+#: The network of a peer on a Unix socket: an address that no machine has (RFC 4291
+#: 2.5.2).
 UNIX = ipaddress.IPv6Network("::/128")
 
 
@@ -127,7 +126,7 @@ def _network(word: str) -> IPNetwork:
 
 
 def shown_size(size: int) -> str:
-    """A number of bytes for a person, such as ``8 MB``."""
+    """Return a number of bytes for a person, such as ``8 MB``."""
     for unit, length in (("MB", 1024**2), ("kB", 1024)):
         if size % length == 0:
             return f"{size // length} {unit}"
@@ -141,7 +140,6 @@ Seconds = Annotated[float, BeforeValidator(seconds_of)]
 Size = Annotated[int, BeforeValidator(_size)]
 
 
-#: A number of things.
 Count = Annotated[int, BeforeValidator(_count)]
 
 

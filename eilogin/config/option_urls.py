@@ -29,9 +29,9 @@ def _public_url(value: object) -> object:
 
 
 def _is_origin(parts: SplitResult) -> bool:
-    """Whether a URL has only scheme, host, port and path.
+    """Return whether a URL has only scheme, host, port and path.
 
-    Raises ValueError if its port is no number.
+    Raise ValueError if its port is no number.
     """
     return (
         parts.scheme in ("http", "https")
@@ -49,7 +49,7 @@ WEB_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name always means this machine: *.localhost, 127.*, ::1."""
+    """Return whether a host always means this machine: ``*.localhost``, 127.*, ::1."""
     name = host.lower().rstrip(".")
     return (
         name == "localhost"
@@ -70,7 +70,7 @@ def _path_prefix(value: object) -> object:
     return text
 
 
-#: Most characters of a target: longer than any address that a visitor was sent to.
+#: Most characters of a target.
 LONGEST_TARGET = 2048
 
 
@@ -81,16 +81,15 @@ _IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 def site_path(value: str) -> str:
     """Return a path of this site, maybe with a query, in ASCII.
 
-    Raises ValueError, also if a browser or proxy could read it as another site.
+    Raise ValueError, also if a browser or proxy could read it as another site.
     """
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
-    # A Location header cannot carry other characters than ASCII.
     return quote(value, safe=_IN_ADDRESS)
 
 
 def _is_path_of_this_site(value: str) -> bool:
-    """Whether every reading of ``value`` is a path with a plain first segment."""
+    """Return whether every reading of a value is a path with a plain first segment."""
     if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
         return False
     reading = value.partition("?")[0].partition("#")[0]
@@ -130,9 +129,7 @@ PublicURL = Annotated[str, BeforeValidator(_public_url)]
 PathPrefix = Annotated[str, BeforeValidator(_path_prefix)]
 
 
-#: A path of this site, maybe with a query.
 SitePath = Annotated[str, AfterValidator(site_path)]
 
 
-#: A URL, maybe with a query.
 WebAddress = Annotated[str, BeforeValidator(web_address)]

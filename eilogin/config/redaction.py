@@ -9,8 +9,8 @@ from pydantic import SecretBytes
 def shown_value(annotation: Any, value: str) -> str:
     """Return the value of an option of this type, shortened, or "***" for a secret.
 
-    The place that holds a secret is no secret. A PEM key is one in any option, because
-    it may stand where the path of its file belongs.
+    The place that holds a secret is none. A PEM key is one in any option, because it
+    may stand where the path of its file belongs.
     """
     is_place = _PLACE_OF_SECRET.fullmatch(value.strip())
     if _PEM in value or (is_secret(annotation) and not is_place):
@@ -33,16 +33,16 @@ def without_password(url: str) -> str:
     """Return a URL without its user, if that has a password; for Redis always.
 
     A Redis password without its colon looks like a user name. A password may contain
-    characters that should be encoded, also blanks, so everything before the last ``@``
-    is hidden. If a blank follows a whole address, it separates the next value. Without
-    an ``@``, a Redis URL shows only text that is a host.
+    characters that should be encoded, so everything before the last ``@`` is hidden. If
+    a blank follows a whole address, it separates the next value. Without an ``@``, a
+    Redis URL shows only text that is a host.
     """
     shown = _WITH_BLANKS.sub(r"\1***@", url)
     shown = re.sub(r"(://(?=[^/?]*:\S*@))\S*@", r"\1***@", shown)
     return _REDIS.sub(_redis_without_password, _NO_SCHEME.sub(r"\1***@", shown))
 
 
-#: A URL without its scheme, or without the colon of it: ``redis//user:password@host``.
+#: A URL without its scheme, or without that colon: ``redis//user:password@host``.
 _NO_SCHEME = re.compile(r"(?<!\S)(?!\S*://|mailto:)([\w+.-]*//)?[^\s:]*:\S*@")
 
 
@@ -70,10 +70,9 @@ def _redis_without_password(match: re.Match[str]) -> str:
     return match["scheme"] + (match["rest"] if is_shown else "***")
 
 
-#: Most characters of a value in an error.
 _LONGEST_SHOWN = 120
 
 
 def is_secret(annotation: Any) -> bool:
-    """Whether a type is, or may be, :data:`Secret`."""
+    """Return whether a type is, or may be, :data:`Secret`."""
     return annotation is SecretBytes or any(map(is_secret, get_args(annotation)))

@@ -11,9 +11,8 @@ def section_of(
 ) -> str:
     """Return the section that contains these values, or "" if that is ambiguous.
 
-    PasteDeploy does not tell a factory its section. The section uses the entry point
-    and has these options with these values. Values with a ``%`` are not compared,
-    because PasteDeploy has replaced a part of them.
+    PasteDeploy does not tell a factory its section. Values with a ``%`` are not
+    compared, because PasteDeploy has replaced a part of them.
     """
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]

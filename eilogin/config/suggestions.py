@@ -10,9 +10,9 @@ def did_you_mean(
 ) -> str:
     """Return ``; did you mean 'NAME'?`` with candidates close to ``name``, or "".
 
-    It contains at most ``most`` names. ``cutoff`` is the least similarity, up to 1 for
-    equal names. A candidate that begins with ``name`` comes first, because ``name`` may
-    be cut short. The hosts of URLs must be close too: their rest is often equal.
+    There are at most ``most``. ``cutoff`` is the least similarity, up to 1 for equal
+    names. A candidate that begins with ``name`` comes first, because ``name`` may be
+    cut short. The hosts of URLs must be close too: their rest is often equal.
     """
     names = list(candidates)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)
@@ -22,7 +22,7 @@ def did_you_mean(
 
 
 def _are_hosts_close(name: str, other: str) -> bool:
-    """Whether the hosts of two URLs are similar, without the last labels they share.
+    """Return whether two URLs have similar hosts, without the last labels they share.
 
     True for names that are not URLs.
     """

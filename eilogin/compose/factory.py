@@ -1,16 +1,13 @@
 """Call a function with the options of a section, and use the app that it returns.
 
 ``egg:eilogin#factory`` calls ``factory`` with all other options of the section as
-keyword arguments, unchanged::
+keyword arguments, unchanged. It *changes* ``sys.path``, as ``egg:eilogin#wsgi`` does::
 
     [app:mysite]
     use = egg:eilogin#factory
     factory = mysite:make_site
     path = %(here)s
     title = My site
-    logout_url = /eilogin/logout
-
-*Changes* ``sys.path``, as ``egg:eilogin#wsgi`` does.
 """
 
 from collections.abc import Mapping
@@ -41,7 +38,7 @@ class FactoryOptions(CodeOptions, name="factory"):
 def make_by_factory(
     global_conf: Mapping[str, str], **local_conf: str
 ) -> "WSGIApplication":
-    """Make ``egg:eilogin#factory`` for PasteDeploy; raises InvalidOptions."""
+    """Make ``egg:eilogin#factory`` for PasteDeploy, or raise InvalidOptions."""
     options = read(FactoryOptions, global_conf, local_conf)
     factory = load(options, options.factory, "factory", global_conf, local_conf)
     application: WSGIApplication = factory(**(options.model_extra or {}))

@@ -1,16 +1,12 @@
 """Several sites in one process, by host name: ``egg:eilogin#hosts``.
 
-::
+Each line has a host name, in any case, and the app or pipeline that answers on any
+port. Another host gets status 421 (RFC 9110 15.5.20)::
 
     [composite:main]
     use = egg:eilogin#hosts
     uwv.example.nl = uwv
-    mijn.uwv.example.nl = uwv
     inloggen.example.nl = hub
-
-Each line has a host name, in any case, and the app or pipeline that answers on any
-port. Another host gets status 421 (RFC 9110 15.5.20). *Changes* nothing in environ or
-in the answer.
 """
 
 import re
@@ -39,7 +35,7 @@ class HostsOptions(Options):
     entry_point: ClassVar[str] = "hosts"
 
     def names(self) -> list[tuple[str, str]]:
-        """The host, in lower case, and app of every line."""
+        """Return the host, in lower case, and app of every line."""
         return [(host.lower(), name) for host, name in (self.model_extra or {}).items()]
 
     @model_validator(mode="after")
@@ -95,7 +91,7 @@ def host_of(environ: "WSGIEnvironment") -> str:
 def make_hosts(
     loader: Loader, global_conf: Mapping[str, str], **local_conf: str
 ) -> Hosts:
-    """Make ``egg:eilogin#hosts``; raises InvalidOptions or LookupError."""
+    """Make ``egg:eilogin#hosts``, or raise InvalidOptions or LookupError."""
     options = read(HostsOptions, global_conf, local_conf)
     return Hosts(
         {

@@ -1,14 +1,12 @@
 """A plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
 
-It finds a Flask or Django application by its name::
+It *changes* ``sys.path``: the folders of ``path`` come first, because a console script
+has neither the working folder nor that of the ini file there::
 
     [app:myapp]
     use = egg:eilogin#wsgi
     app = mysite.wsgi:application
     path = %(here)s
-
-*Changes* ``sys.path``: the folders of ``path`` come first, because a console script has
-neither the working folder nor that of the ini file there.
 """
 
 import sys
@@ -61,7 +59,7 @@ class WsgiOptions(CodeOptions, name="wsgi"):
 
 
 def make_wsgi(global_conf: Mapping[str, str], **local_conf: str) -> "WSGIApplication":
-    """Make ``egg:eilogin#wsgi`` for PasteDeploy; raises InvalidOptions."""
+    """Make ``egg:eilogin#wsgi`` for PasteDeploy, or raise InvalidOptions."""
     options = read(WsgiOptions, global_conf, local_conf)
     application: WSGIApplication = load(
         options, options.app, "app", global_conf, local_conf

@@ -15,7 +15,6 @@ class _Cookie:
     name: str
     value: str
     host: str
-    #: For subdomains too.
     is_for_all_below: bool = False
     path: str = "/"
     same_site: str = "lax"
@@ -31,7 +30,7 @@ class _Cookie:
         return f"{path}/".startswith(f"{self.path.rstrip('/')}/")
 
     def may_come_from_elsewhere(self, method: str) -> bool:
-        """Whether a request from another site sends it."""
+        """Return whether a request from another site sends it."""
         is_lax = self.same_site == "lax" and method == "GET"
         return self.same_site == "none" or is_lax
 
@@ -74,7 +73,7 @@ class CookieJar:
         self._put(_Cookie(name, value, host))
 
     def held_for(self, host: str) -> dict[str, str]:
-        """Values by name; of several, the one that is sent first."""
+        """Return values by name; of several, the one that is sent first."""
         values: dict[str, str] = {}
         for cookie in self._of(host):
             values.setdefault(cookie.name, cookie.value)
@@ -87,7 +86,7 @@ class CookieJar:
                 del self._cookies[key]
 
     def header(self, url: str, method: str, *, is_cross_site: bool) -> str:
-        """The Cookie header of a request, or ""."""
+        """Return the Cookie header of a request, or ""."""
         parts = urlsplit(url)
         return "; ".join(
             f"{cookie.name}={cookie.value}"
@@ -122,7 +121,6 @@ def _parsed(header: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _expires(attributes: dict[str, str]) -> float:
-    """Return the instant of expiry: Max-Age before Expires; ignore an invalid date."""
     if "max-age" in attributes:
         return clock.now() + int(attributes["max-age"])
     try:

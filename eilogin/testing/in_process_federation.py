@@ -46,7 +46,7 @@ HUB = "inloggen.test"
 _DAY = 86400.0
 #: From 2020-01-01 on, for a hundred years.
 _CERTIFIED_FROM, _CERTIFIED_DAYS = 1_577_836_800.0, 36_525
-#: Tests sign in often, and nobody attacks these passwords.
+#: Cheap, because tests sign in often.
 _CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -101,7 +101,7 @@ class Federation:
         return self.apps[host](environ, start_response)
 
     def browser(self) -> Browser:
-        """A new browser without cookies."""
+        """Return a new browser without cookies."""
         return Browser(self)
 
     def work(self) -> int:
@@ -265,7 +265,7 @@ def _of(declared: type[Options], values: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """Return a key and its certificate; generated once in a process, because slow."""
+    """Return a key and its certificate; one for each host, because they are slow."""
     return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
 

@@ -38,7 +38,6 @@ class File:
     kind: str = "application/octet-stream"
 
 
-#: Names and values, in the order of the browser.
 Fields = Sequence[tuple[str, str | File]]
 
 
@@ -49,12 +48,12 @@ class Browser:
         self.app = validator(app)
         self.url = ""
         self.page = Response()
-        #: All addresses of the last step.
+        #: Addresses of the last step.
         self.trail: list[str] = []
         self.language = "nl"
         self.address = "192.0.2.7"
-        #: A step ends before an address with this text: :attr:`url` is then that
-        #: address, not yet requested.
+        #: Text of an address before which a step ends; :attr:`url` is then that
+        #: address.
         self.stops_before: str | None = None
         self._led_by = "none"
         self._cookies = CookieJar()
@@ -102,7 +101,7 @@ class Browser:
         """Load the frames of the page, as a browser does, and return their pages.
 
         The page stays. A frame of another site gets no cookies. None for a page that
-        must not be in a frame. Raises AssertionError if frame-src forbids an address.
+        must not be in a frame. Raise AssertionError if frame-src forbids an address.
         """
         frames = self._tree().iter("iframe")
         return [self._framed(urljoin(self.url, f.get("src"))) for f in frames]
@@ -125,11 +124,11 @@ class Browser:
         return " ".join((self._tree().findtext(".//title") or "").split())
 
     def cookie(self, host: str, name: str) -> str | None:
-        """The value of a cookie for a host."""
+        """Return the value of a cookie for a host, or None."""
         return self.cookies(host).get(name)
 
     def cookies(self, host: str) -> dict[str, str]:
-        """All cookies for a host; one of each name."""
+        """Return all cookies for a host; one of each name."""
         return self._cookies.held_for(host)
 
     def set_cookie(self, host: str, name: str, value: str) -> None:
@@ -200,7 +199,6 @@ class Browser:
         return response
 
     def _refresh(self, header: str) -> Response:
-        """Follow a Refresh header: a navigation that no form began."""
         earlier_trail, url = self.trail, urljoin(self.url, header.partition("url=")[2])
         if self.stops_before is not None and self.stops_before in url:
             self.url = url
@@ -238,7 +236,7 @@ class Browser:
         raise AssertionError(f"too many redirects: {url}")
 
     def _may_show(self, response: Response, url: str) -> bool:
-        """Whether an answer may be in a frame of the page (CSP 3, 6.4.2)."""
+        """Return whether an answer may be in a frame of the page (CSP 3, 6.4.2)."""
         policy = _policy(response)
         if "frame-ancestors" not in policy:
             return "X-Frame-Options" not in response.headers
@@ -308,7 +306,6 @@ def _policy(response: Response) -> str:
 
 
 def _require_allowed(directive: str, policy: str, target: str, own: str) -> None:
-    """Raise AssertionError if a policy of the page at ``own`` forbids an address."""
     match = re.search(rf"{directive} ([^;]+)", policy)
     if not match:
         return
@@ -330,7 +327,7 @@ def _fields_of(form: html.HtmlElement) -> Fields:
 
 
 def _values_of(field: html.HtmlElement) -> Iterator[str]:
-    """The values that a field sends (HTML standard, 4.10.21.4)."""
+    """Return the values that a field sends (HTML standard, 4.10.21.4)."""
     if field.tag == "textarea":
         yield field.text or ""
     elif field.tag == "select":

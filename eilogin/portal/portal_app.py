@@ -9,9 +9,9 @@
     pipeline = eilogin portal
 
 The services are the participants in the federation's metadata, with the name,
-description, logo, keywords and address that each has there (mdui). So a new member
-needs no configuration. If ``protect`` says ``optional``, anonymous visitors see them
-too, with a description of this federation and a button to log in.
+description, logo, keywords and address that each has there (mdui). If ``protect`` says
+``optional``, anonymous visitors see them too, with a description of this federation and
+a button to log in.
 
 A tile leads to the service through the portal's own address ``/go``, which notes the
 last visited services in a cookie. It leads only to addresses in the metadata. ``/logo``
@@ -60,7 +60,7 @@ _ON_A_PAGE = 240
 _MOST_PARAMETERS, _MOST_DIGITS = 20, 4
 #: Most characters of the citizen's name.
 _LONGEST_NAME = 80
-#: Without end, because another image has another address.
+#: Another image has another address.
 _LOGO_CACHING = "private, max-age=31536000, immutable"
 #: An SVG image runs no script and loads nothing, even in its own window.
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -78,12 +78,11 @@ def _address(value: str) -> str:
     return value
 
 
-#: A path of this site, or any address.
 Address = Annotated[str, AfterValidator(_address)]
 
 
 class PortalOptions(Options, name="portal"):
-    """What ``[app:…] use = egg:eilogin#portal`` understands."""
+    """Options of ``[app:…] use = egg:eilogin#portal``."""
 
     title: str = option(
         "Sets the title of the window, and the heading for anonymous visitors.",
@@ -270,7 +269,7 @@ class Portal(PipelinePart):
         return shortened(values[0], _LONGEST_NAME) if values else ""
 
     def _cached_services(self, trust: Trust, language: str) -> PortalServices:
-        """The services from the cache, because a federation may have thousands."""
+        """Return the services from a cache: a federation may have thousands."""
         cached = self._services.get(language)
         if cached is None or cached.trust is not trust or cached.until <= clock.now():
             cached = self._services[language] = PortalServices.of(trust, language)
@@ -337,7 +336,7 @@ class _ServiceQuery:
         return bool(self.search or self.category)
 
     def at(self, first: str, *, category: str = "", page: int = 1) -> str:
-        """The address of another category or page."""
+        """Return the address of another category or page."""
         parameters = {"category": category} if category else {}
         if not category:
             parameters = {"q": self.search, "category": self.category}
@@ -347,7 +346,7 @@ class _ServiceQuery:
 
 
 def _parameters(visit: Visit) -> Mapping[str, str]:
-    """The query parameters, the last of each name; none if the query is malformed."""
+    """Return the query parameters, the last of each name; none if it is malformed."""
     query = visit.query_string
     try:
         return dict(parse_qsl(query, errors="replace", max_num_fields=_MOST_PARAMETERS))
@@ -361,7 +360,7 @@ def _hours(visit: Visit, limit: str) -> float:
 
 
 def _text_in(texts: Mapping[str, str], language: str) -> str:
-    """Our own text in a language, or else in English or another one, or ""."""
+    """Return our own text in a language, or else in English or another one, or ""."""
     first = next(iter(texts.values()), "")
     return texts.get(language) or texts.get("en") or first
 
@@ -372,5 +371,5 @@ def _first_page(visit: Visit) -> str | None:
 
 
 def make_portal(global_conf: Mapping[str, str], **local_conf: str) -> Portal:
-    """PasteDeploy's factory for ``egg:eilogin#portal``."""
+    """Make the app ``egg:eilogin#portal`` for PasteDeploy."""
     return Portal(read(PortalOptions, global_conf, local_conf))

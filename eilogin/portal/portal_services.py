@@ -23,7 +23,7 @@ from eilogin.web.pages.translations import LANGUAGES
 #: From this many services on, the page has a search and categories.
 MANY = 12
 _MOST_CATEGORIES = 12
-#: Most characters of these texts, and most keywords of a service.
+#: Most characters of texts, and most keywords of a service.
 _LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_KEYWORD = 100, 240, 40
 _MOST_KEYWORDS = 20
 #: Most characters of a language (BCP 47), such as "nl-NL".
@@ -34,7 +34,6 @@ _MOST_LANGUAGES = 10
 LONGEST_SEARCH = 100
 #: Seconds for which the portal lists an expired service.
 _LISTED_FOR = 7 * 24 * 3600.0
-#: Octets of a hash in an address.
 _ID_SIZE = 12
 #: Characters that turn the direction of text, also of other texts on the page.
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -94,7 +93,7 @@ class PortalServices:
     all: Sequence[PortalService]
     by_id: Mapping[str, PortalService]
     categories: Sequence[ServiceCategory]
-    #: The next expiry of a service or its tile, in seconds since 1970.
+    #: The next expiry of a service or its tile (POSIX timestamp).
     until: float
     language: str
     #: Logos that a page has shown, by entityID.
@@ -131,7 +130,7 @@ class PortalServices:
         return len(self.all) >= MANY
 
     def matching(self, search: str, category: str) -> Sequence[PortalService]:
-        """Services of a category that contain all words of a search.
+        """Return the services of a category that contain all words of a search.
 
         Services with all words in their name come first.
         """
@@ -149,12 +148,12 @@ class PortalServices:
         return services
 
     def logo_of(self, service: PortalService) -> "ServiceLogo | None":
-        """The logo of a service, or None."""
+        """Return the logo of a service, or None."""
         uri = self.trust.federation.logo_of(service.entity_id, self.language)
         return _logo_in(uri)
 
     def logo_version_of(self, service: PortalService) -> str:
-        """A hash of the logo, or "", cached when a page first shows it."""
+        """Return a hash of the logo, or "", cached when a page first shows it."""
         version = self._versions.get(service.entity_id)
         if version is None:
             logo = self.logo_of(service)
@@ -163,7 +162,7 @@ class PortalServices:
         return version
 
     def label_of(self, category: str) -> str:
-        """A category in the usual spelling of the services, or else unchanged."""
+        """Return a category in the usual spelling of the services."""
         key = fold(category)
         return next((c.label for c in self.categories if c.key == key), category)
 
@@ -178,7 +177,7 @@ def fold(text: str) -> str:
 
 
 def id_of(entity_id: str) -> str:
-    """The ID of an entityID in an address."""
+    """Return the ID of an entityID in an address."""
     return _short(entity_id.encode("utf-8", "surrogatepass"))
 
 
@@ -235,7 +234,6 @@ def _service(
 
 
 def _tag(found_in: str, language: str) -> str:
-    """The ``lang`` of a description; "" for that of the page, or if too long."""
     is_other = found_in != language and len(found_in) <= _LONGEST_TAG
     return found_in if is_other else ""
 
@@ -288,7 +286,7 @@ def _initial(name: str) -> str:
 
 
 def _logo_in(uri: str) -> ServiceLogo | None:
-    """The image of a ``data:`` address in base64 (RFC 2397), else None."""
+    """Return the image of a ``data:`` address in base64 (RFC 2397), or None."""
     head, _, data = uri.partition(",")
     kind, _, coding = head.removeprefix("data:").partition(";")
     if kind not in _IMAGE_TYPES or coding != "base64":

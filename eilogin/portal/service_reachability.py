@@ -1,8 +1,7 @@
 """Services that are not reachable at the moment, as far as this server knows.
 
-It contacts no service for that. It knows whether metadata has expired, so that no hub
-signs anybody in; the file ``not_reachable``; and whether the back channel has just
-reached the hub for another reason.
+It contacts no service. It knows expired metadata, the file ``not_reachable``, and
+whether the back channel has just reached the hub for another reason.
 """
 
 import logging
@@ -94,7 +93,7 @@ class NotReachable:
 
 
 def hub_is_away(trust: Trust, hub: str) -> bool:
-    """Whether the last call to a hub, a moment ago, did not reach it."""
+    """Return whether the last call to a hub, a moment ago, did not reach it."""
     outcomes = {
         trust.back_channel.last_outcome(endpoint.location, within=_KNOWN_FOR)
         for endpoint in _endpoints(trust, hub)

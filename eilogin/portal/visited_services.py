@@ -1,8 +1,4 @@
-"""The services that a visitor went to last, kept in a cookie of the portal.
-
-The cookie is sealed, and bound to the visitor: another person at the browser cannot
-read it. It has no name or number of a person.
-"""
+"""The services that a visitor went to last, in a sealed cookie bound to the visitor."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +10,8 @@ from eilogin.web.browser.sealing import NotSealed, Sealer, as_text, from_text
 from eilogin.web.visit import Visit
 
 MOST = 8
-#: Seconds after the last visit for which the browser keeps it.
+#: Seconds after the last visit.
 _KEPT_FOR = 90 * 24 * 3600
-#: Most characters of the cookie.
 _LONGEST = 400
 
 _COOKIE = Cookie("eilogin-visited")
@@ -28,7 +23,7 @@ def visited(
     login: Login,
     services: Mapping[str, PortalService],
 ) -> Sequence[PortalService]:
-    """The services that this visitor went to, the last one first."""
+    """Return the services that this visitor went to, the last one first."""
     ids = _ids(visit, own, login)
     return [services[id_] for id_ in ids if id_ in services][:MOST]
 
@@ -36,7 +31,7 @@ def visited(
 def note_visit(
     visit: Visit, own: Own, login: Login, service: PortalService
 ) -> tuple[str, str]:
-    """The Set-Cookie header that puts a service first."""
+    """Return the Set-Cookie header that puts a service first."""
     earlier = [id_ for id_ in _ids(visit, own, login) if id_ != service.id]
     text = " ".join([service.id, *earlier][:MOST])
     sealed = _sealer(own).seal(text.encode(), login.subject)

@@ -2,16 +2,14 @@
 
 There are three families, for three readers:
 
-- :class:`ConfigurationError` is for the administrator, and stops the start.
-- :class:`Refused` rejects something that came from outside. The visitor gets a page
+* :class:`ConfigurationError` is for the administrator, and stops the start.
+* :class:`Refused` rejects something that came from outside. The visitor gets a page
   with a reference number; the log has the cause under the same number.
-- :class:`Unavailable` means that a store or a peer does not answer now.
+* :class:`Unavailable` means that a store or a peer does not answer now.
 
 The ``code`` of an error never changes: log lines, audit events and tests rely on it.
 The message is for the log and may quote a value. It never holds a key, a password, a
-BSN or an assertion. Visitors read the sentences of ``eilogin/web/locale`` and the pages
-of ``eilogin/web/templates``. Import errors from this package. Its modules, from the top
-down:
+BSN or an assertion. Import errors from this package:
 
 * ``error_context``: add to an error the peer that sent the message.
 * ``login_refusals``: logins that fail, or give the application too little.

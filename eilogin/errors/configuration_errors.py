@@ -1,4 +1,4 @@
-"""Errors for the administrator. They stop the start."""
+"""Errors for the administrator, which stop the start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class ConfigurationError(EiloginError):
 class Fault:
     """One fault in an ini file: where it is, what was found, what was expected."""
 
-    #: Path of the ini file, or "" if it is unknown.
+    #: Path of the ini file, or "".
     file: str
-    #: Section without brackets, such as ``filter:eilogin``, or "".
+    #: Without brackets, such as ``filter:eilogin``, or "".
     section: str
     #: Name of the option, or "" for the whole section.
     option: str
@@ -26,7 +26,6 @@ class Fault:
     found: str
     #: The expected value, or the action to take.
     expected: str
-    #: The stable name of the cause.
     code: str = "options-invalid"
 
     def __str__(self) -> str:
@@ -47,7 +46,6 @@ class InvalidOptions(ConfigurationError):
     code = "options-invalid"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        #: Every fault that was found.
         self.faults = tuple(faults)
         count = len(self.faults)
         head = f"{count} fault{'' if count == 1 else 's'} in the configuration:"

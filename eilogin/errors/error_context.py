@@ -8,10 +8,7 @@ from eilogin.errors.unavailability import Unavailable
 
 
 class InNameOf:
-    """``with InNameOf(peer):`` adds the peer to a refusal or failure inside the block.
-
-    The log then names the party to contact: see ``note_refusal``.
-    """
+    """``with InNameOf(peer):`` adds the party to contact to an error of the block."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer
@@ -32,9 +29,8 @@ class InNameOf:
 class Proven:
     """``with Proven():`` surrounds the processing of a verified Response of the hub.
 
-    The Response answers a request of this browser. A refusal inside is then a failure
-    of that login, with two exceptions: the message answers another request, or a login
-    that is not pending any more.
+    A refusal inside is then a failure of that login, unless the message answers another
+    request, or a login that is not pending any more.
     """
 
     def __enter__(self) -> None:

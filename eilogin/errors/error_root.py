@@ -1,4 +1,4 @@
-"""The root of all errors that eilogin raises on purpose."""
+"""The root of all errors."""
 
 from typing import ClassVar
 
@@ -10,8 +10,7 @@ class EiloginError(Exception):
     code: ClassVar[str] = "internal"
     #: HTTP status of the page that the visitor gets.
     status: ClassVar[int] = 500
-    #: entityID of the party that sent the rejected message, or that does not answer; or
-    #: "".
+    #: entityID of the party that sent the rejected message, or does not answer; or "".
     peer: str = ""
-    #: The reference number, if log and audit log already contain the error, or "".
+    #: The reference number if both logs already contain the error, or "".
     reference: str = ""

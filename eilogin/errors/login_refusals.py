@@ -10,14 +10,11 @@ Help = Literal["", "level", "organisation"]
 
 
 class LoginFailed(Refused):
-    """The hub answered that the login failed; ``status_codes`` give the reason.
+    """The hub answered that the login failed.
 
     ``status_codes`` are the URIs of the StatusCode elements, outermost first (SAML core
-    3.2.2.2). ``helps`` is the cure:
-
-    - ``"level"``: another way to log in
-    - ``"organisation"``: the operator of the site, because the visitor can do nothing
-    - ``""``: another try
+    3.2.2.2). ``helps`` is the cure: ``"level"`` another way to log in,
+    ``"organisation"`` the operator of the site, and ``""`` another try.
     """
 
     code = "login-failed"
@@ -57,17 +54,13 @@ class IdentityMissing(Refused):
 
 
 class AttributeMissing(Refused):
-    """The hub sent no value for a required attribute.
-
-    ``require_attributes`` requires it at a login, a line of ``protect`` on a path.
-    """
+    """The hub sent no value for an attribute that a login or path requires."""
 
     code = "attribute-missing"
     status = 403
 
     def __init__(self, message: str, names: Sequence[str] = ()) -> None:
         super().__init__(message)
-        #: The names of the missing attributes.
         self.names = tuple(names)
 
 
@@ -125,8 +118,8 @@ class CookiesRefused(LoginLost):
 class LoginLoops(Refused):
     """A login succeeds again and again, and does not lead to its page.
 
-    403 means that to repeat the request does not help (RFC 9110 15.5.4). It is no 5xx,
-    for which a proxy might take this server out of service for everybody.
+    403 means that a retry does not help (RFC 9110 15.5.4). For 5xx, a proxy might take
+    this server out of service.
     """
 
     code = "login-loops"

@@ -99,8 +99,7 @@ class MessageUnexpected(Refused):
     """A response to a request that this browser did not send."""
 
     code = "message-unexpected"
-    #: Whether it is a participant's own LogoutResponse to our LogoutRequest, with a
-    #: status that does not confirm the logout.
+    #: Whether it is a participant's LogoutResponse that does not confirm a logout.
     is_refusal: bool = False
 
 

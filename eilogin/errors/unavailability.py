@@ -33,11 +33,11 @@ class PeerUnavailable(Unavailable):
 
     code = "peer-unavailable"
     status = 502
-    #: Whether the peer itself answered, and not a gateway: then it has used up the
-    #: request, such as an artifact.
+    #: Whether the peer itself answered: then it has used up the request, such as an
+    #: artifact.
     has_answered: bool = False
     #: The faultcode of a SOAP fault: ``Client`` or ``Server``; or "".
     fault: str = ""
-    #: Whether it answered a SOAP message with an HTML page, and a status from 400 to
-    #: 499 that is not temporary: it accepts no SOAP there (mod_auth_mellon).
+    #: Whether it answered a SOAP message with HTML and a permanent status from 400 to
+    #: 499: it accepts no SOAP there (mod_auth_mellon).
     is_page: bool = False

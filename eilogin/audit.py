@@ -1,9 +1,7 @@
-"""The audit log: one line of JSON for each event.
+"""The audit log: one line of JSON for each event, at level INFO of ``eilogin.audit``.
 
-The logger is ``eilogin.audit``, at level INFO. The fields are always the same, ``null``
-where they do not apply, for programs that read the log. A pseudonym connects the lines
-of a citizen without identifying the person. :mod:`eilogin.metrics` counts the same
-events.
+The fields are always the same, ``null`` where they do not apply. A pseudonym connects
+the lines of a citizen without identifying the person.
 """
 
 import json
@@ -30,13 +28,12 @@ def event(  # noqa: PLR0913 - the fields of an event, which are fixed
 ) -> None:
     """Write one event.
 
-    - ``code`` is stable, such as ``login`` or ``logout.delivered``;
-    - ``outcome`` is ``ok``, ``refused`` or ``failed``;
-    - ``reference`` is the number on the visitor's page, or a state of the federation;
-    - ``pseudonym`` and ``session`` come from :meth:`eilogin.federation.Own.pseudonym`;
-    - ``peer`` is an entityID;
-    - ``reason`` is an error's code;
-    - ``by`` is the operator of the federation, and ``changes`` are in words.
+    * ``code`` is stable, such as ``login`` or ``logout.delivered``;
+    * ``outcome`` is ``ok``, ``refused`` or ``failed``;
+    * ``reference`` is the number on the visitor's page, or a state of the federation;
+    * ``pseudonym`` and ``session`` come from :meth:`eilogin.federation.Own.pseudonym`;
+    * ``peer`` is an entityID, and ``reason`` an error's code;
+    * ``by`` is the operator of the federation, and ``changes`` are in words.
     """
     fields = {
         "time": clock.utc(clock.now()).isoformat(timespec="milliseconds"),

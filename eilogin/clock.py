@@ -8,11 +8,10 @@ Tests move this clock, and that of python3-saml, with time-machine.
 import time
 from datetime import UTC, datetime
 
-#: Return the present instant. Each request calls it about five times, so it has no
-#: wrapper.
+#: Return the present instant; no wrapper, because each request calls it often.
 now = time.time
 
 
 def utc(instant: float) -> datetime:
-    """An instant as an aware ``datetime`` in UTC."""
+    """Return an instant as an aware ``datetime`` in UTC."""
     return datetime.fromtimestamp(instant, UTC)

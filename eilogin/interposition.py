@@ -27,7 +27,6 @@ _C, _ALLOCATOR = "libc.so.6", "malloc_usable_size"
 _LXML = "lxml.etree"
 _MODULES = (_LXML, "lxml.objectify", "xmlsec")
 
-#: The cure, for messages.
 BUILD = (
     "build lxml and xmlsec on the system's libxml2: apt install gcc pkg-config"
     " python3-dev libxml2-dev libxslt1-dev libxmlsec1-dev && pip install"
@@ -52,7 +51,7 @@ _NO_DEEPBIND = (
 def load_apart() -> None:
     """Load lxml and xmlsec bound to themselves, if the process has a foreign library.
 
-    Raises ImportError if that fails and lxml is bound to a foreign libxml2.
+    Raise ImportError if that fails and lxml is bound to a foreign libxml2.
     """
     # Only Linux binds symbols across libraries.
     if sys.platform != "linux":

@@ -1,19 +1,16 @@
 """Logos that a page may show: PNG or SVG images in a ``data:`` address.
 
 A logo comes from an option of this site, or from a member's metadata. A browser runs no
-scripts of an image, and fetches nothing for it. Even so, eilogin accepts only a
-drawing:
+scripts of an image, and fetches nothing for it. Even so, eilogin accepts only a drawing
+of at most 32 KiB. A PNG has at most 2048 pixels on a side, because a few bytes can
+expand to gigabytes. An SVG has only elements that draw, and references within it. It
+must not contain:
 
-- at most 32 KiB,
-- of a PNG, at most 2048 pixels on a side: a few bytes can expand to gigabytes,
-- of an SVG, only elements that draw, and references within the drawing.
-
-An SVG must not contain:
-
-- a script, event handler, animation, ``foreignObject``, filter, marker or embedded file
-- a DOCTYPE, and thus entities
-- references that repeat its parts thousands of times
-- variables or nested rules in its styles, or odd characters in their quotes
+* a script, event handler, animation, ``foreignObject``, filter, marker or embedded
+  file;
+* a DOCTYPE, and thus entities;
+* references that repeat its parts thousands of times;
+* variables or nested rules in its styles, or odd characters in their quotes.
 """
 
 import base64
@@ -28,7 +25,7 @@ from urllib.parse import unquote_to_bytes
 
 from lxml import etree
 
-#: Largest logo, in bytes.
+#: Bytes.
 MOST = 32 * 1024
 #: Characters of its longest ``data:`` address, each byte written as ``%3C``.
 LONGEST = 3 * MOST + 200
@@ -44,8 +41,8 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _LONGEST_SIDE = 2048
 
 _SVG_SPACE = "http://www.w3.org/2000/svg"
-#: Browsers know the namespaces of the W3C, and XHTML has scripts. RDF holds notes of
-#: drawing programs.
+#: Browsers know the namespaces of the W3C, and XHTML has scripts. Drawing programs use
+#: RDF.
 _W3C, _RDF = "http://www.w3.org/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DRAWING = frozenset(
     (
@@ -67,7 +64,7 @@ _URL = re.compile(r"url\([ \t\r\n]*([\"']?)#([\w.:-]+)\1[ \t\r\n]*\)", re.IGNORE
 _XML_SPACE = " \t\r\n"
 _CLASS = re.compile(r"\.([\w-]+)")
 _NUMBER = re.compile(r"\+?(\d{1,9}(?:\.\d{1,9})?)\s*(?:px)?", re.ASCII)
-#: Texts that refer outside a style sheet, or can hide such a reference; and filters.
+#: Texts that refer outside a style sheet, or can hide that; and filters.
 _FORBIDDEN_IN_STYLES = (
     *("\\", "//", "javascript:", "expression(", "image-set(", "src("),
     *("var(", "attr(", "element(", "blur(", "drop-shadow("),
@@ -88,7 +85,7 @@ _VARIABLE = re.compile(r"(?<![\w-])--")
 _RULE = r"[\w\s.#,*>+~:-]*\{(?:[^{}()\[\]]|\([^{}()\[\]]*\))*\}"
 _MEDIA = rf"\s*@media(?:[\w\s,.:-]|\([\w\s,.:-]*\))*\{{(?:{_RULE})*\s*\}}"
 _SHEET = re.compile(rf"(?:{_RULE}|{_MEDIA})*\s*", re.IGNORECASE)
-#: Most drawn elements, references included; and the longest chain of references.
+#: Most drawn elements with references, and the longest chain of references.
 _MOST_DRAWN, _LONGEST_CHAIN = 20_000, 20
 
 #: Pixels of a drawing that states no size.
@@ -107,7 +104,7 @@ _DRAWS_TOO_MUCH = f"its references draw more than {_MOST_DRAWN} elements: {_PLAI
 def data_uri_of_file(path: str | Path) -> str:
     """Read a logo from a PNG or SVG file and return it as a ``data:`` address.
 
-    Raises ValueError with the reason if no page may show it.
+    Raise ValueError with the reason if no page may show it.
     """
     try:
         with Path(path).open("rb") as file:
@@ -141,14 +138,13 @@ def size_of(data_uri: str) -> tuple[int, int]:
 
 
 def is_candidate(data_uri: str) -> bool:
-    """Whether a text may be a logo, by type and length, without decoding it."""
+    """Return whether a text may be a logo, by type and length, without decoding it."""
     return len(data_uri) <= LONGEST and bool(_DATA.match(data_uri))
 
 
 @dataclass(frozen=True, slots=True)
 class _CheckedLogo:
     uri: str = ""
-    #: The reason to reject it, or "".
     fault: str = ""
     size: tuple[int, int] = (0, 0)
 
@@ -342,8 +338,7 @@ class _DrawnElements:
     def count(self, element: etree._Element, depth: int) -> int:
         """Count the elements that a browser draws for one, with its references.
 
-        An element inside a painted one may inherit its paint, so browsers draw a
-        pattern again for each.
+        Browsers draw a pattern again for each element that inherits it.
         """
         if depth > _LONGEST_CHAIN:
             raise ValueError(

@@ -1,14 +1,12 @@
 """Metrics for a monitoring system, in the format of Prometheus.
 
-A process counts only after :func:`turn_on`, for a hub or a site with ``metrics_token``.
-Otherwise it does not need the library (extra ``metrics``). eilogin counts the events of
-:mod:`eilogin.audit`, not the pages of an application.
-
-No metric contains data of a citizen. Whatever anybody sends, labels are members of the
+A process counts the events of :mod:`eilogin.audit` after :func:`turn_on`, for a hub or
+a site with ``metrics_token``. Otherwise it does not need the library (extra
+``metrics``). No metric contains data of a citizen. Labels are only members of the
 federation, levels, and codes of eilogin.
 
-Several processes, such as gunicorn's workers, share totals in the folder of
-``PROMETHEUS_MULTIPROC_DIR``. Without it, a request gets the metrics of one process.
+Several processes share totals in the folder of ``PROMETHEUS_MULTIPROC_DIR``. Without
+it, a request gets the metrics of one process.
 """
 
 import logging
@@ -29,8 +27,7 @@ _log = logging.getLogger("eilogin")
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-#: Seconds: from members that answer at once, to logouts that are retried until the
-#: session's limit.
+#: Seconds: from members that answer at once, to logouts until the session's limit.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800, 7200)
 
 #: Reasons besides error codes: status codes of a failed login (SAML core 3.2.2.2),
@@ -165,10 +162,10 @@ class Meters:
     ) -> tuple[bytes, str]:
         """Return all metrics as a text, and its content type.
 
-        ``accepted`` is the Accept header of the request. ``undelivered`` counts the
-        logouts in the retry queue, if there is one, and only while the store answers.
-        ``ends`` holds the expiry of certificates by owner ("" for our own) and name.
-        ``federation`` has values of :data:`FEDERATION`, if refreshed.
+        ``accepted`` is the Accept header. ``undelivered`` counts the logouts in the
+        retry queue, while the store answers. ``ends`` holds the expiry of certificates
+        by owner ("" for our own) and name. ``federation`` has values of
+        :data:`FEDERATION`.
         """
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
@@ -257,9 +254,9 @@ _meters: Meters | None = None
 
 
 def turn_on() -> Meters:
-    """Count in this process from now on; further calls return the same object.
+    """Count in this process from now on, and return its meters.
 
-    Raises the error of :func:`require`.
+    Raise the error of :func:`require`.
     """
     global _meters  # noqa: PLW0603 - of a process, as the audit log is
     if _meters is None:

@@ -18,14 +18,13 @@ from eilogin.errors import Fault, InvalidOptions
 
 
 def is_name(name: str) -> str:
-    """Check a name such as ``mysite.wsgi:application``; raises ValueError."""
+    """Check a name such as ``mysite.wsgi:application``, or raise ValueError."""
     module, _, attribute = name.strip().partition(":")
     if not all(part.isidentifier() for part in f"{module}.{attribute}".split(".")):
         raise ValueError("'module:attribute', such as 'mysite.wsgi:application'")
     return name.strip()
 
 
-#: Option type for an object in a module; dots lead to attributes.
 Name = Annotated[str, AfterValidator(is_name)]
 
 
@@ -36,9 +35,8 @@ class _Unloadable(Exception):
 def load(name: str, option: str) -> Any:
     """Import the callable with this name, from the option ``option``.
 
-    Raises :class:`eilogin.errors.InvalidOptions` if there is none
-    (:func:`eilogin.config.placing` adds the section). Errors inside the module keep
-    their traceback.
+    Raise InvalidOptions if there is none (:func:`eilogin.config.placing` adds the
+    section). Errors inside the module keep their traceback.
     """
     try:
         return _import_object(name)
@@ -89,7 +87,7 @@ def _suggestion(name: str, folders: Iterable[str] | None) -> str:
 
 
 def folder_of(name: str, folders: Iterable[str]) -> str | None:
-    """Return the first folder that has the module of ``name``, or None.
+    """Return the first folder with the module of ``name``, or None.
 
     Folders may share a package, so the module counts. Runs no code of it.
     """
@@ -112,8 +110,8 @@ def _has_module(folder: str, name: str) -> bool:
 def fault_of_name(name: str, folders: Sequence[str]) -> str:
     """Return the reason why ``name`` cannot be loaded, or "", without importing it.
 
-    Runs no code, so "" may also mean that the name is made at runtime. ``folders`` are
-    searched first.
+    As no code runs, "" may also mean that the name is made at runtime. ``folders`` come
+    first.
     """
     module, _, attribute = name.partition(":")
     # Files may be newer than the last search.
@@ -168,7 +166,6 @@ def _is_dynamic(source: str) -> bool:
 def _fault_in(
     source: str, module: str, attribute: str, search_path: Sequence[str]
 ) -> str:
-    """Return the reason why a module cannot have an attribute, or "" if it can."""
     if _is_dynamic(source):
         return ""
     try:

@@ -11,9 +11,9 @@ def typed(command: str, *words: object) -> str:
 
 
 def as_word(word: object) -> str:
-    """Quote one word for a shell; it may come from others' files or metadata.
+    """Quote one word for a shell; a path never becomes an option.
 
-    A path never becomes an option, and the reader sees every character.
+    The reader sees every character: it may come from others' files or metadata.
     """
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):

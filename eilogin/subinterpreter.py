@@ -1,8 +1,8 @@
 """Refuse to be imported in a sub-interpreter, and name the cure.
 
-Extension modules of pydantic and cryptography work only in the main interpreter of a
-process. The module mod_wsgi for Apache uses sub-interpreters by default, and uWSGI for
-all applications but the first.
+Extension modules of pydantic and cryptography work only in the main interpreter.
+mod_wsgi for Apache uses others by default, and uWSGI for all applications but the
+first.
 """
 
 import contextlib

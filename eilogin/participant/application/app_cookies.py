@@ -319,7 +319,7 @@ class AppCookies:
     # --- on the way in ---
 
     def _forget(self) -> None:
-        """Drop earlier results; threads that parse now store theirs in the old dict."""
+        # Threads that parse now store their results in the old dict.
         self.remembered = {}
 
     def _parse(self, visit: Visit, key: _Key) -> _ParsedCookies:
@@ -345,7 +345,6 @@ class AppCookies:
     def _parse_again(
         self, visit: Visit, key: _Key, parsed: _ParsedCookies
     ) -> _ParsedCookies:
-        """Parse again with the names that other processes may have noted since."""
         names = self._names
         if key[0] is None and (names.have_been_read or monotonic() < names.next_try_at):
             # For an anonymous visitor, _knows reads the names. For others the store has
@@ -458,7 +457,7 @@ def _is_only_idle(visit: Visit) -> bool:
 
 
 def _is_for_shared_cache(headers: Iterable[tuple[str, str]]) -> bool:
-    """Return whether a cache may give others the response (RFC 9111)."""
+    # RFC 9111
     fields = [(name.lower(), text) for name, text in headers]
     directives = ",".join(text for name, text in fields if name == "cache-control")
     if _says_public(directives) or _says_private(directives):

@@ -161,7 +161,7 @@ class AppLogout:
         )
 
     def _answer(self, visit: Visit, headers: list[tuple[str, str]]) -> Response | None:
-        """Return eilogin's answer; None for the application's with ``headers``."""
+        # None stands for the application's own answer with these headers.
         try:
             with logout_reserve.for_logout():
                 answer = self._single_logout(visit, headers)
@@ -194,7 +194,6 @@ class AppLogout:
         return None
 
     def _target(self, visit: Visit, headers: Iterable[tuple[str, str]]) -> str:
-        """Return the page here that the application redirects to, or ``usual``."""
         location = next(
             (text for name, text in headers if name.lower() == "location"), ""
         )

@@ -3,10 +3,8 @@
 The application would keep its session on the server. So with ``app_logout_call``,
 eilogin keeps in the store the cookies that the application sets within a login. Later
 it calls the application's logout with them in this process, for that visitor
-(REMOTE_USER). Nobody sees the answer.
-
-The cookies are sealed with a secret of the site and one of the login. So neither the
-store alone, nor the secret of the site after the login, opens them.
+(REMOTE_USER). The cookies are sealed with a secret of the site and one of the login. So
+neither the store alone, nor the secret of the site after the login, opens them.
 """
 
 import json
@@ -144,10 +142,8 @@ class AppLogoutCall:
     def prepare(
         self, visit: Visit, logins: Sequence[Login], done: Login | None
     ) -> Mapping[str, Hook]:
-        """Return the calls for ended logins with kept cookies, by login name.
-
-        They may block. ``done`` gets none: the application's own logout has ended it.
-        """
+        """Return the calls for ended logins with kept cookies, by login name."""
+        # "done" gets none: the application's own logout has ended it.
         calls: dict[str, Hook] = {}
         try:
             for login in logins:

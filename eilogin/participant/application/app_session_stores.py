@@ -1,12 +1,10 @@
 """Store the application's own sessions (``appsession``) for as long as a login lives.
 
 A session is in the store beside the login, or in one of Beaker's backends, sealed with
-a key in the store. The transaction that deletes the login deletes the key too, so
-nobody can read the session any more. The unreadable record is deleted by the process in
-which the login ends or by a slow request that finds no key, or it expires.
-
-Somebody who reads the backend learns nothing. Somebody who writes there can delete a
-session or restore an earlier state, but cannot forge one.
+a key in the store. The transaction that deletes the login deletes the key too. The
+unreadable record is deleted by the process in which the login ends or by a slow request
+that finds no key, or it expires. Somebody who writes in a backend can delete a session
+or restore an earlier state, but cannot forge one.
 """
 
 import hashlib

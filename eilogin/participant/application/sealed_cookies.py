@@ -141,6 +141,6 @@ def _binding(name: str, family: str | None) -> tuple[tuple[str, str], bytes]:
 
 
 def _deflated(octets: bytes) -> bytes:
-    """Deflate with Huffman codes alone (RFC 1951), which hide repetitions."""
+    # Huffman codes alone (RFC 1951): back references would reveal repetitions.
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(octets) + packer.flush()

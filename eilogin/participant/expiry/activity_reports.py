@@ -154,7 +154,7 @@ class ActivityReports:
         return login if is_new else None
 
     def _report(self, visitor: _Visitor, login: Login, unreachable: set[str]) -> int:
-        """Send one report, unless another process has; 1 if the hub has answered."""
+        # Return 1 if the hub has answered.
         now, interval = clock.now(), _interval(self._sessions)
         active, value_name = self._sessions.active_at(login), f"reported:{login.name}"
         visitor.due = now + interval
@@ -234,7 +234,6 @@ def _interval(sessions: Sessions) -> float:
 
 
 def _least_new_activity(sessions: Sessions) -> float:
-    """Return the seconds of new activity that are worth a report."""
     return min(TOUCH_INTERVAL, _interval(sessions) / 5)
 
 

@@ -231,7 +231,6 @@ def _script(
     accent: str,
     names: tuple[tuple[str, str], ...],
 ) -> _Script:
-    """Return the script with its settings, among them CSS (``accent``); made once."""
     json_texts = Pages().texts("warning_texts.json", templates, dict(names))
     texts = {language: json.loads(text) for language, text in json_texts.items()}
     settings = {"warnSeconds": seconds, "texts": texts, "accent": accent}

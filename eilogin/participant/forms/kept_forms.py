@@ -191,7 +191,7 @@ class KeptForms:
         self._values.add(key, value, clock.now() + LIFETIME, durable=False)
 
     def _has_listed(self, new: _ListedForm, tag: str) -> bool:
-        """List a form before it is stored, so that each stored form is listed."""
+        # Before it is stored, so that each stored form is listed.
         oldest: list[_ListedForm] = []
 
         def with_new(listed: str | None) -> str:
@@ -208,7 +208,7 @@ class KeptForms:
         return True
 
     def _settle(self, listed_form: _ListedForm, tag: str, size: int) -> bool:
-        """Give back bytes that the form does not need; False if it is not listed."""
+        # Give back bytes that the form does not need.
         forms = _ListedForm.listed(self._values.get(_list_key(tag)))
         if listed_form not in forms or size == listed_form.reserved:
             return listed_form in forms

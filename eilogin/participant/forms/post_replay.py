@@ -3,9 +3,7 @@
 A redirect to the hub would lose a POST. So eilogin keeps the form (``kept_forms``) if a
 page of this site sent it and eilogin knows its visitor. After the login, a button at
 ``/eilogin/again`` sends the handle of the form to the address of the form, where
-eilogin checks login and level, and restores the body. So browser and application see no
-difference, unless a token against forged forms has ended with the application's
-session.
+eilogin checks login and level, and restores the body.
 """
 
 import logging
@@ -177,10 +175,8 @@ class PostReplay:
         )
 
     def _tag_of_owner(self, visit: Visit) -> str | None:
-        """Return the tag of the visitor whose session this browser has or had last.
-
-        The session names them, even if idle, or the note, valid only with its cookie.
-        """
+        # The session names the visitor, even if idle, or the note, valid only with its
+        # cookie.
         login = visit.session or visit.session_beyond_idle()
         if login is not None:
             login = self._client_network.of_this_network(visit, login)
@@ -287,7 +283,7 @@ def _restore_form(visit: Visit, form: KeptForm, body: BinaryIO) -> None:
 
 
 def _is_of_this_site(visit: Visit) -> bool:
-    """Return whether this origin sent the form (Fetch Metadata 2.3, RFC 6454 7)."""
+    # Fetch Metadata 2.3, RFC 6454 7
     site = visit.environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return bool(site == "same-origin")
@@ -315,10 +311,7 @@ def _cookie(handle: str) -> Cookie:
 
 
 def _expire_oldest(visit: Visit) -> Headers:
-    """Expire the oldest cookies, but not their forms.
-
-    A request can name the cookie of another visitor's form.
-    """
+    # Not their forms: a request can name the cookie of another visitor's form.
     suffixes = [
         name.removeprefix(_COOKIES) for name in names(visit.cookie_header, _COOKIES)
     ]

@@ -107,7 +107,7 @@ class _Policies(NamedTuple):
 
 
 def _extended(text: str, ours: Ours, *, is_enforced: bool) -> _Policies:
-    """Extend the policies of one header; the cache ignores the nonce of each answer."""
+    # The cache ignores the nonce, which differs in each answer.
     nonce = _NONCE.search(text)
     if nonce is None or _ANY_NONCE in text:
         return _extend(text, ours, is_enforced=is_enforced)

@@ -165,10 +165,7 @@ class HeadPlace:
 
 
 class BodyPlace:
-    """The beginning of an HTML body, for a visible element; -1 for frames.
-
-    A token that is not of the head begins the body, in a browser too.
-    """
+    """The beginning of an HTML body, for a visible element; -1 for frames."""
 
     def __init__(self) -> None:
         self._position = 0

@@ -61,7 +61,6 @@ class PageHeaders:
 
 @lru_cache(maxsize=64)
 def _read_type(content_type: str) -> tuple[str, bool]:
-    """Return the media type, and whether the charset is known."""
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
     match = _CHARSET.search(parameters)

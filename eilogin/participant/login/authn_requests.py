@@ -149,7 +149,8 @@ class AuthnRequestSender:
         return endpoint
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
-        """Return the classes to request, or (); eilogin checks the Response itself."""
+        """Return the classes to request, or ()."""
+        # eilogin checks the level of the Response in any case.
         reaching = trust.classes.reaching(level)
         if not reaching:
             raise ConfigurationError(
@@ -175,10 +176,8 @@ class AuthnRequestSender:
 def with_response_address(
     request: messages.AuthnRequest, own: Own
 ) -> messages.AuthnRequest:
-    """Add the address and binding of the Response.
-
-    DigiD wants an index in place of them, and may show the ProviderName (DigiD 1.2).
-    """
+    """Add the address and binding of the Response, or for DigiD their index."""
+    # DigiD may show the ProviderName (DigiD 1.2).
     if own.profile.names_acs_by_index:
         return replace(
             request, acs_index=0, provider_name=own.names.get(LANGUAGES[0], "")
@@ -219,9 +218,8 @@ def login_address(  # noqa: PLR0913 - a query, each part by its name
 ) -> str:
     """Return the address of this site that starts a login and leads to ``target``.
 
-    The login needs a fresh proof with ``force``, or if a limit of the path asks for
-    one. ``address`` may be another one with the same query. A cancelled login leads
-    ``back``.
+    A limit of the path demands a fresh proof too (``force``). ``address`` may be
+    another one with the same query. A cancelled login leads ``back``.
     """
     query = {"next": target, "level": level}
     if force or visit.needs_fresh_proof:

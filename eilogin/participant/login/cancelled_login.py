@@ -2,8 +2,6 @@
 
 DigiD demands the notice on that page, in the same window (DigiD 6). ``html_injection``
 adds a paragraph without script and style, which a Content-Security-Policy could block.
-A page of eilogin replaces a page that needs a login.
-
 A mark in the query, which the application never gets, prevents a cached copy. A cookie
 makes the notice appear once, on the first page that can show it.
 """

@@ -5,10 +5,7 @@ from eilogin.web.visit import Visit
 
 
 def idle_limit(visit: Visit) -> float:
-    """Return the idle limit in seconds if it ended this visitor's session; else 0.
-
-    Raise StoreUnavailable.
-    """
+    """Return the seconds of the idle limit that ended this visitor's session, or 0."""
     if visit.session_or_none is not None:
         return 0.0
     login = visit.session_beyond_idle()

@@ -1,8 +1,4 @@
-"""Answer a request for a page whose login is missing.
-
-eilogin redirects a navigation to the hub. A frame or a form gets a page with a link,
-and a script or a prefetch gets 401 with JSON.
-"""
+"""Answer a request for a page whose login is missing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,10 +37,8 @@ def can_be_passive(visit: Visit) -> bool:
 
 
 def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
-    """Return the variables of ``login_needed.html`` about the session.
-
-    ``wanted``: the level that the session lacks, "" for a fresh proof.
-    """
+    """Return the variables of ``login_needed.html`` about the session."""
+    # "wanted" is the level that the session lacks, "" for a fresh proof.
     login = visit.session
     is_lower = login is not None and not reaches(login.level, level)
     return {"is_known": login is not None, "wanted": level if is_lower else ""}
@@ -135,7 +129,7 @@ class LoginRequired:
         )
 
     def _require_profile(self, visit: Visit) -> None:
-        """Refuse options that contradict DigiD's interface: not every server checks."""
+        # Only "eilogin check" and "serve" check these options before the start.
         idle = visit.sessions.idle
         for name, expected in (*self._faults, *session_faults(idle)):
             raise ConfigurationError(f"{name}: {expected} (profile = digid)")
@@ -145,11 +139,9 @@ class LoginRequired:
         return self._page(visit, level, address, was_sent=False, is_whole=True)
 
     def tell(self, visit: Visit, level: str, address: str) -> Response:
-        """Answer a form, frame or script with the ``address`` where a login begins.
-
-        A redirect would lose the form, or violate the Content-Security-Policy of the
-        script's page. Hubs refuse to show their pages in a frame.
-        """
+        """Answer a form, frame or script with the ``address`` where a login begins."""
+        # A redirect would lose the form, or violate the Content-Security-Policy of the
+        # script's page. Hubs refuse to show their pages in a frame.
         is_form = visit.method == "POST" and visit.is_navigation
         if not is_form and not visit.is_in_frame:
             return _unauthorized(visit, level, address)
@@ -186,7 +178,7 @@ def _unauthorized(visit: Visit, level: str, address: str) -> Response:
 
 
 def _reason(visit: Visit, level: str) -> str:
-    """Return the code of the reason, which never changes, for a script."""
+    # These codes never change, because scripts read them.
     login = visit.session
     if visit.needs_fresh_proof:
         return "proof-needed"

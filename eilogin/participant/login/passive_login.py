@@ -131,7 +131,7 @@ def without_mark(visit: Visit, target: str) -> str:
 
 
 def _is_browser(visit: Visit) -> bool:
-    """Return whether a person opens a page in a window (Fetch Metadata 2.2)."""
+    # A person opens a page in a window (Fetch Metadata 2.2).
     return (
         visit.method == "GET"
         and visit.environ.get("HTTP_SEC_FETCH_MODE") == "navigate"

@@ -2,10 +2,8 @@
 
 An opaque handle, the RelayState, names each login. A sealed cookie, one per tab, holds
 it. So it survives a restart, any process can continue it, and endless requests leave
-nothing in the store.
-
-One Response *claims* the login in the store, and its session *spends* it. For two more
-minutes the cookie leads to the page, after a double click or the back button.
+nothing in the store. One Response *claims* the login in the store, and its session
+*spends* it. For two more minutes the cookie leads to the page, for a double click.
 """
 
 import hashlib
@@ -248,10 +246,9 @@ def spend(visit: Visit, pending: PendingLogin, login_key: str) -> None:
 
 
 def close(visit: Visit, handle: str) -> None:
-    """Note that a login ends without a session.
-
-    Otherwise a reload without its cookie would report that the browser refuses cookies.
-    """
+    """Note that a login ends without a session."""
+    # Otherwise a reload without its cookie would report that the browser refuses
+    # cookies.
     visit.values.add(_key(handle), CLAIMED, _until(handle), durable=False)
 
 

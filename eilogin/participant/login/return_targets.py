@@ -31,10 +31,8 @@ def page_to_go_to(own: Own, wanted: str | None) -> str:
 
 
 def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
-    """Return the unchecked page that the query of a login names, or None.
-
-    ``next``, or ``came_from`` of Zope and Plone: a path, or an address at our origin.
-    """
+    """Return the unchecked page that the query of a login names, or None."""
+    # "came_from" of Zope and Plone is a path, or an address at our origin.
     origin = origin_of(own.public_url)
     came_from = query.get("came_from", "")
     if came_from.startswith(f"{origin}/"):

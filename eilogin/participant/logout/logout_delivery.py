@@ -61,10 +61,8 @@ class LogoutDelivery:
         *,
         in_any_case: bool = False,
     ) -> Response:
-        """Deliver a logout; return the redirect or page for the visitor.
-
-        ``in_any_case``: send the browser to a hub that this server cannot reach, too.
-        """
+        """Deliver a logout; return the redirect or page for the visitor."""
+        # "in_any_case": by the browser, even if this server cannot reach the hub.
         trust, login = visit.trust, notice.login
         try:
             endpoints = self._sender.endpoints(trust, login)
@@ -251,7 +249,6 @@ def retry_url(visit: Visit, target: str) -> str:
 
 
 def _retry_headers(visit: Visit, notice: UnconfirmedLogout) -> list[tuple[str, str]]:
-    """Return the headers that let a browser without a session try again."""
     secret = [unconfirmed_logouts.hold(notice)] if notice.secret else []
     return [visit.cookie.expire(), *secret]
 

@@ -192,11 +192,7 @@ class _HookCall(NamedTuple):
 
 
 class _HookQueue:
-    """The calls of the hooks of one name in this process, one after another.
-
-    If all threads exceed ``timeout``, or a logout does, one more starts, up to
-    ``threads``.
-    """
+    """The calls of the hooks of one name in this process, one after another."""
 
     def __init__(self, name: str, timeout: float, threads: int) -> None:
         self._name = name

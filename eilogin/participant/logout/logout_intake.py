@@ -160,10 +160,7 @@ class LogoutRequestIntake:
         address: str,
         through: Through | None = None,
     ) -> messages.Status:
-        """End the sessions of a request, unless it came before.
-
-        The status is no success if the visitor may still be signed in.
-        """
+        """End the sessions of a request; no success if the visitor may be signed in."""
         trust, now = visit.trust, clock.now()
         check_logout_request(
             request,
@@ -213,7 +210,7 @@ def _key(handle: str) -> str:
 
 
 def _is_known(visit: Visit, ended: Sequence[Login]) -> bool:
-    """Return whether no session can exist here under a name unknown to the hub."""
+    # Otherwise a session may exist here under a name unknown to the hub.
     return bool(ended) or env.NAMELESS not in visit.environ
 
 

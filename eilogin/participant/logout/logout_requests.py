@@ -144,10 +144,7 @@ def _usual(in_browser: Sequence[str]) -> Sequence[str]:
 
 @contextmanager
 def _slot(visit: Visit, hub: str, most: int) -> Iterator[None]:
-    """Hold a slot for a SOAP call to a hub; raise PeerBusy if none gets free.
-
-    This server limits each client network, which the hub cannot see.
-    """
+    # The hub cannot see the client network, so this server limits each of them.
     try:
         with _AT_HUBS.hold(hub, most, network_here(visit), patience=_PATIENCE):
             yield
@@ -162,10 +159,9 @@ def _slot(visit: Visit, hub: str, most: int) -> Iterator[None]:
 def logout_outcome_in(
     response: messages.LogoutResponse, hub: str, request_id: str, destination: str
 ) -> SingleLogoutOutcome:
-    """Return the outcome of a LogoutResponse: EVERYWHERE, PARTLY or CHOSEN.
+    """Return the outcome of a LogoutResponse, or raise Refused.
 
-    ``destination`` is "" if the response needs none. Raise Refused for another request
-    or status.
+    ``destination`` is "" if the response needs none.
     """
     check_logout_response(
         response,

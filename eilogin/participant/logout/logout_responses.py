@@ -28,11 +28,9 @@ class LogoutResponses:
         self._usual = usual
 
     def receive(self, visit: Visit, received: bindings.Received) -> Response:
-        """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5).
-
-        Redirect to the page of the result, which the visitor can reload. For an
-        unverified message, it says only that the visitor is signed out here.
-        """
+        """Handle a LogoutResponse in the browser (SAML profiles 4.4.3.5)."""
+        # The visitor can reload the page of the result. For an unverified message, it
+        # says only that the visitor is signed out here.
         trust = visit.trust
         request_id, stored = logout_state.of_browser(visit)
         # A visitor who has signed in again must not read "logged out".
@@ -110,7 +108,6 @@ class LogoutResponses:
 def _outcome_in(
     trust: Trust, received: bindings.Received, state: LogoutState, request_id: str
 ) -> SingleLogoutOutcome:
-    """Return the hub's outcome, PENDING for another logout, or raise Refused."""
     inbound = verify(received, trust.hub_peer, trust.weak)
     response = messages.read_logout_response(inbound.element)
     # As bytes: a client may send any text.

@@ -2,8 +2,7 @@
 
 A thread of each process and ``eilogin work`` deliver them over SOAP, until the hub has
 answered or the session would have ended. The store has one sealed entry for a session,
-which one process at a time tries. If a hub does not answer to one entry, its other
-entries wait too.
+which one process at a time tries.
 """
 
 import hashlib
@@ -188,7 +187,7 @@ class LogoutQueue:
         return True
 
     def _refused(self, visit: Visit, entry: _Entry, error: EiloginError) -> None:
-        """Drop an entry after a few rejections: the hub may not know its session."""
+        # After a few rejections, drop it: the hub may not know the session.
         store = visit.sessions.store
         store.append(entry.key, error.code)
         tries = len(store.items(entry.key))
@@ -272,7 +271,7 @@ class LogoutQueueThread:
 
 
 def _has_newer_session(visit: Visit, login: Login) -> bool:
-    """Return whether our message, which names no session, might end a newer one."""
+    # Our message names no session, so it might end a newer one.
     has_index = visit.trust.own.profile.has_session_index
     return not (login.session_index and has_index) and bool(
         visit.sessions.find_all_of(login.who)

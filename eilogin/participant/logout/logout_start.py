@@ -75,11 +75,7 @@ class ParticipantLogout:
         return self.delivery.answer(visit, notice, then, in_any_case=is_retry)
 
     def leave_without_session(self, visit: Visit, target: str) -> Response | None:
-        """Notify the hub of a logout in a browser without a session here.
-
-        Use the logout hint, which may end a session under another cookie, or repeat an
-        unconfirmed logout. None without either.
-        """
+        """Notify the hub of a logout in a browser without a session, if possible."""
         hinted = _hinted(visit)
         if hinted is not None:
             return self._leave_named(visit, hinted, target)
@@ -164,7 +160,6 @@ class ParticipantLogout:
     def _end_here(
         self, visit: Visit, login: Login, cause: str, notice_key: str = ""
     ) -> bool:
-        """End a login here and at an inner hub; return whether all there ended."""
         # Responses of the hub from before the end become invalid, such as one in
         # another tab. So it needs the time of the hub's clock.
         issued = clock.now() + login.ahead
@@ -181,11 +176,8 @@ class ParticipantLogout:
 
 
 def _hinted(visit: Visit) -> Login | None:
-    """Return the login of the logout hint, if its logout has not begun yet.
-
-    It is the newest; a planted old session cookie may name the notice of another
-    session.
-    """
+    # The hint names the newest session. A planted older session cookie may lead to the
+    # notice of another session's logout.
     hinted = logout_hint.read(visit)
     if hinted is None:
         return None

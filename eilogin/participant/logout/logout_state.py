@@ -1,8 +1,4 @@
-"""The state of a logout, which the store keeps until the hub has answered.
-
-Its key is the ID of the LogoutRequest, also in a cookie, or a name that derives from
-the notice in the retry queue.
-"""
+"""The state of a logout, which the store keeps until the hub has answered."""
 
 import hashlib
 import json
@@ -129,10 +125,7 @@ def forget_notice(visit: Visit, notice_key: str) -> None:
 
 
 def forget(visit: Visit, who: Subject) -> list[tuple[str, str]]:
-    """Return the headers after a login, so that no late answer says "logged out".
-
-    Drop a queued logout only of the same subject (``who``). Raise StoreUnavailable.
-    """
+    """Return the headers after a login, so that no late answer says "logged out"."""
     has_cookie = _COOKIE.read(visit.cookie_header) is not None
     last_logout = logout_hint.unconfirmed_logout(visit)
     if last_logout is not None and last_logout.login.who == who:

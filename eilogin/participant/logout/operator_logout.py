@@ -58,8 +58,8 @@ class OperatorLogout:
     def called(self, name: str, sources: Sequence[str]) -> list[Login]:
         """Return the sessions of a visitor with this name.
 
-        It is the subject for the application (REMOTE_USER), or the NameID, attribute or
-        DigiD number behind it. ``sources`` is the option ``subject``.
+        It is REMOTE_USER, or the NameID, attribute or DigiD number behind it.
+        ``sources`` is the option ``subject``.
         """
         logins = {
             login.key: login
@@ -107,7 +107,7 @@ class OperatorLogout:
 
 
 def _parsed_name(name: str) -> list[tuple[str, str]]:
-    """Return value and domain in ``VALUE!FORMAT!HUB[!DOMAIN]``."""
+    # VALUE!FORMAT!HUB[!DOMAIN]
     parts = name.rsplit("!", _MARKS_WITH_DOMAIN)
     pairs = [(name.rsplit("!", 2)[0], "")]
     if len(parts) > _MARKS_WITH_DOMAIN:

@@ -42,10 +42,8 @@ def is_there(visit: Visit) -> bool:
 
 
 def begun(visit: Visit, error: Exception) -> list[tuple[str, str]]:
-    """Return the headers that keep a logout, if the store's ``error`` stopped one.
-
-    No headers for a request of another site or without a session cookie.
-    """
+    """Return the headers that keep a logout, if the store's ``error`` stopped one."""
+    # Not for a request of another site or without a session cookie.
     if not isinstance(error, StoreUnavailable) or not _is_wanted(visit):
         return []
     token = visit.token or ""

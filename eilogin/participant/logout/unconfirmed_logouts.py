@@ -1,8 +1,7 @@
 """Logouts that the hub has not confirmed, kept for a further click of the visitor.
 
-For an hour, each further click notifies the hub again, because the browser or the hub
-may have failed. While the first message is valid, eilogin sends the same one, so that
-the hub answers with its outcome.
+For an hour, each further click notifies the hub again. While the first message is
+valid, eilogin sends the same one, so that the hub answers with its outcome.
 
 The notice in the store is encrypted with our secret and one of this browser. That
 secret derives from the old session cookie while the message is valid, and is in a
@@ -87,10 +86,8 @@ def find(visit: Visit) -> UnconfirmedLogout | None:
 
 
 def of_session(visit: Visit) -> UnconfirmedLogout | None:
-    """Return the notice for the request's session cookie, however old it is.
-
-    The caller needs a proof of the browser's intent (``pending_logouts``).
-    """
+    """Return the notice for the request's session cookie, however old it is."""
+    # The caller, pending_logouts, has a proof of the browser's intent.
     token = visit.token
     return _read(visit, _secret_of(token)) if token else None
 

@@ -134,7 +134,6 @@ class ArtifactResolver:
     def _has_other_request(
         self, visit: Visit, pending: PendingLogin, slots: "_ArtifactSlots"
     ) -> bool:
-        """Return whether another request has the Response, or gets it in a moment."""
         if not slots.is_other_at_hub():
             return bool(pending_logins.again(visit, pending).spent_by)
         # A waiting request occupies a thread too.
@@ -143,10 +142,7 @@ class ArtifactResolver:
 
     @contextmanager
     def _slot(self, visit: Visit, hub: str) -> Iterator[None]:
-        """Hold a slot for a call to a hub, or raise PeerBusy.
-
-        Networks with failed artifacts do not wait, or they could occupy all threads.
-        """
+        # Networks with failed artifacts do not wait, or they could occupy all threads.
         holder = self._failed.holder(visit)
         patience = 0.0 if holder == _FAILING_NETWORKS else _PATIENCE
         try:

@@ -76,10 +76,7 @@ class AssertionConsumer:
         self._session_end = session_end
 
     def answer(self, visit: Visit) -> Response:
-        """Redirect the signed-in visitor to their page, or answer with another page.
-
-        With DigiD, a proven Response that signs nobody in ends the session.
-        """
+        """Redirect the signed-in visitor to their page, or answer with another page."""
         try:
             return self._received(visit)
         except (Refused, Unavailable) as error:
@@ -166,10 +163,8 @@ class AssertionConsumer:
         answer: ReceivedResponse,
         assertion: messages.Assertion,
     ) -> Response:
-        """Ask the visitor to agree to an unsolicited or late login.
-
-        Another site may have sent it, so that the visitor works under another's name.
-        """
+        # Another site may have sent an unsolicited or late login, so that the visitor
+        # works under another's name.
         if answer.pending.is_passive:
             return redirect_to_target(visit, without_mark(visit, answer.pending.target))
         if not answer.key:

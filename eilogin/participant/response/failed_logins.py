@@ -78,10 +78,7 @@ class FailedLogins:
     def answer(
         self, visit: Visit, pending: PendingLogin, failure: LoginFailed
     ) -> Response:
-        """Answer with the page of a cancelled login, or redirect after a passive login.
-
-        Raise LoginFailed, with a text for the log, for other failures.
-        """
+        """Answer a cancelled or passive login; raise LoginFailed for other failures."""
         audit.event(
             "login",
             "refused",
@@ -197,12 +194,10 @@ class FailedLogins:
     def _ended_elsewhere(
         self, visit: Visit, pending: PendingLogin, failure: LoginFailed
     ) -> list[tuple[str, str]]:
-        """End the session here if the hub no longer knows it at a keep-alive.
-
-        The visitor may have logged out elsewhere, without a LogoutRequest to us. Return
-        headers for the browser; none if the visitor was only idle or has logged in
-        since, or if eilogin requested more than a session.
-        """
+        # The hub no longer knows the session at a keep-alive: the visitor may have
+        # logged out elsewhere, without a LogoutRequest to us. The session stays if the
+        # visitor was only idle or has logged in since, or if eilogin requested more
+        # than a session.
         login = visit.session
         if (
             login is None
@@ -241,7 +236,6 @@ class FailedLogins:
         return cancelled_login.is_due(visit) and self._rules.rule_of(visit).need != OFF
 
     def _way_back(self, visit: Visit, hub: str, *pages: str) -> _BackLink:
-        """Return a link to the first open page, or else to a page of the hub."""
         trust = visit.trust
         page = self._first_open(visit, pages)
         if page:
@@ -285,7 +279,7 @@ class FailedLogins:
         return rule is not None and attribute_access.is_open_to(visit, login, rule)
 
     def _ended(self, visit: Visit, error: Refused) -> list[tuple[str, str]]:
-        """End the session if DigiD requires that, even one at a lower level."""
+        # DigiD requires that, even for a session at a lower level.
         if not visit.trust.own.profile.failed_login_ends_session:
             return []
         return self._session_end.end_here(visit, error.code)

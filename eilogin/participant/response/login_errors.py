@@ -117,7 +117,7 @@ def _is_retry_useless(error: Exception) -> bool:
 
 
 def _logout_url(visit: Visit, error: Exception) -> str:
-    """Return the logout address, after which the hub asks for a proof, or ""."""
+    # After a logout the hub asks for a proof.
     if not isinstance(error, ProofTooOld) or visit.session_or_none is None:
         return ""
     address = visit.trust.own.url("logout")

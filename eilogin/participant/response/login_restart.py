@@ -1,8 +1,7 @@
 """Start a lost login again, once, without a page in between.
 
 The visitor took too long, or the Response came to another browser; the hub may still
-know them. The handle of the second login says so, also in a browser without cookies. If
-that login is lost too, the visitor sees the error.
+know them. The handle of the second login says so, also in a browser without cookies.
 """
 
 from webob import Response
@@ -21,7 +20,7 @@ from eilogin.web.visit import Visit
 
 
 def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | None:
-    """Redirect to a new login in place of a lost one, or None if that is impossible.
+    """Redirect to a new login in place of a lost one, if possible.
 
     If the visitor has a ``login`` by now, redirect to the page of the lost one.
     """
@@ -42,7 +41,6 @@ def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | Non
 
 
 def _was_second(handle: str, pending: PendingLogin | None) -> bool:
-    """Return whether a second login is lost for another reason than a time-out."""
     has_expired = pending is not None and pending_logins.is_over(handle)
     return is_second(handle) and not has_expired
 

@@ -49,10 +49,7 @@ _COOKIE_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class ReceivedResponse:
-    """The hub's Response to a pending login, or an unsolicited one.
-
-    One of ``assertion``, ``failure`` and ``is_unusable``, or none if it is repeated.
-    """
+    """The hub's Response to a pending login, or an unsolicited one."""
 
     pending: PendingLogin
     assertion: messages.Assertion | None = None

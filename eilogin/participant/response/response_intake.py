@@ -1,7 +1,6 @@
-"""Receive the Response to a login, and verify it.
+"""Receive the Response to a login, by POST or as an artifact, and verify it.
 
-It comes by POST, or as an artifact (``artifact_resolution``). Our own checks
-(``response_checks``) and python3-saml must both accept it.
+Our own checks (``response_checks``) and python3-saml must both accept it.
 """
 
 import hmac
@@ -75,10 +74,7 @@ class ResponseReader:
         self._opinions: dict[str, toolkit.SecondOpinion] = {}
 
     def receive(self, visit: Visit) -> ReceivedResponse | Response:
-        """Return the Response in a request, or a redirect with which to fetch it.
-
-        Raise EiloginError; after that, only the artifact is used up.
-        """
+        """Return the Response in a request, or a redirect with which to fetch it."""
         visit.allow_only("GET", "POST")
         if visit.method == "POST":
             accepted = visit.trust.own.profile.response_bindings
@@ -193,7 +189,7 @@ class ResponseReader:
         response: etree._Element,
         received: bindings.Received,
     ) -> Response:
-        """Keep an unsolicited Response until consent; RelayState may be a path here."""
+        # RelayState may be a path here.
         trust, issuer = visit.trust, _issuer_of(response)
         if not self._takes_unsolicited:
             raise MessageUnexpected(
@@ -247,7 +243,6 @@ class ResponseReader:
         expected: Expected,
         octets: bytes = b"",
     ) -> None:
-        """Have python3-saml verify a Response too; ``octets``: its document, or ""."""
         if not self._needs_second_opinion:
             return
         if not toolkit.can_judge(response):
@@ -277,11 +272,9 @@ class ResponseReader:
 
 
 def use_once(visit: Visit, assertion: messages.Assertion) -> None:
-    """Raise MessageReplayed if an assertion was used before.
-
-    Remember it until it has expired and no kept Response waits, with a margin for
-    clocks.
-    """
+    """Raise MessageReplayed if an assertion was used before."""
+    # Remembered until it has expired and no kept Response waits, with a margin for
+    # clocks.
     until = (
         max(assertion.confirmation_ends, clock.now() + pending_responses.WAITS)
         + 2 * SKEW
@@ -295,7 +288,7 @@ def name_of(assertion: messages.Assertion) -> str:
 
 
 def _to_query(visit: Visit, artifact: str, handle: str) -> Response:
-    """Have the browser bring an artifact again with a GET and its Lax cookies."""
+    # The browser brings the artifact again with a GET and its Lax cookies.
     request_id_of(handle)
     acs = visit.trust.own.url("acs")
     return see_other(bindings.artifact_url(acs, artifact, handle))
@@ -304,10 +297,7 @@ def _to_query(visit: Visit, artifact: str, handle: str) -> Response:
 def _at_reloadable_address(
     trust: Trust, answer: ReceivedResponse
 ) -> ReceivedResponse | Response:
-    """Redirect a login that failed to an address that the visitor can reload.
-
-    A hub resolves an artifact only once. With DigiD, each failure has its own page.
-    """
+    # A hub resolves an artifact only once. With DigiD, each failure has its own page.
     pending, failure = answer.pending, answer.failure
     if trust.own.profile.failed_login_ends_session:
         return answer
@@ -333,7 +323,7 @@ def _require_source(trust: Trust, hub: str, source_id: bytes) -> None:
 
 
 def _issuer_of(response: etree._Element) -> str:
-    """Return the Issuer that a Response claims, without a proof."""
+    # The Response claims it, without a proof.
     paths = ("saml:Issuer", "saml:Assertion/saml:Issuer")
     texts = (
         response.findtext("/".join(map(safe_xml.q, path.split("/")))) for path in paths

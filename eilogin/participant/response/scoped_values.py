@@ -83,7 +83,6 @@ def _expected(own: frozenset[str] | None) -> str:
 
 
 def _scopes(trust: Trust, issuer: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """Return the scopes of a hub, or None, and those of all others."""
     scopes_of = trust.federation.scopes_of
     foreign = (scopes_of(hub) or () for hub in trust.hub_ids if hub != issuer)
     return scopes_of(issuer), frozenset().union(*foreign)

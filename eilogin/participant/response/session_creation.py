@@ -181,26 +181,20 @@ class SessionCreator:
     def _passive_login_note(
         self, pending: PendingLogin, current: Login | None
     ) -> tuple[str, str]:
-        """Return the cookie that allows or delays the next passive login.
-
-        A browser that returns no session cookie would otherwise start them for ever.
-        """
+        # A browser that returns no session cookie would start passive logins for ever.
         if pending.is_passive and current is None:
             return remember_passive_login(self._quiet)
         return forget_passive_login()
 
 
 def _resumed(idle: Login | None, new: Login) -> Login | None:
-    """Return the idle session that the new login resumes, or None.
-
-    The application's content for it stays valid, such as a token in a kept form. A
-    login at a lower level resumes none. Earlier proofs do not count.
-    """
+    # The application's content for an idle session stays valid, such as a token in a
+    # kept form. A login at a lower level resumes none. Earlier proofs do not count.
     return idle if idle is not None and reaches(new.level, idle.level) else None
 
 
 def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
-    """Return the hubs that get no LogoutRequest for their replaced login here."""
+    # These hubs get no LogoutRequest for their replaced login here.
     if current is None:
         return ()
     hubs = (*current.left, current.who.issuer)
@@ -208,10 +202,7 @@ def _left_behind(current: Login | None, new: Login) -> tuple[str, ...]:
 
 
 def answer_repeated_response(visit: Visit, pending: PendingLogin) -> Response:
-    """Redirect to the page if a browser brings a Response for the second time.
-
-    After a logout, raise LoginLost.
-    """
+    """Redirect to the page of a spent login; raise LoginLost after a logout."""
     if visit.session is not None:
         return redirect_to_target(visit, pending.target)
     session_key = pending.spent_by
@@ -256,7 +247,7 @@ def _clock_time(instant: float) -> str:
 
 
 def _require_same(current: Login | None, new: Login) -> None:
-    """Refuse a Response for another visitor than the signed-in one (DigiD 2.2)."""
+    # DigiD 2.2 demands that.
     if current is not None and current.who != new.who:
         hub = new.who.issuer
         raise SubjectChanged(
@@ -286,11 +277,8 @@ def _login_of(
 def _proof_instant(
     own: Own, pending: PendingLogin, assertion: messages.Assertion
 ) -> float:
-    """Return when the visitor proved who they are, 0 if unknown.
-
-    DigiD calls each Response a new proof, but asks the visitor for one only at higher
-    levels and with ForceAuthn (DigiD 1.5).
-    """
+    # DigiD calls each Response a new proof, but asks the visitor for one only at higher
+    # levels and with ForceAuthn (DigiD 1.5).
     is_new_proof = pending.is_forced or reaches(
         pending.level, digid_profile.NEVER_SHARED
     )

@@ -49,10 +49,8 @@ class Options(BaseModel):
         self._values = dict(values)
 
     def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
-        """Return the ini file and its values for other options, without secrets.
-
-        Another process can then read them in the same way.
-        """
+        """Return the ini file and its values for ``declared``, without secrets."""
+        # Another process can then read them in the same way.
         fields = declared.model_fields
         return self._file, {
             name: value

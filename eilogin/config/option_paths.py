@@ -25,10 +25,7 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
 
 
 def is_there(look: Callable[[], bool]) -> bool:
-    """Call ``path.is_file`` or a similar method; False for an impossible file name.
-
-    Raise ValueError if this user may not enter the folder.
-    """
+    """Call ``path.is_file`` or a similar method; False for an impossible file name."""
     try:
         return look()
     except PermissionError:
@@ -72,7 +69,6 @@ def _new_folder(value: object, info: ValidationInfo) -> object:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Return whether a folder is missing, and this user may make it."""
     try:
         folder.lstat()
     except FileNotFoundError:

@@ -138,17 +138,12 @@ def _expected(declared: type[Options], name: str, detail: ErrorDetails) -> str:
 
 
 def _purpose(meaning: str | None) -> str:
-    """Return the first sentence of a meaning, as a part of another sentence."""
     sentence = plain(meaning).partition(". ")[0].rstrip(".")
     return sentence[:1].lower() + sentence[1:]
 
 
 def _other_sections_with(option: str) -> str:
-    """Return ``; it is an option of 'NAME'``, or "" if nothing else declares it.
-
-    ``main`` (``egg:eilogin``) counts only if no other filter or app declares the
-    option.
-    """
+    # "main" (egg:eilogin) counts only if no other filter or app declares the option.
     names = sorted(
         entry_point
         for entry_point, options in REGISTRY.items()

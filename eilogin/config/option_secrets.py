@@ -17,7 +17,6 @@ from eilogin.errors import ConfigurationError
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
-    """Read ``file:PATH``, ``env:NAME``, ``credential:NAME`` (systemd), or the value."""
     if not isinstance(value, str):
         return value
     kind, _, name = value.strip().partition(":")

@@ -1,7 +1,4 @@
-"""Types of options that are numbers, flags, words, lines or networks.
-
-The error of a validator states the expected value, in the words of the administrator.
-"""
+"""Types of options that are numbers, flags, words, lines or networks."""
 
 import ipaddress
 import re

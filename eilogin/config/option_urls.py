@@ -29,10 +29,6 @@ def _public_url(value: object) -> object:
 
 
 def _is_origin(parts: SplitResult) -> bool:
-    """Return whether a URL has only scheme, host, port and path.
-
-    Raise ValueError if its port is no number.
-    """
     return (
         parts.scheme in ("http", "https")
         and bool(parts.hostname)
@@ -79,17 +75,15 @@ _IN_ADDRESS = "%!#$&'()*+,/:;=?@[]~"
 
 
 def site_path(value: str) -> str:
-    """Return a path of this site, maybe with a query, in ASCII.
-
-    Raise ValueError, also if a browser or proxy could read it as another site.
-    """
+    """Return a path of this site, maybe with a query, in ASCII, or raise ValueError."""
+    # A browser or proxy must not be able to read it as another site.
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
     return quote(value, safe=_IN_ADDRESS)
 
 
 def _is_path_of_this_site(value: str) -> bool:
-    """Return whether every reading of a value is a path with a plain first segment."""
+    # Every reading must be a path with a plain first segment.
     if len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
         return False
     reading = value.partition("?")[0].partition("#")[0]

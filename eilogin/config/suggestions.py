@@ -22,10 +22,7 @@ def did_you_mean(
 
 
 def _are_hosts_close(name: str, other: str) -> bool:
-    """Return whether two URLs have similar hosts, without the last labels they share.
-
-    True for names that are not URLs.
-    """
+    # Without the last labels that they share; always true for names that are not URLs.
     matches = _HOST_IN.match(name), _HOST_IN.match(other)
     hosts = [host[1].lower().split(".") for host in matches if host]
     if len(hosts) < len(matches):

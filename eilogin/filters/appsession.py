@@ -12,37 +12,31 @@ deleted in the same transaction::
 ``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
 the answer*: nothing; there is no cookie.
 
-The session is in the store of ``session``, which every process and machine has already.
-With ``type`` it is in one of Beaker's backends, sealed with a key in the store
-(``app_session_stores``): for sessions that are too large, or wanted in memory only.
-eilogin does not use Beaker's own write methods
-(:mod:`eilogin.stores.beaker`). These keep pickles whatever ``data_serializer`` says, so
-somebody who can write to a backend could run code. They also overwrite the changes of
-another request.
+With ``type`` the session is in one of Beaker's backends, sealed with a key in the store
+(``app_session_stores``). eilogin does not use Beaker's own write methods
+(``stores.beaker``). These keep pickles whatever ``data_serializer`` says, so somebody
+who can write to a backend could run code.
 
 Differences from Beaker's middleware:
 
 * If two requests of a visitor overlap, each keeps the keys that it has set, changed or
   deleted. If both changed the same key, the one that is stored last wins. A value
   counts as a whole, also a list or dictionary.
-* A slow request that a logout has overtaken stores nothing. Its answer goes out. A
-  step-up keeps the session; a new login gets another.
-* The session's ID is derived (HMAC) from the secret name of the login, which no browser
-  gets. Nobody can choose one, so ``regenerate_id()`` does nothing.
+* A slow request that a logout has overtaken stores nothing. A step-up keeps the
+  session; a new login gets another.
+* The ID is derived (HMAC) from the secret name of the login, which no browser gets.
+  Nobody can choose one, so ``regenerate_id()`` does nothing.
 * Without a login, a working store or a readable session, the session is empty, and its
   content is dropped after the answer: it would belong to nobody.
-* ``max_size`` limits a session: eilogin logs the size of a larger one, and does not
-  store it. The next request gets the former content.
+* eilogin logs the size of a session larger than ``max_size``, and does not store it.
 * ``delete()`` and ``invalidate()`` delete the stored session; Beaker's keep it.
 * Saving without a change writes nothing. ``last_accessed`` is the last write: with
   ``timeout`` at each access, otherwise at each change.
 * Its ``repr`` shows nothing and does not load it, for error reports with environ.
-* Values are JSON. Somebody who can write to the store can change a session, but run no
-  code. Somebody who can write to a backend can delete one, or restore an earlier state.
+* Values are JSON, so nobody who can write to the store can run code.
 
-A request that uses its session reads the store once, and the backend; other requests
-read nothing. As with Beaker, a session is stored when the application calls
-``start_response``, so a streaming answer keeps streaming. Later changes are lost.
+As with Beaker, a session is stored when the application calls ``start_response``, so a
+streaming answer keeps streaming. Later changes are lost.
 """
 
 import json
@@ -178,10 +172,7 @@ _BEAKERS = frozenset(("_creation_time", "_accessed_time", "_domain", "_path"))
 
 
 class _TiedSession(Session):  # type: ignore[misc]
-    """Beaker's session, with a place and an ID that it cannot choose.
-
-    ``max_size`` limits its text, in bytes.
-    """
+    """Beaker's session, with a place and an ID that it cannot choose."""
 
     last_accessed: float | None
 
@@ -278,7 +269,6 @@ class _TiedSession(Session):  # type: ignore[misc]
         return {name: self[name] for name in self if name not in _BEAKERS}
 
     def _store(self, changes: KeyChanges) -> bool:
-        """Apply the changes to the stored session; return False after giving up."""
         for _ in range(TRIES):
             new = self._text_with(changes)
             if new == (self._stored or EMPTY):
@@ -328,7 +318,7 @@ class _TiedSession(Session):  # type: ignore[misc]
         self.accessed_dict = self.copy()
 
     def _give_up(self, verb: str, error: StoreUnavailable) -> None:
-        """After a failed read or delete, neither change nor delete the session."""
+        # After a failed read or delete, neither change nor delete the session.
         _log.warning("an application's session cannot be %s: %s", verb, error)
         self._place = NoAppSession()
 

@@ -200,11 +200,8 @@ class IdentityFilter(PipelinePart):
     def _keep_from_application(
         self, inner: "WSGIEnvironment", login: Login, use: _AttributeUse
     ) -> None:
-        """Remove the parts of a login that the application may not see.
-
-        It sees a DigiD number only if an option names that. An inner hub may show it to
-        its participants, unless an option forbids that.
-        """
+        # The application sees a DigiD number only if an option names that. An inner hub
+        # may show it to its participants, unless an option forbids that.
         if self._allowed is None and not use.has_numbers:
             return
         inner[env.SESSION] = self._limited(login)
@@ -224,7 +221,6 @@ class IdentityFilter(PipelinePart):
         return replace(login, attributes=visible)
 
     def _user_of(self, login: Login) -> str:
-        """Return REMOTE_USER without its prefix."""
         for source in self._user:
             user = source(login)
             if user:
@@ -238,7 +234,7 @@ class IdentityFilter(PipelinePart):
 
 
 def _leave_out_session(inner: "WSGIEnvironment", cookie: Cookie) -> None:
-    """Remove our session cookie, whose holder can act as the visitor."""
+    # Its holder can act as the visitor.
     header = inner["HTTP_COOKIE"]
     remaining = inner["HTTP_COOKIE"] = cookie.left_out_of(header)
     if header and not remaining:
@@ -246,10 +242,8 @@ def _leave_out_session(inner: "WSGIEnvironment", cookie: Cookie) -> None:
 
 
 def _of_pattern(environ: "WSGIEnvironment", starts: tuple[str, ...]) -> Iterable[str]:
-    """Yield the keys of headers with these prefixes, except the browser's own headers.
-
-    Servers may write a key in any way: header names ignore case, and CGI has no dashes.
-    """
+    # Servers may write a key in any way: header names ignore case, and CGI has no
+    # dashes.
     for key in environ:
         normalized = key.upper().replace("-", "_")
         if normalized.startswith(starts) and not READ_BY_OTHERS(normalized):
@@ -292,13 +286,13 @@ def _joined(values: Sequence[str]) -> str:
 
 
 def _for_environ(text: str) -> str:
-    """Return text in one line as WSGI passes it: UTF-8 as latin-1 (PEP 3333)."""
+    # WSGI passes UTF-8 as latin-1 (PEP 3333).
     text = _for_zope(text)
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def _for_zope(text: str) -> str:
-    """Return text in one line, not encoded: Zope and its plugins decode no environ."""
+    # Zope and its plugins decode no environ.
     # A printable text has no control characters, and that test is faster.
     return text if text.isprintable() else CONTROL.sub(" ", text)
 

@@ -53,7 +53,6 @@ _NAME_OF_HEADER = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9][A-Za-z0-9-]*").fullmatch
 
 
 def _source(word: str) -> Source | None:
-    """Return the source of ``subject``, ``level``, ``bsn`` or ``attribute:NAME``."""
     if word in ("subject", "level"):
         # Not a Python function: it runs at every request.
         return attrgetter(word)
@@ -64,8 +63,7 @@ def _source(word: str) -> Source | None:
 
 
 def _of_one_line(source: Source) -> Source:
-    """Return a source without values with control characters: two could become one."""
-
+    # Without control characters: two values could become one.
     def value(login: Login) -> str | None:
         text = source(login)
         return None if text is None or CONTROL.search(text) else text
@@ -115,7 +113,6 @@ def _header(line: str) -> Header:
 
 
 def _constant(value: str) -> Source | None:
-    """Return a source of a constant text in double quotes; None for other values."""
     text = value[1:-1]
     if value != f'"{text}"' or not text.isprintable() or '"' in text or not text:
         return None

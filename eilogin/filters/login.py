@@ -271,7 +271,6 @@ class LoginFilter(PipelinePart):
         return self._failed_logins.public_page(Visit(environ))
 
     def _choose_handlers(self, own: Own) -> _PageHandlers:
-        """Keep and return the handlers for this profile, and for a hub inside."""
         if own.profile.returns_after_cancel:
             says_it_at = self._failed_logins.says_it_at
             handlers = _PageHandlers(
@@ -309,7 +308,6 @@ class LoginFilter(PipelinePart):
     # --- our own addresses, beside those of a login -----------------------------------
 
     def _tell_session(self, visit: Visit) -> Response:
-        """Answer ``/eilogin/session`` with the time left; a POST reports activity."""
         if visit.method != "POST":
             return tell_session(visit)
         path_limits.note_visitor_pause(visit, self._rules)
@@ -324,7 +322,6 @@ class LoginFilter(PipelinePart):
         return self._end_warning.script(visit)
 
     def _send_again(self, visit: Visit) -> Response:
-        """Answer ``/eilogin/again`` with a kept form, and a button that sends it."""
         visit.allow_only("GET", "HEAD")
         answer = self._access_control.require(visit, LEVELS[0])
         return answer or self._forms.show(visit)

@@ -256,7 +256,7 @@ def _unknown_methods(lines: str) -> Iterator[OptionNote]:
 
 
 def _values_with_comma(lines: str) -> Iterator[OptionNote]:
-    """Note a comma that was perhaps meant to separate two values of an attribute."""
+    # The comma was perhaps meant to separate two values of an attribute.
     pairs = re.findall(r"\s([^\s=/][^\s=]*)=(\S*,\S*)", lines)
     for name, value in dict.fromkeys(pairs):
         if name != "methods":

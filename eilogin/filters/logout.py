@@ -83,10 +83,7 @@ if TYPE_CHECKING:
 
 
 class LogoutFilter(PipelinePart):
-    """The filter; ``options`` define how to log out, and the page after that.
-
-    Raise InvalidOptions for a hook that cannot be called.
-    """
+    """The filter; ``options`` define how to log out, and the page after that."""
 
     eilogin_part = "logout"
     NEEDS = (env.SESSIONS, env.SESSION, env.COOKIE, env.TRUST, env.ADDRESS)
@@ -178,7 +175,6 @@ class LogoutFilter(PipelinePart):
             return respond(visit)
 
     def _begin(self, visit: Visit) -> "WSGIApplication":
-        """Wake the retry queue at the first page; keep and return the page's app."""
         # An earlier process may have left logouts in the retry queue.
         self._logout.delivery.queue_thread.wake_if_queued(visit)
         has_hub = visit.trust.own.hub_inside is not None
@@ -228,7 +224,7 @@ class LogoutFilter(PipelinePart):
         return self._log_out(visit, safe_next(wanted, self._next))
 
     def _not_let_in(self, visit: Visit) -> Response:
-        """Log out a visitor who may not pass to the application's own logout."""
+        # The visitor may not pass to the application's own logout.
         public_url = visit.trust.own.public_url
         if visit.method == "POST":
             # A POST of another site has no cookies, so the visitor is unknown.
@@ -268,7 +264,6 @@ class LogoutFilter(PipelinePart):
             return Response(status=pending_logouts.NOT_YET)
 
     def _carry_out(self, visit: Visit) -> Response:
-        """Carry out the pending logout of this browser, and answer with its page."""
         if not visit.wants_page or visit.method != "GET":
             return self._carry_out_quietly(visit)
         try:
@@ -286,7 +281,6 @@ class LogoutFilter(PipelinePart):
         return answer
 
     def _carry_out_quietly(self, visit: Visit) -> Response:
-        """Carry out the pending logout of this browser, and answer with its cookies."""
         answer = Response(status=pending_logouts.DONE)
         try:
             login = visit.session_to_end()
@@ -305,7 +299,7 @@ class LogoutFilter(PipelinePart):
         target: str,
         headers: Iterable[tuple[str, str]] = (),
     ) -> Response:
-        """Return the page of a browser without a session here, but maybe elsewhere."""
+        # The visitor may be signed in elsewhere; eilogin does not know where.
         is_over = logout_state.was_here(visit)
         outcome = (
             SingleLogoutOutcome.UNKNOWN if is_over else SingleLogoutOutcome.NO_LOGIN
@@ -320,7 +314,6 @@ class LogoutFilter(PipelinePart):
         )
 
     def _ask_first(self, visit: Visit) -> Response:
-        """Return a page with a logout button, for a visitor from another site."""
         if not self._logout.is_known(visit):
             # The visitor has to read that nothing was done here; no cookie expires
             # either.
@@ -350,7 +343,7 @@ class LogoutFilter(PipelinePart):
     # --- /eilogin/slo: messages through the browser ---------------------------------
 
     def _front_channel(self, visit: Visit) -> Response:
-        """Receive a message of the hub; without one, show the result of a logout."""
+        # Without a message, show the result of the hub's LogoutResponse.
         if visit.method == "GET" and not visit.query_string:
             return self._what_came(visit)
         if visit.query_string.startswith(f"{AFTER}="):
@@ -378,7 +371,7 @@ def _is_asking(visit: Visit) -> bool:
 
 
 def _logout_addresses(trust: Trust) -> Iterator[str]:
-    """Yield the SingleLogoutService addresses of our hubs, without expired metadata."""
+    # Without hubs whose metadata has expired.
     for hub in trust.hub_ids:
         with suppress(UnknownPeer):
             yield from (endpoint.location for endpoint in trust.hub(hub).single_logouts)

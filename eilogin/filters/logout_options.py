@@ -41,7 +41,7 @@ _FLAGS = ("yes", "no", "true", "false", "on", "none")
 
 
 def _no_flag(value: object) -> object:
-    """Reject a word that would be read as a name, and so switch ``auto`` off."""
+    # Read as a name, such a word would switch "auto" off.
     if isinstance(value, str) and value.strip().lower() in _FLAGS:
         raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
     return value

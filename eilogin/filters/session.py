@@ -126,7 +126,7 @@ class SessionFilter(PipelinePart):
         return self.sessions, self.cookie
 
     def _for_inner_site(self, environ: "WSGIEnvironment") -> "WSGIEnvironment":
-        """Return a copy of environ for an inner hub, which other filters surround."""
+        # For an inner hub; the filters around it keep their environ.
         inner = environ.copy()
         for key in (env.SESSION_FAULT, env.OFF, env.TRUST, env.ADDRESS):
             inner.pop(key, None)
@@ -139,7 +139,7 @@ class SessionFilter(PipelinePart):
         return inner
 
     def _prepare(self) -> None:
-        """Have the store check whether it can work, until it has answered once."""
+        # The store did not answer when the server started, so its errors appear now.
         with self._prepare_breaker.call():
             self.sessions.store.prepare()
         self._is_ready = True

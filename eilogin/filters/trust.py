@@ -168,7 +168,6 @@ class TrustFilter(PipelinePart):
         return None
 
     def _warn_of_zope(self) -> None:
-        """Warn if Zope is loaded, whose paths this filter does not know."""
         # PasteDeploy builds the application before its filters.
         if not self._is_in_zope and "ZPublisher" in sys.modules:
             _log.warning(
@@ -200,7 +199,6 @@ class TrustFilter(PipelinePart):
         self._alarms.look_again()
 
     def _path(self, visit: Visit) -> str:
-        """Return the path below ``public_url``; raise PathRefused or MountMismatch."""
         environ = visit.environ
         if environ.get("SCRIPT_NAME", "") not in self._script_names:
             raise self._misplaced(visit)
@@ -243,7 +241,7 @@ class TrustFilter(PipelinePart):
             return self._refused(visit, error, "address")
 
     def _metadata(self) -> bytes:
-        """Return our current metadata, which changes when a key starts or stops."""
+        # It changes when a key starts or stops.
         own = self.trust.own
         if self._written[0] != (own.published_keys, own.encryption_keys):
             self._written = self._write_metadata()
@@ -255,7 +253,7 @@ class TrustFilter(PipelinePart):
         return keys, write_entity(own.descriptor(), own.key)
 
     def _misplaced(self, visit: Visit) -> MountMismatch:
-        """Return the error: another application would get the hub's Responses."""
+        # Another application would get the hub's Responses.
         own, script = self.trust.own, visit.environ["SCRIPT_NAME"]
         return MountMismatch(
             f"found SCRIPT_NAME {script!r}, where the server or a composite (urlmap)"

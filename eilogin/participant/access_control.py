@@ -26,11 +26,7 @@ ErrorPage = Callable[[Visit, Exception], Response]
 
 
 class AccessControl:
-    """Answers a request that may not pass to the pages of one participant.
-
-    ``refuses_when_down``: if the store fails, a session cookie closes ``optional``
-    pages too.
-    """
+    """Answers a request that may not pass to the pages of one participant."""
 
     def __init__(  # noqa: PLR0913 - one part for each decision
         self,
@@ -54,11 +50,7 @@ class AccessControl:
         self._refuses_when_down = refuses_when_down
 
     def stop(self, visit: Visit) -> Response | None:
-        """Return eilogin's answer, or None if the request may pass.
-
-        For the application's own logout without access, set the address
-        :data:`eilogin.web.environ.APP_LOGOUT` and return None.
-        """
+        """Return eilogin's answer, or None if the request may pass."""
         rule = self._rules.rule_of(visit)
         login, environ = visit.session_or_none, visit.environ
         if (
@@ -94,11 +86,8 @@ class AccessControl:
     def _is_logout_without_access(
         self, visit: Visit, login: Login | None, rule: PathRule
     ) -> bool:
-        """Return whether a visitor without access opens the application's own logout.
-
-        They must not have to log in first. False if the store fails: they may be signed
-        in.
-        """
+        # Such a visitor must not have to log in first. If the store fails, they may be
+        # signed in.
         return (
             not visit.has_session_fault
             and self._inner_logout.is_way_out(visit)

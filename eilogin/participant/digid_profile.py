@@ -27,10 +27,8 @@ from eilogin.sessions import Login, Subject
 
 
 def is_failure(error: Refused | Unavailable) -> bool:
-    """Return whether an error of a login ends the session here (8, point 10).
-
-    An unproven message does not, or anybody could end a session.
-    """
+    """Return whether an error of a login ends the session here (8, point 10)."""
+    # An unproven message does not, or anybody could end a session.
     always = (LoginFailed, MessageExpired, PeerUnavailable)
     return isinstance(error, always) or (isinstance(error, Refused) and error.is_proven)
 
@@ -117,9 +115,9 @@ _EARLIEST, _LATEST = 600.0, 900.0
 def is_time_to_renew(age: float, after: float) -> bool:
     """Return whether eilogin may ask DigiD to keep a session alive (2.2).
 
-    ``age``: seconds since the last confirmation; ``after``: the least age. Later than
-    ``_LATEST``, DigiD would prompt the visitor.
+    ``age`` and ``after`` are seconds since the last confirmation.
     """
+    # Later, DigiD would prompt the visitor.
     return after <= age <= _LATEST
 
 

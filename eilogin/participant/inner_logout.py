@@ -41,11 +41,9 @@ class InnerLogout:
         self._logout.call_hooks(visit, login)
 
     def is_way_out(self, visit: Visit) -> bool:
-        """Return whether a person is at the application's own logout (``app_logout``).
-
-        From there eilogin sends nobody to the hub: they would return as from another
-        site.
-        """
+        """Return whether a person is at the application's own logout."""
+        # From there eilogin sends nobody to the hub: they would return as from another
+        # site.
         is_page = visit.is_looked_at and visit.fills_window
         return is_page and self._logout.is_app_logout(visit)
 

@@ -1,16 +1,12 @@
 """The logout hint: a sealed cookie with which a browser can log out at its hub.
 
 The session here can be lost (``memory:`` store, cookie) while the hub still has one.
-The hint names the session as a LogoutRequest does: hub, NameID, SessionIndex. So "log
-out" still reaches the hub.
+The hint names the session as a LogoutRequest does: hub, NameID, SessionIndex. It signs
+nobody in. It can end its session once, until the session expires. A logout here
+invalidates all copies.
 
-A login sets the cookie, and the hub's LogoutResponse removes it. Only this participant
-can make, read or change it. It signs nobody in. It can end its session once, until the
-session expires. A logout here invalidates all copies.
-
-From a logout until the hub confirms it, the cookie marks the browser as logged out: the
-next login asks for a fresh proof (ForceAuthn). The store, which may be lost, does not
-matter.
+From a logout until the hub confirms it, the cookie marks the browser as logged out. The
+next login asks for a fresh proof (ForceAuthn), even if the store is lost.
 """
 
 import hashlib
@@ -33,10 +29,8 @@ _LONGEST = 3000
 
 
 def keep(visit: Visit, token: str) -> list[tuple[str, str]]:
-    """Return headers that give this browser the hint of a new session.
-
-    Without a NameID no LogoutRequest is possible, so they expire an older hint.
-    """
+    """Return headers that give this browser the hint of a new session."""
+    # Without a NameID no LogoutRequest is possible, so an older hint expires.
     login = visit.sessions.find(token)
     if login is None or login.named is None:
         return let_go(visit)
@@ -44,10 +38,8 @@ def keep(visit: Visit, token: str) -> list[tuple[str, str]]:
 
 
 def mark(visit: Visit, login: Login, notice_key: str) -> list[tuple[str, str]]:
-    """Return headers that mark this browser as logged out of a session.
-
-    ``notice_key`` names the logout for :func:`unmark`; "" if no server can confirm it.
-    """
+    """Return headers that mark this browser as logged out of a session."""
+    # "notice_key" names the logout for unmark; "" if no server can confirm it.
     return _header(visit, login, notice_key, has_left=True)
 
 
@@ -166,10 +158,8 @@ def held(visit: Visit) -> str:
 
 
 def drop() -> tuple[str, str]:
-    """Return the header that expires the hint, also for a request without it.
-
-    A browser withholds the cookie from the POST of another site, such as the hub's.
-    """
+    """Return the header that expires the hint, also for a request without it."""
+    # A browser withholds the cookie from the POST of another site, such as the hub's.
     return _COOKIE.expire()
 
 
@@ -179,7 +169,7 @@ def let_go(visit: Visit) -> list[tuple[str, str]]:
 
 
 def _end_of(visit: Visit, login: Login) -> float:
-    """Return when a session ends, as in the store; a hub may send no end."""
+    # As in the store; a hub may send no end.
     return min(login.ends, login.started + visit.sessions.max_session)
 
 

@@ -132,7 +132,6 @@ class SharedDecisions:
             self._apply_locked(decisions)
 
     def _changes_to_read(self, ids: Sequence[str]) -> Sequence[str]:
-        """Return the changes for this read, at most a limited number of them."""
         if self._position >= len(ids):
             self._position = 0
         first = self._position

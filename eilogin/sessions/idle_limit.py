@@ -38,10 +38,7 @@ class IdleLimit:
         return max(login.seen, self._last_activity.get(login.key, 0.0)) + self.idle
 
     def touch(self, login: Login) -> float:
-        """Note activity now, and return this instant.
-
-        An idle session stays as it is. ``login`` comes from :meth:`find`.
-        """
+        """Note activity now, and return this instant; an idle session stays idle."""
         now = clock.now()
         idle_seconds = now - login.seen
         if 0 <= idle_seconds <= self.idle or not self.is_idle(login):

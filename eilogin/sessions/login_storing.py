@@ -78,7 +78,7 @@ def reject_login(store: Store, login: Login, idle: float) -> NoReturn:
 
 
 def _rejects_everybody(store: Store, shard: str, idle: float) -> bool:
-    """Return whether the store rejects any new session: a mark is in the future."""
+    # The mark of Store.end_all is in the future.
     now = clock.now()
     key = key_of(shard + secrets.token_urlsafe(32))
     probe = StoredSession(key, "", now, now + idle)

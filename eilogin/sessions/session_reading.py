@@ -78,10 +78,8 @@ class Reader:
             return None
 
     def participants(self, key: str, items: Iterable[str]) -> list[Participant]:
-        """Return the participants of a session that are not signed out.
-
-        Each pair of entityID and subject occurs once; a visitor may have two names.
-        """
+        """Return the participants of a session that are not signed out."""
+        # Each pair of entityID and subject once: a participant may know two names.
         participants: dict[tuple[str, Subject], Participant] = {}
         for item in items:
             try:

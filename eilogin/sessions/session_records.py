@@ -64,7 +64,7 @@ class _Immutable(dict[str, float]):
 
 
 def _digest(*parts: str) -> str:
-    """Hash names for the store, so that nobody can read them there."""
+    # Nobody can read the names in the store.
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -92,10 +92,8 @@ class Subject:
 
     @classmethod
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
-        """Return the subject of a NameID that ``issuer`` issued for ``audience``.
-
-        Raise MalformedMessage if the NameID could be taken for an attribute.
-        """
+        """Return the subject of a NameID that ``issuer`` issued for ``audience``."""
+        # A NameID must not pass for an attribute.
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
         sent = (name_id.format, name_id.name_qualifier, name_id.sp_name_qualifier)
@@ -143,18 +141,14 @@ class Subject:
         return self._label("subject", session_index)
 
     def told_label(self, session_index: str | None = None) -> str:
-        """Return the label of a hub's sessions that include this participant.
-
-        In one store, to end the participant's own sessions must not end the hub's.
-        """
+        """Return the label of a hub's sessions that include this participant."""
+        # In one store, to end the participant's own sessions must not end the hub's.
         return self._label("told", session_index)
 
     @property
     def shard(self) -> str:
-        """The shard of a store over several machines that holds this subject.
-
-        Two characters: too few in a cookie to identify a visitor.
-        """
+        """The shard of a store over several machines that holds this subject."""
+        # Two characters: too few in a cookie to identify a visitor.
         return _digest("shard", *self._parts())[:2]
 
     def _label(self, kind: str, session_index: str | None) -> str:
@@ -204,10 +198,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One citizen logged in in one browser; ``environ['eilogin.session']``.
-
-    Instants are seconds since 1970-01-01T00:00:00Z.
-    """
+    """One citizen logged in in one browser; instants are POSIX timestamps."""
 
     who: Subject
     level: str

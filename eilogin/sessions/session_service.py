@@ -191,10 +191,8 @@ class Sessions(IdleLimit):
         return token
 
     def _end_surplus(self, new: Login, end: Callable[[Login], object]) -> None:
-        """End surplus logins of a subject, but not the new one.
-
-        After storing it: a rejected login ends none, and all processes end the same.
-        """
+        # After storing the new one: a rejected login ends none, and all processes end
+        # the same.
         surplus = len(self.store.find(new.who.label())) - MOST_LOGINS
         if surplus <= 0:
             return
@@ -212,10 +210,8 @@ class Sessions(IdleLimit):
             raise
 
     def _link_to_heir(self, renewed: Login, heir: Login) -> None:
-        """Store a link for :meth:`find_renewed`, until the heir can be idle.
-
-        Before the heir exists: a logout finds one of them at any instant.
-        """
+        # Before the heir exists, and until it can be idle: a logout finds one of them
+        # at any instant.
         name, family = _renewed_name(renewed.key), heir.name
         until = clock.now() + self.idle
         self.store.add(name, family, until, owner=renewed.key, durable=False)
@@ -280,7 +276,7 @@ class Sessions(IdleLimit):
         return []
 
     def _keys_of(self, login: Login) -> Iterator[str]:
-        """Yield the login's own key, which is mostly right, then those of step-ups."""
+        # The login's own key is mostly right.
         yielded = {login.key}
         yield login.key
         while heirs := set(self._heirs(login)) - yielded:
@@ -305,7 +301,6 @@ class Sessions(IdleLimit):
         return (login for _, login in self._listed_to_end(party, until))
 
     def _listed_to_end(self, party: str, until: float) -> Iterator[tuple[int, Login]]:
-        """Yield logins listed to end by an instant, each once, with that minute."""
         first_minute, last_minute = clock.now() // _MINUTE, until // _MINUTE
         yielded = set[str]()
         for minute in range(int(first_minute), int(last_minute) + 1):

@@ -1,8 +1,7 @@
 """Refuse visitors by the attributes that the hub sent.
 
-Without one of ``require_attributes``, eilogin creates no session. Without one of a path
-(``attribute_conditions``), the visitor stays signed in, and gets a page with its name.
-Page and log show no values from the hub.
+Without one of ``require_attributes``, eilogin creates no session. Without one of a
+path, the visitor stays signed in. Page and log show no values from the hub.
 """
 
 from collections.abc import Iterable, Sequence

@@ -46,10 +46,10 @@ class _Copy(SpooledTemporaryFile[bytes]):
 
 
 def heads(visit: Visit) -> Iterator[bytes]:
-    """Return the head of each part, without the name of the visitor's file.
+    """Return the head of each part; the form stays readable.
 
-    The form stays readable. Raise FormRefused for ambiguous parts, or more or longer
-    heads than a page makes, and the errors of ``body_in_pieces``.
+    Raise FormRefused for ambiguous parts, or more or longer heads than a page makes,
+    and the errors of ``body_in_pieces``.
     """
     delimiter = _delimiter(visit.environ.get("CONTENT_TYPE", ""))
     stream = _rewindable(visit)
@@ -66,7 +66,6 @@ def heads(visit: Visit) -> Iterator[bytes]:
 
 
 def _delimiter(content_type: str) -> bytes:
-    """Return the delimiter before each part; FormRefused if parsers may differ."""
     match = _BOUNDARY.search(content_type)
     if match is None or len(_NAMES_BOUNDARY.findall(content_type)) > 1:
         raise FormRefused("the form has files, and no valid boundary")

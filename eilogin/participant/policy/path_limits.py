@@ -29,16 +29,13 @@ def needs_proof(visit: Visit, login: Login | None, rule: PathRule) -> bool:
 
 
 def wants_proof_at_login(visit: Visit, rule: PathRule) -> bool:
-    """Return whether an anonymous visitor has to give a fresh proof at the login.
-
-    DigiD does not state the age of a proof, so eilogin would reject any other.
-    """
+    """Return whether an anonymous visitor has to give a fresh proof at the login."""
+    # DigiD does not state the age of a proof, so eilogin would reject any other.
     has_age = rule.idle is not None or rule.max_age is not None
     return has_age and not visit.trust.own.profile.tells_proof_age
 
 
 def _had_pause(visit: Visit, login: Login, limit: float, since: float) -> bool:
-    """Return whether a pause, or the time from proof to arrival, exceeds ``limit``."""
     return (
         _idle_for(visit, login) > limit
         or login.started - since > limit
@@ -77,7 +74,6 @@ def _note(visit: Visit, login: Login, limit: float) -> None:
 
 
 def _last_pause(visit: Visit, login: Login, limit: float) -> float:
-    """Return when the last pause ended; infinity for an invalid record."""
     record = visit.values.get(_key(login, limit))
     if record is None:
         return 0.0
@@ -101,8 +97,8 @@ def proven_at(
 ) -> Mapping[str, float]:
     """Return when a level was proven, at least the instant of the login ``before``.
 
-    ``instant`` is the hub's AuthnInstant, and ``asked`` our instant of the request for
-    a fresh proof, which cannot be older.
+    ``instant``: the hub's AuthnInstant. ``asked``: our instant of a request for a fresh
+    proof.
     """
     earlier = before.proven.get(level, 0.0) if before is not None else 0.0
     return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

@@ -147,10 +147,7 @@ class PathRules:
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "PathRules":
-        """Parse ``lines`` such as ``/mijn/bezwaar midden``, or raise ValueError.
-
-        A trailing slash has no meaning, and a path may be URL-encoded.
-        """
+        """Parse ``lines`` such as ``/mijn/bezwaar midden``, or raise ValueError."""
         rules = cls()
         read_lines(lines, rules._add)
         rules._settle()
@@ -273,10 +270,8 @@ class PathRules:
         return rule
 
     def _rules_at_in_zope(self, path: str) -> MethodRules:
-        """Add the rules of each line whose names occur in the path in the same order.
-
-        By acquisition ``/nieuws/mijn/bezwaar`` leads to ``/mijn/bezwaar``.
-        """
+        # Add the rules of each line whose names occur in the path in the same order. By
+        # acquisition "/nieuws/mijn/bezwaar" leads to "/mijn/bezwaar".
         rules = self._rules_at(path)
         segments = [Segment.of(name) for name in segments_of(canonical(path))]
         return merged({rules, *self._acquired(segments)})

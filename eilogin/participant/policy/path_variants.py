@@ -96,9 +96,9 @@ def path_of(visit: Visit) -> str:
 def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
     """Return other paths that an application may use, and the request's destination.
 
-    ``below``: the path after ``script`` (SCRIPT_NAME). ``mount``: the path of
-    ``public_url``, which counts too, because a client may choose where SCRIPT_NAME
-    ends. Raise PathRefused for a header that is no path.
+    ``below``: the path after ``script`` (SCRIPT_NAME). ``mount``: that of
+    ``public_url``, which counts too: a client may choose where SCRIPT_NAME ends. Raise
+    PathRefused.
     """
     environ = visit.environ
     for name in (*_REMOVED_PREFIXES, _ADDED_PREFIX):
@@ -142,7 +142,7 @@ def _path_in(address: str) -> str:
 
 
 def _prefixes_in(visit: Visit) -> set[str]:
-    """Return prefixes that an application may remove; a header may have several."""
+    # An application may remove these prefixes; a header may have several.
     environ = visit.environ
     values = [environ[name] for name in _REMOVED_PREFIXES if name in environ]
     firsts = [value.partition(",")[0].rstrip() for value in values]
@@ -189,7 +189,7 @@ def canonical(path: str) -> str:
 
 
 def _decoded(path: str) -> str:
-    """Return latin-1 of WSGI as composed text (PEP 3333, "Unicode Issues")."""
+    # Latin-1 of WSGI as composed text (PEP 3333, "Unicode Issues").
     try:
         return normalize("NFC", path.encode("latin-1").decode())
     except UnicodeError:

@@ -128,11 +128,8 @@ class Variable:
 
     @property
     def as_header(self) -> str:
-        """The key of a header of that name, which some applications read too.
-
-        A client could claim the identity there. The browser's own headers return the
-        key.
-        """
+        """The key of a header of that name, in which a client could claim the same."""
+        # Some applications read that too. The browser's own headers do not count.
         header = "HTTP_" + self.key.upper().replace("-", "_")
         return self.key if READ_BY_OTHERS(header) else header
 

@@ -17,10 +17,7 @@ _REMEMBERED = 10_000
 
 
 class IdleLimit:
-    """The last activity of sessions, and whether it is more than ``idle`` seconds ago.
-
-    An idle session stays idle, whatever the clock does.
-    """
+    """The last activity of sessions, and whether that is too long ago."""
 
     def __init__(self, store: Store, idle: float) -> None:
         self.store = store

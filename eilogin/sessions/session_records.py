@@ -198,7 +198,10 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One citizen logged in in one browser; instants are POSIX timestamps."""
+    """One citizen logged in in one browser; ``environ['eilogin.session']``.
+
+    Instants are POSIX timestamps.
+    """
 
     who: Subject
     level: str

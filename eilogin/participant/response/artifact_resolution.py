@@ -37,7 +37,7 @@ from eilogin.web.visit import Visit
 
 #: Most artifacts for one login: two of a double click, and one more.
 MOST_ARTIFACTS = 3
-#: Most artifacts for one login, a double click included.
+#: Most unanswered calls for one login: a visitor can reload without end.
 MOST_UNANSWERED = 7
 #: Slots for calls to hubs of all sites in this process.
 _AT_HUBS = Slots()

@@ -1,21 +1,15 @@
 """Give the application a session of its own, which ends when the login ends.
 
-Many applications know Beaker, and keep data of a visitor in
-``environ['beaker.session']``. With Beaker's own middleware that outlives a logout. This
-filter offers the same object and methods, but the session belongs to the login, and is
-deleted in the same transaction::
-
-    [filter:appsession]
-    use = egg:eilogin#appsession
+``use = egg:eilogin#appsession`` offers Beaker's object and methods.
 
 *Needs* ``session`` and ``trust``, outside of it. *Reads* ``eilogin.sessions`` and
 ``eilogin.session``. *Writes* ``beaker.session`` and ``beaker.get_session``. *Changes in
-the answer*: nothing; there is no cookie.
+the answer*: nothing.
 
-With ``type`` the session is in one of Beaker's backends, sealed with a key in the store
-(``app_session_stores``). eilogin does not use Beaker's own write methods
-(``stores.beaker``). These keep pickles whatever ``data_serializer`` says, so somebody
-who can write to a backend could run code.
+The transaction that deletes the login deletes the session, or its key, if the session
+is in a backend of Beaker (contrib/manual/protect/cookies.rst). eilogin does not use
+Beaker's own write methods there (``stores.beaker``). These keep pickles whatever
+``data_serializer`` says, so somebody who can write to a backend could run code.
 
 Differences from Beaker's middleware:
 
@@ -30,13 +24,10 @@ Differences from Beaker's middleware:
   content is dropped after the answer: it would belong to nobody.
 * eilogin logs the size of a session larger than ``max_size``, and does not store it.
 * ``delete()`` and ``invalidate()`` delete the stored session; Beaker's keep it.
-* Saving without a change writes nothing. ``last_accessed`` is the last write: with
-  ``timeout`` at each access, otherwise at each change.
+* Saving without a change writes nothing. ``last_accessed`` is the last write.
 * Its ``repr`` shows nothing and does not load it, for error reports with environ.
-* Values are JSON, so nobody who can write to the store can run code.
 
-As with Beaker, a session is stored when the application calls ``start_response``, so a
-streaming answer keeps streaming. Later changes are lost.
+As with Beaker, a session is stored when the application calls ``start_response``.
 """
 
 import json

@@ -1,24 +1,15 @@
 r"""Tell the application who its visitor is, and remove forged identities.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* ``eilogin.session``. *Writes*
-REMOTE_USER, AUTH_TYPE, and the requested attributes and request headers. With
-``allow_attributes`` it also writes another ``eilogin.session`` and ``eilogin.login``.
-All of them are in a copy of environ, so an access log outside never sees them. *Changes
-in the answer*: nothing::
+``use = egg:eilogin#identity``. *Needs* ``session`` and ``trust`` before it. *Reads*
+``eilogin.session``. *Changes in the answer*: nothing. *Writes* REMOTE_USER, AUTH_TYPE,
+and the requested attributes and request headers. With ``allow_attributes`` it also
+writes another ``eilogin.session`` and ``eilogin.login``.
 
-    [filter:identity]
-    use = egg:eilogin#identity
-    user = attribute:urn:oid:0.9.2342.19200300.100.1.3 subject
-    attributes =
-        urn:oid:0.9.2342.19200300.100.1.3   MAIL
-    headers =
-        X-Name    attribute:name
-
-A key of ``attributes`` holds all values in order, separated by ``;``. In a value ``\;``
-is a semicolon, as Shibboleth writes it, and ``\\`` a backslash. In keys and headers,
-blanks replace line ends and other control characters. All of them are WSGI strings
-(UTF-8 decoded as latin-1, PEP 3333), but plain text with ``path_style = zope``: Zope
-decodes none of them.
+All keys are in a copy of environ, so an access log outside never sees them. A key of
+``attributes`` holds all values, separated by ``;``. In a value ``\;`` is a semicolon,
+as Shibboleth writes it, and ``\\`` a backslash. In keys and headers, blanks replace
+line ends and other control characters. All of them are WSGI strings (UTF-8 decoded as
+latin-1, PEP 3333), but plain text with ``path_style = zope``: Zope decodes none.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,14 +1,7 @@
 """Send anonymous visitors to the hub, receive its Response, and require levels.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* their keys::
-
-    [filter:login]
-    use = egg:eilogin#login
-    protect =
-        =/              optional
-        /mijn/bezwaar   midden
-
-*Writes*:
+``use = egg:eilogin#login``. *Needs* ``session`` and ``trust`` before it. *Reads* their
+keys. *Writes*:
 
 * ``eilogin.login`` (the call ``require``);
 * ``eilogin.fresh``, if a limit of the path needs a fresh proof;
@@ -17,14 +10,9 @@
 * new sessions, and when a visitor was last seen;
 * for an inner hub (``hub_inside``) ``eilogin.activity``, which takes activity reports.
 
-*Changes in the answer*:
-
-* answers ``/eilogin/login``, ``/eilogin/discovery``, ``/eilogin/acs``,
-  ``/eilogin/session``, ``/eilogin/again`` and ``/eilogin/warning.js`` itself;
-* unless ``warn`` is off, adds a script to pages of signed-in visitors;
-* tells browsers and shared caches whether to store an answer (``no_store``);
-* replaces a page that needs a login. A navigation gets a redirect. A frame or a form
-  gets a page with a link, and a background call or a prefetch 401 with JSON.
+*Changes in the answer*: answers its own addresses and pages that need a login; adds the
+script of ``warn``; tells browsers and shared caches whether to store an answer
+(``no_store``).
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,21 +1,16 @@
 """Start a logout, receive one, and end the sessions that it names.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes*
-``eilogin.logout`` for an inner hub (``hub_inside``); ends sessions.
+``use = egg:eilogin#logout``. *Needs* ``session`` and ``trust`` before it. *Reads* their
+keys. *Writes* ``eilogin.logout`` for an inner hub (``hub_inside``); ends sessions.
 
 *Changes in the answer*: answers ``/eilogin/logout``, ``/eilogin/slo`` and
-``/eilogin/slo/soap`` itself, and seals the application's cookies (``app_cookies``)::
-
-    [filter:logout]
-    use = egg:eilogin#logout
-    next = /
+``/eilogin/slo/soap`` itself, and seals the application's cookies (``app_cookies``).
 
 eilogin ends the visitor's session here before it sends anything. Then it sends the hub
 a LogoutRequest, through the browser or over SOAP, and the hub logs the visitor out
 everywhere. If a participant may not have done so, a page says so before they go on. A
 LogoutRequest of the hub ends the sessions of its NameID and SessionIndex, and needs no
-cookie. For each ended login eilogin calls the functions of ``on_logout``
-(:class:`LogoutEvent`), the application's logout (``app_logout_call``) and an inner hub.
+cookie.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

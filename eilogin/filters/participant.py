@@ -1,21 +1,8 @@
 """All filters of a participant in the right order, from one section.
 
-*Needs* nothing before it. *Reads*, *writes* and *changes in the answer* the same as its
-five filters, and has all their options::
-
-    [pipeline:main]
-    pipeline = eilogin myapp
-
-    [filter:eilogin]
-    use = egg:eilogin
-    public_url = https://uwv.example.nl
-    store = sqlite:///%(here)s/var/eilogin.db
-    key = %(here)s/uwv.key
-    certificate = %(here)s/uwv.crt
-    federation = %(here)s/federation.xml
-    federation_certificate = %(here)s/operator.crt
-
-Only this filter knows the others.
+``use = egg:eilogin``. *Needs* nothing before it. *Reads*, *writes* and *changes in the
+answer* the same as its five filters, and has all their options. Only this filter knows
+the others.
 """
 
 from collections.abc import Mapping

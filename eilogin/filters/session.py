@@ -1,22 +1,13 @@
 """Find the visitor's session, apply its limits, and put it in environ.
 
-*Needs* nothing: this is the outermost filter of a pipeline. *Reads* the cookie.
-
-*Writes* ``eilogin.sessions``, ``eilogin.session`` and ``eilogin.cookie``, and
-``eilogin.session.fault`` if it cannot tell whether there is a session. *Changes in the
-answer*: nothing::
-
-    [filter:session]
-    use = egg:eilogin#session
-    store = sqlite:///%(here)s/var/eilogin.db
+``use = egg:eilogin#session``. *Needs* nothing: this is the outermost filter. *Reads*
+the cookie. *Changes in the answer*: nothing. *Writes* ``eilogin.sessions``,
+``eilogin.session`` and ``eilogin.cookie``. If it cannot tell whether there is a
+session, it also writes ``eilogin.session.fault``.
 
 It reads the store for each request with a cookie, and remembers nothing between
-requests. So the next request everywhere sees a logout anywhere.
-
-While the store is down nobody is signed in. A visitor with a session cookie, or one who
-wants to log in, gets an error page (status 503). Others go on where a path needs no
-login (see ``store_down`` of ``login``). The server starts even if the store does not
-answer then; the next request tries it again.
+requests. So the next request everywhere sees a logout anywhere. While the store is down
+nobody is signed in (see ``store_down`` of ``login``). The server starts even then.
 """
 
 import logging

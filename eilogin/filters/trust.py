@@ -1,16 +1,6 @@
 """Hold the federation, and publish this participant's own metadata.
 
-*Needs* ``session`` before it. *Reads* ``eilogin.session``::
-
-    [filter:trust]
-    use = egg:eilogin#trust
-    public_url = https://uwv.example.nl
-    name = UWV
-    key = %(here)s/uwv.key
-    certificate = %(here)s/uwv.crt
-    federation = %(here)s/federation.xml
-    federation_certificate = %(here)s/operator.crt
-    hub = https://inloggen.example.nl/metadata
+``use = egg:eilogin#trust``. *Needs* ``session`` before it. *Reads* ``eilogin.session``.
 
 *Writes*:
 
@@ -18,12 +8,9 @@
 * behind a proxy that ends TLS, ``wsgi.url_scheme`` and ``HTTP_HOST`` (``public_url``);
 * None as ``eilogin.session``, for a session of another participant or a former hub.
 
-*Changes in the answer*:
-
-* answers ``/eilogin/metadata`` and ``/eilogin/language`` itself;
-* answers ``/eilogin/accessibility`` if there is a statement, and ``/eilogin/metrics``
-  for a client with ``metrics_token``;
-* answers 404 for unknown addresses below the prefix.
+*Changes in the answer*: answers ``/eilogin/metadata`` and ``/eilogin/language``,
+``/eilogin/accessibility`` if there is a statement, ``/eilogin/metrics`` for a client
+with ``metrics_token``, and 404 for unknown addresses below the prefix.
 
 eilogin never builds a URL from a Host header. The options are in
 :mod:`eilogin.federation`, because other code reads them too. The filter also stands

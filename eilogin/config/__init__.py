@@ -5,9 +5,6 @@ A filter or app declares its options as a subclass of :class:`Options`::
     class IdentityOptions(Options, name="identity"):
         user: Lines = option("Chooses the value of REMOTE_USER.", default=("subject",))
 
-    def make_identity(app, global_conf, **local_conf):
-        return Identity(app, read(IdentityOptions, global_conf, local_conf))
-
 :func:`read` reports all faults of a section at once, and never shows the value of a
 secret. Options of one filter belong beside that filter, not here. From the top down:
 

@@ -1,21 +1,14 @@
 """The page from which a citizen goes to every service: ``egg:eilogin#portal``.
 
-*Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes* nothing::
-
-    [app:portal]
-    use = egg:eilogin#portal
-
-    [pipeline:main]
-    pipeline = eilogin portal
+*Needs* ``session`` and ``trust`` before it. *Reads* their keys. *Writes* nothing.
 
 The services are the participants in the federation's metadata, with the name,
 description, logo, keywords and address that each has there (mdui). If ``protect`` says
-``optional``, anonymous visitors see them too, with a description of this federation and
-a button to log in.
+``optional``, anonymous visitors see them too.
 
 A tile leads to the service through the portal's own address ``/go``, which notes the
-last visited services in a cookie. It leads only to addresses in the metadata. ``/logo``
-has the logos: a page of 200 services stays small, and a browser caches each image.
+last visited services in a cookie, and leads only to addresses in the metadata.
+``/logo`` has the logos, so that a page stays small and a browser caches each image.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,13 +1,7 @@
 """Call a function with the options of a section, and use the app that it returns.
 
 ``egg:eilogin#factory`` calls ``factory`` with all other options of the section as
-keyword arguments, unchanged. It *changes* ``sys.path``, as ``egg:eilogin#wsgi`` does::
-
-    [app:mysite]
-    use = egg:eilogin#factory
-    factory = mysite:make_site
-    path = %(here)s
-    title = My site
+keyword arguments, unchanged. It *changes* ``sys.path``, as ``egg:eilogin#wsgi`` does.
 """
 
 from collections.abc import Mapping

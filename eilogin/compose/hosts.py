@@ -1,12 +1,7 @@
 """Several sites in one process, by host name: ``egg:eilogin#hosts``.
 
-Each line has a host name, in any case, and the app or pipeline that answers on any
-port. Another host gets status 421 (RFC 9110 15.5.20)::
-
-    [composite:main]
-    use = egg:eilogin#hosts
-    uwv.example.nl = uwv
-    inloggen.example.nl = hub
+Each line of the section has a host name, in any case, and the app or pipeline that
+answers on any port. Another host gets status 421 (RFC 9110 15.5.20).
 """
 
 import re

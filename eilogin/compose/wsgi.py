@@ -1,12 +1,7 @@
 """A plain WSGI callable as an app of PasteDeploy: ``egg:eilogin#wsgi``.
 
 It *changes* ``sys.path``: the folders of ``path`` come first, because a console script
-has neither the working folder nor that of the ini file there::
-
-    [app:myapp]
-    use = egg:eilogin#wsgi
-    app = mysite.wsgi:application
-    path = %(here)s
+has neither the working folder nor that of the ini file there.
 """
 
 import sys

@@ -4,25 +4,20 @@ An application's session cookie outlives a logout at the hub. So eilogin *seals*
 cookies on the way to the browser, and opens them on the way back. The key comes from a
 secret of the login (its family), which no browser gets. After the login, nobody can
 open these cookies: eilogin withholds them from the application, and expires them in the
-browser, unless the session is only idle. eilogin stores nothing about a visitor for
-this.
-
-There are three kinds of cookies:
+browser, unless the session is only idle. There are three kinds:
 
 * *of a login*: set within a login, and sealed with its secret;
 * *anonymous*: set without a login, and sealed with a secret of the site. The
   application does not get it within a login, because an attacker could have prepared
   it;
 * *bare*: set on an ``off`` path, where eilogin seals nothing. There the application
-  gets bare and anonymous cookies, and none of a login. So an editor can use its own
-  login. Public pages see that session too, while nobody is signed in at the hub.
+  gets bare and anonymous cookies, and none of a login.
 
-An attacker gains nothing by planting a bare cookie. Within a login the application gets
-none with a name that it sets itself (``app_cookie_names``). Without a login it gets
-such a cookie only if it sets the name on ``off`` paths. If the store does not answer,
-eilogin withholds all cookies that may be planted, and leaves them in the browser.
-Within a login those are all bare, not exempt cookies, until the process has read the
-names once.
+Somebody may plant a bare cookie. Within a login the application gets none with a name
+that it sets itself (``app_cookie_names``). Without a login it gets such a cookie only
+if it sets the name on ``off`` paths. If the store does not answer, eilogin withholds
+all cookies that may be planted, and leaves them in the browser. Within a login those
+are all bare, not exempt cookies, until the process has read the names once.
 
 eilogin does not seal empty and exempt cookies, its own ones, and those of an inner hub.
 """

@@ -2,11 +2,7 @@
 
 The value is :data:`MARK`, the sealed octets, and, after a full stop, Path and Domain if
 they are not the default ones. Browsers do not send them, and eilogin needs them to
-expire the cookie. Only a holder of the secrets can write the octets, but anybody can
-write Path and Domain.
-
-A cookie of a login has :data:`LOGIN_SUFFIX` in its name, so that it and one of the same
-name from an ``off`` path do not replace each other.
+expire the cookie. Anybody can write Path and Domain.
 """
 
 import re

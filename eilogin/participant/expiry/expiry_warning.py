@@ -1,20 +1,14 @@
 """Warn the visitor in the pages of the application before the session ends.
 
-Unless the option ``warn`` is off, eilogin inserts one tag into pages for a visitor with
-a session (``html_injection``). Its script asks ``/eilogin/session`` for the time left,
-and shows a dialog in time. There the visitor continues the session, by a POST that
-leaves a form on the page as it is, or saves their work. The POST also records that the
-visitor looks at a prefetched page.
+eilogin inserts one tag into pages for a visitor with a session
+(contrib/manual/protect/warning.rst). Its script asks ``/eilogin/session`` for the time
+left. A POST continues the session, and leaves a form on the page as it is. It also
+records that the visitor looks at a prefetched page.
 
-The tag goes into whole answers with status 200 to a navigation or prefetch, in HTML or
-XHTML, and never into pages of an inner hub. If the Content-Security-Policy blocks the
-script, eilogin extends it (``content_security_policy``). If that is impossible, or the
-answer is compressed, has an unknown charset, or forbids changes (``Cache-Control:
-no-transform``), the page stays as it is, and eilogin logs the reason once.
-
-The tag has a hash (``integrity``) only if a policy asks for it, because another process
-may send the script during an upgrade. The address of the script contains its hash, so
-that browsers may cache it.
+The tag goes into whole answers with status 200 to a navigation or prefetch, and never
+into pages of an inner hub. It has a hash (``integrity``) only if a policy asks for it,
+because another process may send the script during an upgrade. The address of the script
+contains its hash, so that browsers may cache it.
 """
 
 import base64

@@ -1,12 +1,10 @@
 """Store a form whose session has expired, for an hour.
 
-1. Only the visitor of that session can send the form, once, in the same browser.
-2. It is sealed by a secret of the site and one in the browser's cookie, so neither the
-   store nor the site's secrets reveal it.
-3. A visitor can have a few kept forms, in all browsers together. A new one replaces the
-   oldest.
-4. A large form is in pieces, each sealed for its position, of which memory holds one.
-5. There is a limit in bytes for the site, and for a client network (``storage_quota``).
+Only the visitor of that session can send the form, once, in the same browser. It is
+sealed by a secret of the site and one in the browser's cookie, so neither the store nor
+the site's secrets reveal it. A large form is in pieces, each sealed for its position,
+of which memory holds one. There is a limit of forms for a visitor, and one in bytes for
+the site and a client network (``storage_quota``).
 """
 
 import hashlib

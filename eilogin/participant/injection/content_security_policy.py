@@ -4,21 +4,16 @@ A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``.
 :func:`extend` adds to each policy, also one that only reports, the least that lets it
 run:
 
-* **the hash of the script**, which the tag has as ``integrity``. Browsers accept it for
+* the hash of the script, which the tag has as ``integrity``. Browsers accept it for
   external scripts since Chromium 59, Firefox 116 and Safari 15.6;
-* **the address of the script**, if ``'unsafe-inline'`` is in force. A hash would switch
+* the address of the script, if ``'unsafe-inline'`` is in force. A hash would switch
   that off, and with it scripts of the application. Such a policy stops no attacker who
   can write into the page anyway;
-* **the address from which the script reads the time left**, as one URL.
+* the address from which the script reads the time left, as one URL.
 
 A new directive begins with the sources that were in force in its place (CSP 3, 6.8.3).
-eilogin removes ``'none'``, which means nothing beside another source.
-
 If an allowed address redirects, browsers do not compare paths (CSP 3, 7.6). So a
 redirect of the application may lead a script's request to another address of this site.
-
-If the policy takes the origin from the page (``sandbox``), or if browsers differ in
-reading it, the answer stays as it is, and the result has the reason.
 """
 
 import re

@@ -1,12 +1,11 @@
 """``/eilogin/login``: a login that starts with a link.
 
-At ``/eilogin/discovery`` a discovery service names the hub. The query:
+At ``/eilogin/discovery`` a discovery service names the hub. The query has:
 
 * ``next``, or ``came_from`` of Plone: the page after the login;
-* ``level``: the level of assurance;
-* ``fresh``: ``yes`` for a fresh proof;
-* ``hub``: the entityID of the hub, or ``choose=yes`` to choose one;
-* ``back``: the page after a cancelled login; without it, the page with the link.
+* ``level``, and ``fresh=yes`` for a fresh proof;
+* ``hub``: an entityID, or ``choose=yes`` to choose one;
+* ``back``: the page after a cancelled login; by default the page with the link.
 """
 
 from collections.abc import Mapping

@@ -1,14 +1,11 @@
 """Hooks of a logout: functions of developers, called when a logout has ended a login.
 
 A hook takes one :class:`LogoutEvent`. ``on_logout`` names it, or an installed package
-declares it as an entry point of the group ``eilogin.logout``::
+declares it as an entry point of the group ``eilogin.logout``.
 
-    def end_session(event):
-        Session.objects.filter(eilogin_name=event.session).delete()
-
-Each hook has a thread, which calls it for one event after another. eilogin logs its
-exceptions. The visitor and the hub wait for at most ``on_logout_timeout``; the hook may
-go on after that. Threads run only while hooks do, because servers fork.
+Each hook has a thread, which calls it for one event after another. The visitor and the
+hub wait for at most ``on_logout_timeout``; the hook may go on after that. Threads run
+only while hooks do, because servers fork.
 """
 
 import logging

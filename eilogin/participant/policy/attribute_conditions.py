@@ -1,12 +1,8 @@
 """Conditions on attributes in a line of ``protect``, which must all hold.
 
-::
-
-    /beheer   substantieel   role=beheerder|hoofd   urn:oid:2.5.4.10=*
-
-``|`` separates accepted values, and ``*`` is any value. eilogin compares names and
-values exactly. Encode a blank, ``|``, or ``=`` in a name: ``role=hoofd%20beheer``. If
-an attribute has the name of a setting, write ``attribute:NAME=VALUE``.
+They are ``NAME=VALUE|VALUE`` or ``NAME=*``. eilogin compares names and values exactly.
+Blanks, ``|``, and ``=`` in a name are encoded: ``role=hoofd%20beheer``. An attribute
+with the name of a setting is ``attribute:NAME``.
 """
 
 import re

@@ -1,14 +1,7 @@
 """Parse the lines of ``protect``, and find the rule of a path.
 
-::
-
-    =/              optional
-    /static         off
-    /mijn/bezwaar   midden   idle=5m max_age=10m
-    /api            basis    methods=GET
-
-The longest matching line counts; it matches whole segments. ``=`` means this path
-alone. A path without a line needs ``basis``. In doubt, eilogin takes the stricter rule:
+The longest matching line counts; it matches whole segments. A path without a line needs
+``basis`` (contrib/manual/protect/paths.rst). In doubt, the stricter rule counts:
 
 * A path with two readings gets the stricter rule of both.
 * A line for a Zope namespace (``/++resource++``) holds for all names in it. A line for

@@ -2,9 +2,9 @@
 
 An application may decode a path again, cut off parameters, or fold letters that look
 alike. So eilogin rejects a path whose segments are not certain (dot and empty segments,
-backslashes, encoded slashes), and takes all readings of the others. It keeps the case
-of letters. A header may name another path, and so may a client whose server lets it
-split the path (:func:`other_paths`).
+backslashes, encoded slashes), and takes all readings of the others. A header may name
+another path, and so may a client whose server lets it split the path
+(:func:`other_paths`).
 
 In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the view ``zaken``
 (zope.traversing.namespace; Pyramid, "Traversal"). So eilogin also reads such names

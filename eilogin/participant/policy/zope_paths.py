@@ -9,11 +9,9 @@ Rules hold for the path that the visitor sees, ``/gemeente/mijn/zaken``. A clien
 write such a path too, so eilogin accepts only a complete one, from a trusted proxy or
 this machine.
 
-Zope can call a method that the path does not name. A form field ``NAME:method`` or
-``:action`` (also after ``default_``) calls NAME below the path. eilogin rejects such a
-field in a query, and in a form with files. In an urlencoded form, the rule of
-``/path/NAME`` holds too. XML-RPC names the method in its body, so the strictest rule of
-all holds.
+A form field ``NAME:method`` or ``:action`` (also after ``default_``) calls NAME below
+the path. eilogin rejects it in a query, and in a form with files. In an urlencoded
+form, the rule of ``/path/NAME`` holds too. For XML-RPC, the strictest of all holds.
 """
 
 import io

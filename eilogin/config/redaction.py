@@ -30,13 +30,11 @@ _PEM = "-----BEGIN"
 
 
 def without_password(url: str) -> str:
-    """Return a URL without its user, if that has a password; for Redis always.
-
-    A Redis password without its colon looks like a user name. A password may contain
-    characters that should be encoded, so everything before the last ``@`` is hidden. If
-    a blank follows a whole address, it separates the next value. Without an ``@``, a
-    Redis URL shows only text that is a host.
-    """
+    """Return a URL without its user, if that has a password; for Redis always."""
+    # A Redis password without its colon looks like a user name. A password may contain
+    # characters that should be encoded, so everything before the last "@" is hidden. If
+    # a blank follows a whole address, it separates the next value. Without an "@", a
+    # Redis URL shows only text that is a host.
     shown = _WITH_BLANKS.sub(r"\1***@", url)
     shown = re.sub(r"(://(?=[^/?]*:\S*@))\S*@", r"\1***@", shown)
     return _REDIS.sub(_redis_without_password, _NO_SCHEME.sub(r"\1***@", shown))

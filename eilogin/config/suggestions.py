@@ -8,11 +8,11 @@ from collections.abc import Iterable
 def did_you_mean(
     name: str, candidates: Iterable[str], *, most: int = 1, cutoff: float = 0.6
 ) -> str:
-    """Return ``; did you mean 'NAME'?`` with candidates close to ``name``, or "".
+    """Return ``; did you mean 'NAME'?`` with at most ``most`` names, or "".
 
-    There are at most ``most``. ``cutoff`` is the least similarity, up to 1 for equal
-    names. A candidate that begins with ``name`` comes first, because ``name`` may be
-    cut short. The hosts of URLs must be close too: their rest is often equal.
+    A name has at least the similarity ``cutoff``, up to 1 for equal names. One that
+    begins with ``name`` comes first. The hosts of URLs must be close too: their rest is
+    often equal.
     """
     names = list(candidates)
     close = difflib.get_close_matches(name, names, max(len(names), 1), cutoff)

@@ -116,13 +116,11 @@ class CookiesRefused(LoginLost):
 
 
 class LoginLoops(Refused):
-    """A login succeeds again and again, and does not lead to its page.
-
-    403 means that a retry does not help (RFC 9110 15.5.4). For 5xx, a proxy might take
-    this server out of service.
-    """
+    """A login succeeds again and again, and does not lead to its page."""
 
     code = "login-loops"
+    # A retry does not help (RFC 9110 15.5.4). For 5xx, a proxy might take this server
+    # out of service.
     status = 403
 
     def __init__(self, message: str, cause: str) -> None:

@@ -66,10 +66,7 @@ _log = logging.getLogger("eilogin")
 
 
 class TrustFilter(PipelinePart):
-    """The filter; ``trust`` holds our own entity and the trusted ones.
-
-    A new state of the federation replaces ``trust``, and each request has one value.
-    """
+    """The filter; a new state of the federation replaces ``trust``."""
 
     eilogin_part = "trust"
     NEEDS = (env.SESSION,)

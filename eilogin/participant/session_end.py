@@ -19,11 +19,11 @@ class SessionEnd:
     def end_here(self, visit: Visit, reason: str) -> list[tuple[str, str]]:
         """End the session of this visitor; return the header that expires its cookie.
 
-        No other session ends, except those of an inner hub's participants, which a
-        later logout would not find. The browser gets no mark of a logout, because a
-        requested Response may be on its way. ``reason`` is for the audit log. Raise
-        StoreUnavailable.
+        ``reason`` is for the audit log. Raise StoreUnavailable.
         """
+        # Sessions of an inner hub's participants end too: a later logout would not find
+        # them. The browser gets no mark of a logout, because a requested Response may
+        # be on its way.
         login = visit.session_to_end()
         visit.set_session(None)
         if login is None:

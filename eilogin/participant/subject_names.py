@@ -105,9 +105,9 @@ def also_of(assertion: Assertion, who: Subject) -> Subject | None:
 
 
 def subject_of(trust: Trust, assertion: Assertion, sources: Sequence[str]) -> Subject:
-    """Return the visitor of an assertion, by the first of ``sources`` in it.
+    """Return the visitor of an assertion, or raise SubjectMissing.
 
-    An attribute must have exactly one value. Raise SubjectMissing if there is none.
+    The first of ``sources`` counts that is in it; an attribute has exactly one value.
     """
     for source in sources:
         who = _by(source, assertion, trust.own.entity_id)

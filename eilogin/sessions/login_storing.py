@@ -39,10 +39,7 @@ def filled_in(
 
 
 def add_other_labels(store: Store, login: Login, issued: float) -> None:
-    """Add the labels of the hub's other NameID to a login.
-
-    Raise LoginEnded, and end it, after a logout by that NameID since ``issued``.
-    """
+    """Add the labels of the hub's other NameID to a login; raise LoginEnded."""
     labels = login.other_labels()
     # As an item, it moves to the heir with the labels.
     index = login.session_index or ""

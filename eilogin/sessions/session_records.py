@@ -294,11 +294,9 @@ class Login:
         return () if self.also is None else _labels(self.also, self.session_index)
 
     def confirmed_by(self, newer: "Login") -> "Login":
-        """Return this login after the same citizen was confirmed once more.
-
-        Proven levels stay proven. An infinite newer ``ends`` does not count. The better
-        value of ``ahead`` counts: an answer may be slow.
-        """
+        """Return this login after the same citizen was confirmed once more."""
+        # Proven levels stay proven. An infinite newer "ends" does not count. The better
+        # value of "ahead" counts: an answer may be slow.
         return replace(
             newer,
             level=max(self.level, newer.level, key=LEVELS.index),

@@ -82,10 +82,9 @@ class Sessions(IdleLimit):
         return self._reader.remembered(token, stored)
 
     def find_renewed(self, token: str) -> Login | None:
-        """Return the login that replaced the one with this cookie value, for a logout.
-
-        The cookie may be from before a step-up whose response was lost.
-        """
+        """Return the login that replaced the one with this cookie value."""
+        # Only for a logout: the cookie may be from before a step-up whose response was
+        # lost.
         family = self.store.get(_renewed_name(key_of(token)))
         return None if family is None else next(iter(self._with_label(family)), None)
 
@@ -221,10 +220,8 @@ class Sessions(IdleLimit):
     def add_participant(
         self, login: Login, participant: Participant
     ) -> Participant | None:
-        """Add a participant to a login; return the stored one, or None if it is over.
-
-        Its subject then finds the login. A known participant keeps its ``since``.
-        """
+        """Add a participant to a login; return the stored one, None if it is over."""
+        # Its subject then finds the login. A known participant keeps its "since".
         unstamped = replace(participant, since=0.0)
         for stored in self.participants(login):
             if replace(stored, since=0.0) == unstamped:
@@ -256,10 +253,8 @@ class Sessions(IdleLimit):
         any(self.store.append(key, item) for key in self._keys_of(login))
 
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
-        """Return whether a live login includes a participant that knows the visitor so.
-
-        It joined ``after`` an instant, and is not out (:meth:`note_out`).
-        """
+        """Return whether a live login includes a participant with this subject."""
+        # It joined after an instant, and is not out (note_out).
         label = subject.told_label()
         return any(
             participant.subject.told_label() == label and participant.since > after
@@ -284,10 +279,8 @@ class Sessions(IdleLimit):
             yield from heirs
 
     def find_ending(self, party: str, until: float) -> list[Login]:
-        """Return logins of ``party`` with participants that end by an instant, soon.
-
-        Repeated calls with later instants find all.
-        """
+        """Return logins of ``party`` with participants that end by an instant, soon."""
+        # Repeated calls with later instants find all.
         listed = list(self._listed_to_end(party, until))
         for minute, login in listed:
             if login.ends > until and login.ends // _MINUTE > minute:
@@ -359,19 +352,14 @@ class Sessions(IdleLimit):
         ]
 
     def end_login(self, login: Login, *, issued: float) -> list[Login]:
-        """End this login at its citizen's request, as :meth:`end_subject` does.
-
-        By its SessionIndex, under any key; without one, all logins of the subject end.
-        """
+        """End this login, or without a SessionIndex all logins of the subject."""
         indexes = () if login.session_index is None else (login.session_index,)
         keys = (login.key,) if login.key else ()
         return self.end_subject(login.who, indexes, issued=issued, keys=keys)
 
     def drop(self, login: Login) -> list[Participant] | None:
-        """End this login and no other one, under every key, without a mark.
-
-        Return its participants to one caller, else None.
-        """
+        """End this login and no other one, under every key, without a mark."""
+        # One caller gets its participants.
         return self._finish_end(self.store.end(keys=(login.key,), labels=(login.name,)))
 
     def end_subject(

@@ -76,10 +76,7 @@ def read_addresses(value: object) -> object:
 
 
 def path_of(word: str, expected: str) -> str:
-    """Return the path in a word of an option, as a browser writes it.
-
-    Raise ValueError for a path of eilogin, or, with the text ``expected``, for no path.
-    """
+    """Return the path in a word of an option, or raise ValueError (``expected``)."""
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
     try:
@@ -96,11 +93,7 @@ def path_of(word: str, expected: str) -> str:
 
 
 class AppLogout:
-    """The application, with a single logout behind its logout ``addresses``.
-
-    ``ask_first`` makes the page for a visitor from another site, and ``refuse`` that of
-    an error. ``usual`` is the page after a logout, or "".
-    """
+    """The application, with a single logout behind its logout ``addresses``."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it needs for its answers
         self,

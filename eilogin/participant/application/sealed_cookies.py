@@ -82,11 +82,7 @@ def _is_place(place: Place) -> bool:
 
 
 class CookieSealer:
-    """Seals and opens the values of one participant's application.
-
-    A value is bound to its cookie's name and the secret ``family`` of the login, if
-    any.
-    """
+    """Seals values, bound to the cookie's name and the login's secret, if any."""
 
     def __init__(self, own: Own) -> None:
         # Another participant may have the same secrets, and cookies of our domain.

@@ -55,12 +55,10 @@ _CACHING = "public, max-age=31536000, immutable"
 
 
 def tell_session(visit: Visit) -> Response:
-    """``/eilogin/session``: the time left, as JSON.
+    """``/eilogin/session``: the time left, as JSON; raise EiloginError.
 
     A POST of this site restarts the idle limit as a page view does, also at the hub
     (``activity_reports``), but starts no passive login, which would leave the page.
-
-    Raise CrossSite, MethodNotAllowed, or the EiloginError that prevents an answer.
     """
     visit.allow_only("GET", "HEAD", "POST")
     login = visit.session

@@ -191,8 +191,7 @@ class ContentPlace:
     """The beginning of the content of an HTML document, for a visible element.
 
     It is before the first ``<h1>``, or the first place in ``<main>``, except in a
-    header or menu. If neither comes early, it is the beginning of the body: in a grid,
-    one more paragraph may move all others.
+    header or menu; else in the body. In a grid, one more paragraph may move all others.
     """
 
     def __init__(self) -> None:

@@ -45,11 +45,7 @@ def login_reason(visit: Visit, level: str) -> Mapping[str, Any]:
 
 
 class LoginRequired:
-    """Answers at one participant; ``explains`` shows the reason before the redirect.
-
-    ``faults``: the options that contradict ``profile = digid``, with the expected
-    values.
-    """
+    """Answers at one participant; ``explains`` shows the reason before the redirect."""
 
     def __init__(
         self,

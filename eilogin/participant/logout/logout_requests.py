@@ -159,10 +159,8 @@ def _slot(visit: Visit, hub: str, most: int) -> Iterator[None]:
 def logout_outcome_in(
     response: messages.LogoutResponse, hub: str, request_id: str, destination: str
 ) -> SingleLogoutOutcome:
-    """Return the outcome of a LogoutResponse, or raise Refused.
-
-    ``destination`` is "" if the response needs none.
-    """
+    """Return the outcome of a LogoutResponse, or raise Refused."""
+    # "destination" is "" if the response needs none.
     check_logout_response(
         response,
         issuer=hub,

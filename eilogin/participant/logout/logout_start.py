@@ -136,10 +136,8 @@ class ParticipantLogout:
         return all(results)
 
     def end_by_script(self, visit: Visit, login: Login) -> list[tuple[str, str]]:
-        """End a login for a script, which cannot go to the hub; return headers for it.
-
-        If the hub does not confirm it, the next visit to our logout notifies the hub.
-        """
+        """End a login for a script, which cannot go to the hub; return headers."""
+        # If the hub does not confirm it, the next visit to our logout notifies the hub.
         notice = unconfirmed_logouts.keep(visit, login)
         self._end_here(visit, login, logout_hooks.APPLICATION, notice.key)
         return self.delivery.by_script(visit, notice)

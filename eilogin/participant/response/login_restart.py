@@ -20,10 +20,8 @@ from eilogin.web.visit import Visit
 
 
 def begin(visit: Visit, error: LoginLost, login: Login | None) -> Response | None:
-    """Redirect to a new login in place of a lost one, if possible.
-
-    If the visitor has a ``login`` by now, redirect to the page of the lost one.
-    """
+    """Redirect to a new login in place of a lost one, if possible."""
+    # A visitor who has a login by now goes to the page of the lost one.
     handle = error.handle
     restarts = visit.trust.own.profile.restarts_late_logins
     if not (handle and restarts) or is_silent(handle):

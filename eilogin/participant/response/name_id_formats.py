@@ -42,12 +42,9 @@ class NameIDFormatCheck:
         self._warned: dict[str, float] = {}
 
     def check(self, trust: Trust, who: Subject) -> None:
-        """Compare the format of a visitor's NameID with the requested one.
-
-        Warn once an hour for each hub if the format is missing, differs, or has changed
-        while any is allowed. Raise SubjectMissing if ``mismatch`` does not allow
-        another format.
-        """
+        """Compare the NameID's format with the requested one; raise SubjectMissing."""
+        # Warn once an hour for each hub if the format is missing, differs, or has
+        # changed while any is allowed.
         if not who.has_name_id:
             return
         if not requested_format(trust):

@@ -60,11 +60,9 @@ class SessionCreator:
         self._quiet = quiet
 
     def would_replace(self, visit: Visit, pending: PendingLogin) -> bool:
-        """Return whether a Response would end a login that another hub has confirmed.
-
-        That login began after the AuthnRequest. A hub can delay its Response, and so
-        choose when the visitor becomes somebody else.
-        """
+        """Return whether a Response would end a login that another hub confirmed."""
+        # That login began after the AuthnRequest. A hub can delay its Response, and so
+        # choose when the visitor becomes somebody else.
         current = self._client_network.of_this_network(visit, visit.session)
         return (
             current is not None

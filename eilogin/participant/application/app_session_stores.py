@@ -72,10 +72,10 @@ def id_of(login: Login) -> str:
 
 
 class SessionStoreEntry:
-    """A session in the store, which is deleted with its login."""
+    """A session in the store, which is deleted with its login.
 
-    # The ID of another login's session allows to change and delete it, not to create
-    # it.
+    The ID of another login's session allows to change and delete it, not to create it.
+    """
 
     def __init__(self, sessions: Sessions, login: Login) -> None:
         self._sessions = sessions

@@ -84,10 +84,11 @@ def handle_in(visit: Visit) -> str | None:
 
 
 class PostReplay:
-    """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none."""
+    """Keeps forms of at most ``limit`` bytes, and sends them again; 0 keeps none.
 
-    # A request from another client network counts as anonymous. Otherwise its forms
-    # could displace those of the visitor.
+    A request from another client network counts as anonymous. Otherwise its forms could
+    displace those of the visitor.
+    """
 
     def __init__(
         self, pages: Pages, limit: int, client_network: ClientNetworkCheck

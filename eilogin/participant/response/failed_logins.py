@@ -54,8 +54,8 @@ class _BackLink(NamedTuple):
 class FailedLogins:
     """Answers the browser after a Response without a login, or after a lost login.
 
-    ``passive_login_pause``: seconds. ``cancel_texts``: by language. ``is_exact``: of
-    levels.
+    ``passive_login_pause``: seconds. ``cancel_texts``: by language. ``is_exact``:
+    ``comparison = exact``.
     """
 
     def __init__(  # noqa: PLR0913 - options, each by its name

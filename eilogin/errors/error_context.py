@@ -8,7 +8,7 @@ from eilogin.errors.unavailability import Unavailable
 
 
 class InNameOf:
-    """``with InNameOf(peer):`` adds the party to contact to an error of the block."""
+    """``with InNameOf(peer):`` adds the peer to an error raised inside the block."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer

@@ -53,7 +53,7 @@ class Identified(NamedTuple):
 def identified(
     trust: Trust, assertion: Assertion, sectors: Sequence[str]
 ) -> Identified:
-    """Return the citizen of an assertion, or raise SectorRefused without the number."""
+    """Return the citizen of an assertion; SectorRefused does not name the number."""
     name_id = assertion.name_id or NameID("")
     try:
         name = SectorName.read(name_id.value)

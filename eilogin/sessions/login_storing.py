@@ -22,7 +22,8 @@ def key_of(token: str) -> str:
 def filled_in(
     login: Login, token: str, predecessor: Login | None, max_session: float
 ) -> Login:
-    """Fill in a new login; ``predecessor`` is one of the same subject, or None."""
+    """Fill in the limit, family, key and last activity of a new login."""
+    # "predecessor" is the login of the same subject that it replaces.
     started = (
         login.started
         if predecessor is None

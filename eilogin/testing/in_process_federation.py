@@ -265,7 +265,7 @@ def _of(declared: type[Options], values: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _pair(host: str) -> tuple[bytes, bytes]:
-    """Return a key and its certificate; one for each host, because they are slow."""
+    """Return a key and its certificate for a host, made once because that is slow."""
     return new_key_pair(host, _CERTIFIED_DAYS, begins=_CERTIFIED_FROM)
 
 

@@ -76,7 +76,7 @@ def read_addresses(value: object) -> object:
 
 
 def path_of(word: str, expected: str) -> str:
-    """Return the path in a word of an option, or raise ValueError (``expected``)."""
+    """Return the path in a word of an option, or raise ValueError with ``expected``."""
     if word.endswith((",", ";")):
         raise ValueError("paths with blanks between them, without commas")
     try:

@@ -41,7 +41,8 @@ def wanted_page(own: Own, query: Mapping[str, str]) -> str | None:
 
 
 def page_to_go_back_to(own: Own, named: str | None) -> str:
-    """Return the ``named`` page, without fragment and too long a query, or ""."""
+    """Return the ``named`` page without its fragment, or ""."""
+    # A query that makes it too long is dropped.
     target = safe_next(named, "").partition("#")[0]
     path = target.partition("?")[0]
     if is_own_address(own, path):

@@ -79,6 +79,7 @@ def site_path(value: str) -> str:
     # A browser or proxy must not be able to read it as another site.
     if not _is_path_of_this_site(value):
         raise ValueError("a path of this site, such as '/mijn'")
+    # A Location header cannot carry other characters than ASCII.
     return quote(value, safe=_IN_ADDRESS)
 
 

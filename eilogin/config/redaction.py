@@ -68,6 +68,7 @@ def _redis_without_password(match: re.Match[str]) -> str:
     return match["scheme"] + (match["rest"] if is_shown else "***")
 
 
+#: Most characters of a value in an error.
 _LONGEST_SHOWN = 120
 
 

@@ -135,6 +135,7 @@ class LogoutFilter(PipelinePart):
             "slo_soap": self._elsewhere.directly,
             env.APP_LOGOUT: self._not_let_in,
         }
+        # Known from the first page on, which shows whether there is a hub inside.
         self._page_app: WSGIApplication | None = None
 
     def __call__(

@@ -155,6 +155,7 @@ def naming_section(
     try:
         yield
     except InvalidOptions:
+        # The error already names its option.
         raise
     except ConfigurationError as error:
         file = global_conf.get("__file__", "")

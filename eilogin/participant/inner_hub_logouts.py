@@ -69,6 +69,7 @@ def forget(visit: Visit, noted: NotedLogout, completed: Logouts) -> None:
         }
 
     _change(visit, noted.who, without)
+    # Expire an empty value at once.
     key, now = _key(noted.who), clock.now()
     visit.values.swap(key, _NONE, _NONE, now, durable=False)
 

@@ -34,6 +34,7 @@ _MOST_LANGUAGES = 10
 LONGEST_SEARCH = 100
 #: Seconds for which the portal lists an expired service.
 _LISTED_FOR = 7 * 24 * 3600.0
+#: Octets of a hash in an address.
 _ID_SIZE = 12
 #: Characters that turn the direction of text, also of other texts on the page.
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -12,6 +12,7 @@ from eilogin.web.visit import Visit
 MOST = 8
 #: Seconds after the last visit.
 _KEPT_FOR = 90 * 24 * 3600
+#: Most characters of the cookie.
 _LONGEST = 400
 
 _COOKIE = Cookie("eilogin-visited")

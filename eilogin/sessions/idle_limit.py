@@ -65,6 +65,7 @@ class IdleLimit:
         self.store.touch(login.key, now, now)
 
     def _bound_memory(self) -> None:
+        # A forgotten entry makes the limit up to a minute stricter, once.
         if len(self._last_activity) > _REMEMBERED:
             self._last_activity.clear()
 

@@ -40,7 +40,7 @@ def filled_in(
 
 
 def add_other_labels(store: Store, login: Login, issued: float) -> None:
-    """Add the labels of the hub's other NameID to a login; raise LoginEnded."""
+    """Add the labels of the hub's other NameID; raise LoginEnded after a logout."""
     labels = login.other_labels()
     # As an item, it moves to the heir with the labels.
     index = login.session_index or ""
@@ -48,7 +48,8 @@ def add_other_labels(store: Store, login: Login, issued: float) -> None:
     item = participant.to_json()
     if item in store.items(login.key):
         return
-    # Labels before marks, so that no logout misses both.
+    # Labels before marks, so that no logout misses both. Marks are at their labels,
+    # maybe in another shard. There, an unusable session meets them.
     is_labelled = store.append(login.key, item, labels)
     shard = labels[0].partition(":")[0]
     key = key_of(shard + secrets.token_urlsafe(32))

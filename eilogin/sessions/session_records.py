@@ -356,6 +356,7 @@ class Login:
         record["domains"] = rare.get("domains")
         _check_domains(record["domains"])
         login = object.__new__(cls)
+        # The dataclass is frozen, but this instance is new.
         for name in (*_FREQUENT, *_RARE, "also", "left", "domains"):
             object.__setattr__(login, name, record[name])
         # Other requests may hold this login too.

@@ -54,6 +54,7 @@ class Sessions(IdleLimit):
         """Return the login of a cookie value, within its two limits, or None."""
         login = self.find_beyond_idle(token)
         now = clock.now()
+        # The clock may have been set meanwhile.
         if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
             self._reader.forget_older(now)
         if login is None or 0 <= now - login.seen <= self.idle:
@@ -224,6 +225,7 @@ class Sessions(IdleLimit):
         # Its subject then finds the login. A known participant keeps its "since".
         unstamped = replace(participant, since=0.0)
         for stored in self.participants(login):
+            # A login that is over has none, so this one is live.
             if replace(stored, since=0.0) == unstamped:
                 return stored
         subject = participant.subject
@@ -412,6 +414,7 @@ class Sessions(IdleLimit):
 
 def _ending_label(party: str, ends: float) -> str:
     digest = hashlib.sha256(f"{party}\0{int(ends // _MINUTE)}".encode()).hexdigest()
+    # One label for all shards, so without a shard.
     return f"ending-{digest}"
 
 

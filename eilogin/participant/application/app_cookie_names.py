@@ -116,6 +116,7 @@ class AppCookieNames:
                 set(map(str, names)) for names in json.loads(stored or _NONE)
             )
         except UNREADABLE:
+            # Another version wrote the value: replace it.
             return
         if not (guarded <= self.guarded and off <= self.off):
             self.guarded |= guarded

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 NAME = "app_logout_call"
+#: Most cookies for a login, and most characters of them all.
 MOST, LARGEST = 20, 16_384
 #: Most simultaneous calls, if the application hangs.
 MOST_AT_ONCE = 8

@@ -133,6 +133,7 @@ class BackendEntry:
         try:
             return _sealer(key).open(from_text(sealed), name).decode()
         except NotSealed:
+            # Never the stored text, or a writer of the backend could forge a session.
             return UNOPENED
 
     def put(self, name: str, old: str | None, new: str) -> bool:

@@ -30,6 +30,7 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds for which a form is kept.
 LIFETIME = 60 * 60.0
+#: Most kept forms of one visitor, and of one browser.
 MOST_FORMS = 3
 #: Bytes of a piece; a smaller form is one value in the store.
 PIECE = 256 * 1024

@@ -44,6 +44,7 @@ _STEP = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+# The usual beginning: these steps, all in one.
 _USUAL = re.compile(
     rb"""
     (?: \xef\xbb\xbf )? [ \t\n\f\r]*+ <!doctype [ ] html> [ \t\n\f\r]*+
@@ -336,6 +337,7 @@ class Injection:
         return self._with_tag(ready, position)
 
     def _with_tag(self, ready: bytes, position: int) -> bytes:
+        # This copies the page only once.
         return b"".join((ready[:position], self._tag, memoryview(ready)[position:]))
 
     def finish(self) -> bytes:

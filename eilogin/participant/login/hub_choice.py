@@ -42,6 +42,7 @@ REMEMBERED = 365 * 24 * 3600.0
 #: Its value shows that eilogin sent this browser to the discovery service.
 _SENT = Cookie("eilogin-discovery")
 _SENT_WORD = re.compile(r"[\w-]{22}", re.ASCII).fullmatch
+#: The parameter that returns that value.
 SENT = "sent"
 #: Seconds at the discovery service.
 _SENT_FOR = 30 * 60

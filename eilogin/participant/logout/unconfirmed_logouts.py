@@ -39,6 +39,7 @@ class UnconfirmedLogout(NamedTuple):
     issued: float
     #: Whether it missed a participant, whatever the hub answers.
     is_partial: bool = False
+    #: The secret of the browser in which it is kept, or "".
     secret: str = ""
 
     @property

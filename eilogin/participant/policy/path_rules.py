@@ -59,6 +59,7 @@ _OVERRIDES = (
     "HTTP_X_METHOD_OVERRIDE",
 )
 _METHOD_IN_QUERY = "_method"
+#: Most fields of a query; more than any honest query has.
 _MOST_FIELDS = 1000
 
 
@@ -186,12 +187,14 @@ class PathRules:
         if env.VISIBLE in environ:
             return self._rule_in_zope(visit, environ[env.VISIBLE])
         path = path_of(visit)
+        # The content of _rules_at, without the call.
         rules = (
             self._cached(path)
             if len(path) <= _LONGEST_CACHED
             else self._find_rules(path)
         )
         script = environ.get("SCRIPT_NAME", "")
+        # Written out for speed.
         if (
             "HTTP_DESTINATION" in environ
             or "HTTP_X_SCRIPT_NAME" in environ
@@ -210,6 +213,7 @@ class PathRules:
         return self._rules_at(path.encode().decode("latin-1")).under((method,))
 
     def _rules_at(self, path: str) -> MethodRules:
+        # Longer paths are rare, and would cost memory.
         return (
             self._cached(path)
             if len(path) <= _LONGEST_CACHED

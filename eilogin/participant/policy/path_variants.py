@@ -87,6 +87,7 @@ def path_of(visit: Visit) -> str:
     path: str = environ.get("PATH_INFO", "")
     if mount and path and path[0] != "/":
         raise PathRefused("the path does not begin with a slash below its mount")
+    # The decoded path hides encoded slashes; these keys show them.
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if raw and "%" in raw and _ENCODED_SLASH.search(raw.partition("?")[0]):
         raise PathRefused("the path has an encoded slash")

@@ -19,6 +19,7 @@ NEEDS = (OFF, OPTIONAL, *LEVELS)
 class PathRule:
     """The login that a request needs."""
 
+    #: ``off``, ``optional``, or a level.
     need: str
     #: Most seconds of inactivity.
     idle: float | None = None

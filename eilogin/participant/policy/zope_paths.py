@@ -34,6 +34,7 @@ _ROOT = "VirtualHostRoot"
 #: Before each name of the site's path.
 _BELOW = "_vh_"
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
+#: Number of names for scheme and host.
 _HEAD = 2
 
 #: Most bytes of a form: Zope's FORM_MEMORY_LIMIT.
@@ -165,6 +166,7 @@ def _methods_in(body: bytes) -> Iterator[str]:
     text = body.decode("latin-1").replace(";", "&")
     if text.count("&") >= _MOST_FIELDS:
         raise FormRefused(f"the form has more than {_MOST_FIELDS} fields")
+    # Decoding is slow, and most fields need none.
     parted = (field.partition("=") for field in text.split("&"))
     typed = [(key, value) for key, _, value in parted if _COLON.search(key)]
     if len(typed) > _MOST_TYPED:

@@ -111,6 +111,7 @@ class ArtifactResolver:
             with self._slot(visit, pending.hub):
                 return _resolved(artifact, index, visit.trust, pending.hub)
         except PeerBusy:
+            # eilogin sent no ArtifactResolve.
             slots.release()
             raise
         except Unavailable as error:

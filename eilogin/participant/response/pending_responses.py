@@ -38,6 +38,7 @@ _ANSWER = "answer"
 _FAILURE = "failure"
 _UNUSABLE = "unusable"
 _LOST = "lost"
+# The form of consent.
 _AGREED = re.compile(f"{_ANSWER}=([0-9a-f]{{64}})").fullmatch
 #: Most status codes (our hub has three), and most characters of one.
 _MOST_CODES = 3

@@ -265,6 +265,7 @@ class ResponseReader:
                 entity_id=trust.own.entity_id,
                 acs_url=trust.own.url("acs"),
                 hub_entity_id=entity_id,
+                # python3-saml only requires a value here.
                 hub_sso_url=hub.single_sign_ons[0].location,
                 hub_certificates=certificates,
             )

@@ -9,8 +9,7 @@ keys. *Writes* ``eilogin.logout`` for an inner hub (``hub_inside``); ends sessio
 eilogin ends the visitor's session here before it sends anything. Then it sends the hub
 a LogoutRequest, through the browser or over SOAP, and the hub logs the visitor out
 everywhere. If a participant may not have done so, a page says so before they go on. A
-LogoutRequest of the hub ends the sessions of its NameID and SessionIndex, and needs no
-cookie.
+LogoutRequest of the hub ends the sessions of its NameID and SessionIndex.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,8 +1,7 @@
 """All filters of a participant in the right order, from one section.
 
 ``use = egg:eilogin``. *Needs* nothing before it. *Reads*, *writes* and *changes in the
-answer* the same as its five filters, and has all their options. Only this filter knows
-the others.
+answer* the same as its five filters, and has their options. Only this one knows them.
 """
 
 from collections.abc import Mapping

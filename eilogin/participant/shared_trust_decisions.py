@@ -2,10 +2,9 @@
 
 Nodes with one ``federation_folder`` share a quarantine. Otherwise the deciding node
 writes the decision to the store of the session filter. The others apply it if the same
-change is pending. It is sealed for this site and the change's ID, which is a hash of
-the record before and after. Somebody who can write to the store can only remove a
-decision. A node applies it once, within three days, so an approved change that comes
-back is pending again.
+change is pending. It is sealed for this site and the change's ID, a hash of the record
+before and after. So somebody who can write to the store can only remove it. A node
+applies it once, within three days: an approved change that comes back is pending again.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
 """Identify a visitor by the NameID, or by an attribute instead.
 
 The name and value of an attribute at this hub identify the visitor, even if the NameID
-changes or is missing. Messages of the hub use the NameID of the same assertion, so
-single logout needs one.
+changes or is missing. Messages of the hub, and so single logout, need a NameID.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """A whole federation in one process, for tests of eilogin and of your application.
 
-pytest fixtures provide :class:`Federation` and :class:`Browser`. Nothing in eilogin
-imports this package.
+pytest fixtures provide :class:`Federation` and :class:`Browser`.
 
 * ``cookie_jar``: the cookies of a browser (RFC 6265, section 5).
 * ``in_process_federation``: a hub and participants, with real keys and messages.

@@ -111,9 +111,8 @@ class KeptForms:
     ) -> str:
         """Return a note for a cookie, which names the visitor of a session (``token``).
 
-        It outlives the session, but not ``until`` (POSIX timestamp), because some
-        browsers keep cookies too long. It is valid only here, with ``token``, from the
-        same ``network``.
+        It outlives the session, but not ``until`` (POSIX timestamp): some browsers keep
+        cookies too long. It is valid only here, with ``token``, from one ``network``.
         """
         octets = json.dumps([self.tag_of(who), until]).encode()
         return as_text(self._owners.seal(octets, self._party, token, network))
@@ -140,9 +139,8 @@ class KeptForms:
         """Keep a form of the visitor with this tag; return its handle and secret.
 
         ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
-        largest possible body. The secret is for a cookie. None at a limit, or if too
-        many forms come at once. Raise StoreUnavailable, or an error of ``more``; then
-        nothing is kept.
+        largest possible body. None at a limit, or if too many forms come at once. Raise
+        StoreUnavailable, or an error of ``more``; then nothing is kept.
         """
         listed_form = _ListedForm(
             new_handle(),

@@ -1,8 +1,7 @@
 """Extend the policy of a page so that one script of this site runs.
 
-A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``.
-:func:`extend` adds to each policy, also one that only reports, the least that lets it
-run:
+A Content-Security-Policy (CSP 3) may block the script of ``expiry_warning``. To each
+policy, also one that only reports, :func:`extend` adds the least that lets it run:
 
 * the hash of the script, which the tag has as ``integrity``. Browsers accept it for
   external scripts since Chromium 59, Firefox 116 and Safari 15.6;

@@ -1,13 +1,11 @@
 """Choose the hub of a login, if a participant has several.
 
 A visitor with a session goes to its hub. An anonymous one chooses on a page of eilogin,
-or at the federation's discovery service (``discovery``). A cookie remembers only the
-hub of the last login: eilogin uses it for half a day without a question, and lists it
-first for a year.
+or at the federation's discovery service (``discovery``). A cookie remembers the hub of
+the last login: eilogin uses it for half a day, and lists it first for a year.
 
 Another site cannot choose for the visitor: eilogin asks, unless the link names the hub
-that eilogin would choose anyway. A discovery service must return the value that eilogin
-sent with this browser.
+that eilogin would choose. A discovery service must return the value that eilogin sent.
 """
 
 import hashlib

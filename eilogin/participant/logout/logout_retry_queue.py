@@ -81,8 +81,8 @@ class LogoutQueue:
         """Queue a logout; return whether this server delivers it from now on.
 
         False if the hub does not support SOAP, the browser has no secret, the session
-        is over, or the queue is full. Raise StoreUnavailable, or UnknownPeer for a hub
-        without single logout.
+        is over, or the queue is full. Raise StoreUnavailable, or UnknownPeer without
+        single logout.
         """
         if not notice.secret or self._endpoint(visit.trust, notice) is None:
             return False

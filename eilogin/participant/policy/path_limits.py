@@ -97,8 +97,7 @@ def proven_at(
 ) -> Mapping[str, float]:
     """Return when a level was proven, at least the instant of the login ``before``.
 
-    ``instant``: the hub's AuthnInstant. ``asked``: our instant of a request for a fresh
-    proof.
+    ``instant``: the hub's AuthnInstant. ``asked``: when we requested a fresh proof.
     """
     earlier = before.proven.get(level, 0.0) if before is not None else 0.0
     return {level: max(earlier, min(instant, clock.now()), asked or 0.0)}

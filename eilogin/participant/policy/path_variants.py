@@ -3,8 +3,7 @@
 An application may decode a path again, cut off parameters, or fold letters that look
 alike. So eilogin rejects a path whose segments are not certain (dot and empty segments,
 backslashes, encoded slashes), and takes all readings of the others. A header may name
-another path, and so may a client whose server lets it split the path
-(:func:`other_paths`).
+another path, and a server may let the client split the path.
 
 In Zope and Pyramid, ``@@zaken`` and ``++view++zaken`` are the view ``zaken``
 (zope.traversing.namespace; Pyramid, "Traversal"). So eilogin also reads such names
@@ -98,8 +97,7 @@ def other_paths(visit: Visit, script: str, below: str, mount: str) -> set[str]:
     """Return other paths that an application may use, and the request's destination.
 
     ``below``: the path after ``script`` (SCRIPT_NAME). ``mount``: that of
-    ``public_url``, which counts too: a client may choose where SCRIPT_NAME ends. Raise
-    PathRefused.
+    ``public_url``, which counts too: a client may choose where SCRIPT_NAME ends.
     """
     environ = visit.environ
     for name in (*_REMOVED_PREFIXES, _ADDED_PREFIX):

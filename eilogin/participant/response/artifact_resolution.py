@@ -101,9 +101,8 @@ class ArtifactResolver:
     ) -> ResolvedArtifact | None:
         """Return the Response of an artifact, within its ArtifactResponse.
 
-        None if another request of the browser has it. Raise LoginLost after too many
-        artifacts, PeerBusy, and the errors of ``open_artifact_response`` and the back
-        channel.
+        None if another request of the browser has it. Raise LoginLost after too many,
+        PeerBusy, and the errors of ``open_artifact_response`` and the back channel.
         """
         slots = _ArtifactSlots(visit, pending)
         try:

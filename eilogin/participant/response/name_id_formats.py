@@ -1,8 +1,7 @@
 """Check whether a NameID has the requested format.
 
 One value in two formats can mean two people. So eilogin rejects another format than
-``name_id_format``, or accepts it with another REMOTE_USER (``name_id_mismatch =
-warn``).
+``name_id_format``. With ``name_id_mismatch = warn``, it gets another REMOTE_USER.
 """
 
 import logging

@@ -82,8 +82,8 @@ class SessionCreator:
 
         ``assertion`` is verified, and answers this browser's ``pending``. Raise
         LevelTooLow, ProofTooOld, SubjectMissing, MessageReplayed, LoginEnded,
-        StoreUnavailable, or with DigiD SectorRefused or SubjectChanged. After an error,
-        nobody is signed in.
+        StoreUnavailable, and with DigiD SectorRefused or SubjectChanged; then nobody is
+        signed in.
         """
         sessions, own = visit.sessions, visit.trust.own
         new = self._new_login(visit, pending, assertion)

@@ -264,13 +264,13 @@ class HubJobs:
         recipients = [r for entry in entries for r in entry.left.values()]
         # Another process, or this one after a restart, may reach them.
         trust = self._trust_with_departed
-        results = self._out_of_reach(trust, recipients)
+        routes, results = self._propagation.look_up(trust, recipients)
         to_send, counts = list[Recipient](), Counter[str]()
         for recipient in (r for r in recipients if r not in results):
             counts[recipient.entity_id] += 1
             if counts[recipient.entity_id] <= self._share(recipient.entity_id):
                 to_send.append(recipient)
-        results |= self._propagation.tell_again(trust, to_send)
+        results |= self._propagation.tell_again(trust, to_send, routes=routes)
         self._unavailable = {r.entity_id for r, it in results.items() if it.is_away}
         for entry in entries:
             self._record_results(queue, entry, results)
@@ -301,18 +301,13 @@ class HubJobs:
             if entry is None:
                 continue
             due = queue.due_at(entry)
-            if self._out_of_reach(trust, entry.left.values()):
+            can_be_told = partial(self._propagation.can_be_told, trust)
+            if not all(map(can_be_told, entry.left.values())):
                 due += _BEHIND
             if due > now:
                 self._due_at[key] = due
             else:
                 yield due, entry
-
-    def _out_of_reach(
-        self, trust: Trust, recipients: Iterable[Recipient]
-    ) -> dict[Recipient, Delivery]:
-        results = {r: self._propagation.out_of_reach(trust, r) for r in recipients}
-        return {r: result for r, result in results.items() if result is not None}
 
     def _still_to_send(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
         """End an entry's sessions; return it with the messages that are still to send.

@@ -94,6 +94,20 @@ def open_soap(octets: bytes, peer_of: PeerOf[R]) -> tuple[etree._Element, Peer[R
         return verified(inner, peer.keys), peer
 
 
+def open_soap_answer(
+    octets: bytes, peer: Peer[R], peer_of: PeerOf[R]
+) -> tuple[etree._Element, Peer[R]]:
+    """The verified answer of a SOAP call to ``peer``, and its sender.
+
+    Only another sender is looked up.
+    """
+
+    def sender(entity_id: str) -> Peer[R]:
+        return peer if entity_id == peer.entity_id else peer_of(entity_id)
+
+    return open_soap(octets, sender)
+
+
 def _issuer_of(element: etree._Element) -> str:
     issuer: str | None = element.findtext(safe_xml.q("saml:Issuer"))
     if not issuer:

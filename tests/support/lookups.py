@@ -16,3 +16,27 @@ def lookups(monkeypatch):
 
     monkeypatch.setattr(Membership, "entity", count)
     return counted
+
+
+class CountedRequests:
+    """An application, and the look-ups while it answers each request."""
+
+    def __init__(self, app, counted):
+        self._app, self._counted = app, counted
+        #: Address and look-ups of each request.
+        self._requests = []
+
+    def __call__(self, environ, start_response):
+        before = self._counted.copy()
+        answer = self._app(environ, start_response)
+        address = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        self._requests.append((address, self._counted - before))
+        return answer
+
+    def __getattr__(self, name):
+        return getattr(self._app, name)
+
+    def of(self, address):
+        """The look-ups of all requests that begin so."""
+        found = (its for begun, its in self._requests if begun.startswith(address))
+        return sum(found, Counter())

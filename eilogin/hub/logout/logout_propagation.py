@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import inf
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -28,15 +29,15 @@ from eilogin.errors import (
     Unavailable,
     UnknownPeer,
 )
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.hub.logout.propagation_threads import ParticipantQueues
-from eilogin.hub.participants.logout_bindings import LogoutBindings
+from eilogin.hub.participants.logout_bindings import LogoutBindings, LogoutRoute
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.sessions import Participant, Subject
-from eilogin.web.inbound_messages import open_soap
-from eilogin.web.outbound_messages import binding_missing, encryption_key
+from eilogin.web.inbound_messages import open_soap_answer
+from eilogin.web.outbound_messages import encryption_key
 
 _log = logging.getLogger("eilogin")
 
@@ -101,8 +102,12 @@ class Delivery(NamedTuple):
     is_away: bool = False
     #: It answered without confirming.
     is_refusal: bool = False
+    #: Whether SOAP can reach it; None if the hub has not looked it up.
+    has_soap: bool | None = None
 
 
+#: The metadata of recipients.
+_Routes = Mapping[Recipient, LogoutRoute]
 _Tasks = Mapping[Recipient, "Future[Delivery]"]
 
 
@@ -148,17 +153,21 @@ class Propagation:
         return [delivery for _, delivery in sorted(missed, key=itemgetter(0))]
 
     def tell_again(
-        self, trust: Trust, recipients: Iterable[Recipient], longest: float = inf
+        self,
+        trust: Trust,
+        recipients: Iterable[Recipient],
+        longest: float = inf,
+        routes: _Routes = MappingProxyType({}),
     ) -> dict[Recipient, Delivery]:
         """Retry missed recipients for :attr:`longest_again` or ``longest`` seconds.
 
-        The results lack messages that were not sent: too late, or behind one without an
-        answer.
+        ``routes`` has recipients that were looked up already. The results lack
+        messages that were not sent: too late, or behind one without an answer.
         """
         tasks_by_participant = _by_participant(recipients)
         queues = self._process_queues()
         for entity_id, its_tasks in tasks_by_participant.items():
-            queues.put(entity_id, partial(self._retry_all, trust, its_tasks))
+            queues.put(entity_id, partial(self._retry_all, trust, its_tasks, routes))
         tasks = {r: t for its in tasks_by_participant.values() for r, t in its.items()}
         wait(tasks.values(), timeout=min(self.longest_again, longest))
         return {
@@ -170,22 +179,36 @@ class Propagation:
 
     def can_be_told(self, trust: Trust, recipient: Recipient) -> bool:
         """Whether SOAP can reach a recipient."""
-        return self.out_of_reach(trust, recipient) is None
+        routes, _ = self.look_up(trust, [recipient])
+        return recipient in routes
 
-    def out_of_reach(self, trust: Trust, recipient: Recipient) -> Delivery | None:
-        """Return the failed delivery if SOAP cannot reach a recipient, or None."""
-        try:
-            has_soap = _soap_of(trust, recipient, self.ways) is not None
-        except Refused as error:
-            return Delivery(recipient, error.code)
-        return None if has_soap and not recipient.is_partial else Delivery(recipient)
+    def look_up(
+        self, trust: Trust, recipients: Iterable[Recipient]
+    ) -> tuple[_Routes, dict[Recipient, Delivery]]:
+        """Look recipients up; return the failed deliveries beyond SOAP's reach."""
+        routes, failed = dict[Recipient, LogoutRoute](), dict[Recipient, Delivery]()
+        for recipient in recipients:
+            try:
+                route = self._route(trust, recipient)
+            except Refused as error:
+                failed[recipient] = Delivery(recipient, error.code)
+                continue
+            if route.soap is None or recipient.is_partial:
+                failed[recipient] = Delivery(recipient)
+            else:
+                routes[recipient] = route
+        return routes, failed
 
     def request(
-        self, trust: Trust, recipient: Recipient, endpoint: Endpoint, request_id: str
+        self,
+        trust: Trust,
+        peer: Peer[ServiceProvider],
+        recipient: Recipient,
+        endpoint: Endpoint,
+        request_id: str,
     ) -> etree._Element:
         """Write an unsigned LogoutRequest."""
-        _, role = trust.participant(recipient.entity_id)
-        profile = trust.own.profile
+        profile, role = trust.own.profile, peer.role
         request = messages.LogoutRequest(
             id=request_id,
             issued=clock.now(),
@@ -202,23 +225,15 @@ class Propagation:
 
     def note_no_browser(self, trust: Trust, missed: Iterable[Recipient]) -> None:
         """Log recipients that only a browser can reach; :meth:`tell` logs others."""
-        for recipient in missed:
-            if self._needs_browser(trust, recipient):
+        _, failed = self.look_up(trust, missed)
+        for recipient, delivery in failed.items():
+            if not (delivery.reason or recipient.is_partial):
                 error = BindingMissing(
                     "it accepts a LogoutRequest only in the visitor's browser (by"
                     " its metadata or by logout_binding), and this logout came"
                     f" without a browser; {trust.whom_to_ask(recipient.entity_id)}"
                 )
                 note_undelivered(recipient.entity_id, error)
-
-    def _needs_browser(self, trust: Trust, recipient: Recipient) -> bool:
-        try:
-            return (
-                _soap_of(trust, recipient, self.ways) is None
-                and not recipient.is_partial
-            )
-        except Refused:
-            return False
 
     def _process_queues(self) -> ParticipantQueues:
         # Threads do not survive a fork.
@@ -237,7 +252,7 @@ class Propagation:
                 task.set_result(delivery)
         return is_there
 
-    def _retry_all(self, trust: Trust, tasks: _Tasks) -> bool | None:
+    def _retry_all(self, trust: Trust, tasks: _Tasks, routes: _Routes) -> bool | None:
         """Do the same for a retry, where each message has the whole timeout."""
         stops = time.monotonic() + self._timeout * _TIMES_AGAIN
         is_over, is_away = False, None
@@ -247,47 +262,59 @@ class Propagation:
             # This call alone notifies the waiting thread of a cancelled task.
             if not task.set_running_or_notify_cancel():
                 continue
-            delivery = self._delivery(
-                trust, recipient, time.monotonic() + self._timeout
-            )
+            ends = time.monotonic() + self._timeout
+            delivery = self._delivery(trust, recipient, ends, routes.get(recipient))
             task.set_result(delivery)
             is_away = delivery.is_away
             is_over = is_away or time.monotonic() > stops
         return None if is_away is None else not is_away
 
-    def _delivery(self, trust: Trust, recipient: Recipient, ends: float) -> Delivery:
+    def _delivery(
+        self,
+        trust: Trust,
+        recipient: Recipient,
+        ends: float,
+        route: LogoutRoute | None = None,
+    ) -> Delivery:
+        """Look the recipient up unless there is a ``route``, and send."""
         try:
-            endpoint = _soap_of(trust, recipient, self.ways)
-            if endpoint is None:
-                return Delivery(recipient)
-            status = self._deliver(trust, recipient, endpoint, ends)
+            route = route or self._route(trust, recipient)
+            if route.soap is None:
+                return Delivery(recipient, has_soap=False)
+            status = self._deliver(trust, recipient, route.peer, route.soap, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(recipient.entity_id, error)
-            return self._failed(trust, recipient, error)
+            return self._failed(trust, recipient, route, error)
         note_delivered(recipient.entity_id, status)
         return Delivery(
             replace(recipient, is_partial=True) if is_partial(status) else None
         )
 
-    def _failed(self, trust: Trust, recipient: Recipient, error: Exception) -> Delivery:
+    def _failed(
+        self,
+        trust: Trust,
+        recipient: Recipient,
+        route: LogoutRoute | None,
+        error: Exception,
+    ) -> Delivery:
+        if route is None:
+            return Delivery(recipient, _code(error), isinstance(error, Unavailable))
         is_refusal = isinstance(error, MessageUnexpected) and error.is_refusal
         is_page = isinstance(error, PeerUnavailable) and error.is_page
-        if is_page and self._takes_browser(trust, recipient):
+        name_id = recipient.subject.name_id
+        if is_page and self.ways.browser_endpoint(trust.own, route.peer, name_id):
             # That took no time, so other messages may follow.
             return Delivery(replace(recipient, by_browser=True), _code(error))
-        return Delivery(
-            recipient, _code(error), isinstance(error, Unavailable), is_refusal
-        )
-
-    def _takes_browser(self, trust: Trust, recipient: Recipient) -> bool:
-        _, role = trust.participant(recipient.entity_id)
-        accepted = self.ways.in_browser(
-            trust.own, recipient.entity_id, recipient.subject.name_id
-        )
-        return role.single_logout(*accepted) is not None
+        is_away = isinstance(error, Unavailable)
+        return Delivery(recipient, _code(error), is_away, is_refusal, has_soap=True)
 
     def _deliver(
-        self, trust: Trust, recipient: Recipient, endpoint: Endpoint, ends: float
+        self,
+        trust: Trust,
+        recipient: Recipient,
+        peer: Peer[ServiceProvider],
+        endpoint: Endpoint,
+        ends: float,
     ) -> messages.Status:
         # ``ends`` is an instant of the monotonic clock.
         remaining = ends - time.monotonic()
@@ -296,17 +323,26 @@ class Propagation:
                 "earlier messages took all the time for this participant"
             )
         request_id = messages.new_id()
-        element = self.request(trust, recipient, endpoint, request_id)
-        peer = trust.participant(recipient.entity_id)
+        element = self.request(trust, peer, recipient, endpoint, request_id)
         xml_signatures.sign(element, trust.key_for(peer))
         answer = trust.back_channel.post(
             endpoint.location, bindings.wrap_soap(element), timeout=remaining
         )
-        signed, _ = open_soap(answer, trust.participant)
+        signed, _ = open_soap_answer(answer, peer, trust.participant)
         response = messages.read_logout_response(signed)
         # An answer over SOAP has no Destination of ours (SAML bindings 3.2.3).
         require_logged_out(response, recipient, request_id, response.destination)
         return response.status
+
+    def _route(self, trust: Trust, recipient: Recipient) -> LogoutRoute:
+        """Look a recipient up; raises UnknownPeer without a NameID."""
+        if not recipient.subject.has_name_id:
+            raise UnknownPeer(
+                "it got no NameID at login (nameless), so a LogoutRequest cannot name"
+                " the visitor"
+            )
+        route = self.ways.route(trust, recipient.entity_id)
+        return route._replace(soap=None) if recipient.by_browser else route
 
 
 def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
@@ -358,30 +394,6 @@ def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:
 def is_partial(status: messages.Status) -> bool:
     """Whether a participant missed sessions behind it (SAML core 3.7.3.2)."""
     return messages.PARTIAL_LOGOUT in status.codes
-
-
-def _soap_of(
-    trust: Trust, recipient: Recipient, ways: LogoutBindings
-) -> Endpoint | None:
-    """Return the SOAP endpoint of a recipient; None if it needs the browser.
-
-    Raises BindingMissing if it accepts no LogoutRequest, UnknownPeer if it got no
-    NameID.
-    """
-    if not recipient.subject.has_name_id:
-        raise UnknownPeer(
-            "it got no NameID at login (nameless), so a LogoutRequest cannot name the"
-            " visitor"
-        )
-    entity_id = recipient.entity_id
-    _, role = trust.participant(entity_id)
-    accepted = ways.all_of(trust.own, entity_id)
-    if role.single_logout(*accepted) is None:
-        raise binding_missing(
-            trust, entity_id, "a LogoutRequest", accepted, role.single_logouts
-        )
-    has_soap = bindings.SOAP in accepted and not recipient.by_browser
-    return role.single_logout(bindings.SOAP) if has_soap else None
 
 
 def require_logged_out(

@@ -1106,15 +1106,15 @@ class TestTellingTheOthers:
     def test_goes_on_where_the_telling_itself_breaks(
         self, log_out, monkeypatch, caplog, anna
     ):
-        real = logout_propagation.open_soap
+        real = logout_propagation.open_soap_answer
 
-        def open_soap(octets, peer_of):
-            element, peer = real(octets, peer_of)
+        def open_answer(octets, peer, peer_of):
+            element, peer = real(octets, peer, peer_of)
             if "stad" in peer.entity_id:
                 raise RuntimeError("a fault of ours")
             return element, peer
 
-        monkeypatch.setattr(logout_propagation, "open_soap", open_soap)
+        monkeypatch.setattr(logout_propagation, "open_soap_answer", open_answer)
         assert log_out() == {"stad.test"}
         assert "a fault of ours" in caplog.text
         assert not anna.is_in_at("land.test")

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from webob import Response
 
 from eilogin.errors import InNameOf, MessageUnexpected, UnknownPeer
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.hub.logout.logout_propagation import (
     Propagation,
     Recipient,
@@ -119,18 +119,19 @@ class BrowserNotifier(ABC):
     ) -> Response:
         # ``framed_by`` lists origins, separated by spaces.
         trust = visit.trust
-        endpoint = self._endpoint(trust, recipient)
-        if endpoint is None:
+        way = self._way(trust, recipient)
+        if way is None:
             raise UnknownPeer(
                 f"{recipient.entity_id!r} no longer accepts a LogoutRequest"
             )
+        peer, endpoint = way
         return send_through_browser(
             visit,
             self._pages,
             endpoint,
             "SAMLRequest",
-            self._propagation.request(trust, recipient, endpoint, request_id),
-            key=trust.key_for(trust.participant(recipient.entity_id)),
+            self._propagation.request(trust, peer, recipient, endpoint, request_id),
+            key=trust.key_for(peer),
             framed_by=framed_by,
         )
 
@@ -176,14 +177,21 @@ class BrowserNotifier(ABC):
         return False
 
     def _endpoint(self, trust: Trust, recipient: Recipient) -> Endpoint | None:
+        way = self._way(trust, recipient)
+        return None if way is None else way[1]
+
+    def _way(
+        self, trust: Trust, recipient: Recipient
+    ) -> tuple[Peer[ServiceProvider], Endpoint] | None:
+        """Look a recipient up; return it with its endpoint, if it has one."""
         try:
-            _, role = trust.participant(recipient.entity_id)
+            peer = trust.participant(recipient.entity_id)
         except UnknownPeer:
             return None
-        accepted = self._propagation.ways.in_browser(
-            trust.own, recipient.entity_id, recipient.subject.name_id
+        endpoint = self._propagation.ways.browser_endpoint(
+            trust.own, peer, recipient.subject.name_id
         )
-        return role.single_logout(*accepted)
+        return None if endpoint is None else (peer, endpoint)
 
 
 def address(trust: Trust, what: str, name: str) -> str:

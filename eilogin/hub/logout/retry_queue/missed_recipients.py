@@ -20,14 +20,18 @@ def store_missed(
     """Store the missed recipients: ``own`` of this logout, ``missed`` of all."""
     trust = with_departed(visit.trust, visit.sessions)
     missed_by_whom = {recipient.whom: recipient for recipient in missed}
-    reasons = {
-        recipient.whom: delivery.reason for recipient, delivery in missed.items()
-    }
     own_missed = [recipient for recipient in own if recipient.whom in missed_by_whom]
+    deliveries = {recipient.whom: delivery for recipient, delivery in missed.items()}
     to_retry = {
-        recipient: reasons[recipient.whom]
+        recipient: deliveries[recipient.whom].reason
         for recipient in own_missed
-        if _can_retry(trust, propagation, recipient, missed_by_whom[recipient.whom])
+        if _can_retry(
+            trust,
+            propagation,
+            recipient,
+            missed_by_whom[recipient.whom],
+            deliveries[recipient.whom].has_soap,
+        )
     }
     # Held for the visitor's next logout.
     held = [
@@ -43,10 +47,17 @@ def store_missed(
 
 
 def _can_retry(
-    trust: Trust, propagation: Propagation, recipient: Recipient, as_missed: Recipient
+    trust: Trust,
+    propagation: Propagation,
+    recipient: Recipient,
+    as_missed: Recipient,
+    has_soap: bool | None,  # noqa: FBT001 - of its delivery
 ) -> bool:
-    is_held = as_missed.is_partial or as_missed.by_browser
-    return not is_held and propagation.can_be_told(trust, recipient)
+    if recipient.is_partial or as_missed.is_partial or as_missed.by_browser:
+        return False
+    if has_soap is None:
+        return propagation.can_be_told(trust, recipient)
+    return has_soap
 
 
 def _marked_as(as_missed: Recipient, recipient: Recipient) -> Recipient:

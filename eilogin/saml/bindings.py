@@ -201,7 +201,10 @@ def read_post(body: bytes) -> Received:
 
 
 def require_form_alone(query: str) -> None:
-    """Raise MalformedMessage if the address of a form has SAML parameters too."""
+    """Raise MalformedMessage if the address of a form has SAML parameters too.
+
+    Otherwise two readers might take different messages.
+    """
     if _parameters(query, LONGEST_QUERY):
         raise MalformedMessage(
             "the address of a form has parameters of SAML; expected them in the form"

@@ -79,7 +79,8 @@ class Expected:
     keys: Sequence[PublicKey]
     #: Seconds since 1970.
     now: float
-    #: True by POST (bindings 3.5.5.2). By artifact, DigiD sends none.
+    #: True by POST (bindings 3.5.5.2). By artifact, DigiD sends no Destination; if a
+    #: Response has one, it must be ours all the same.
     destination_required: bool
     decrypter: Decrypter | None = None
     #: Whether to accept only an unsolicited Response; ``request_id`` is "".
@@ -257,7 +258,10 @@ def _is_part_of_assertion(advice: etree._Element) -> bool:
 
 
 def _may_lack_issuer(response: etree._Element, signatures: Sequence[Signature]) -> bool:
-    """Whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17)."""
+    """Return whether a Response may lack an Issuer (profiles 4.1.4.2, errata E17).
+
+    It may if it is unsigned, and its signed assertion is not encrypted.
+    """
     signed = [signature.element for signature in signatures]
     return response not in signed and response.find(q("saml:Assertion")) in signed
 

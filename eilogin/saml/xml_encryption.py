@@ -232,10 +232,11 @@ class Decrypter:
     ) -> etree._Element:
         """Decrypt the element in an EncryptedAssertion, EncryptedID or other wrapper.
 
-        ``is_covered``: a verified signature of the sender covers the wrapper. Returns
-        the root of a new tree, with the namespaces in scope at the wrapper (XML
-        encryption 4.5). Trust it only after a signature of the wrapper or the element
-        is verified. Raises :class:`~eilogin.errors.DecryptionFailed` for any failure.
+        ``wrapper`` is in the tree in which it was parsed. ``is_covered``: a verified
+        signature of the sender covers it. Returns the root of a new tree, with the
+        namespaces in scope at the wrapper (XML encryption 4.5). Trust it only after a
+        signature of the wrapper or the element is verified. Raises
+        :class:`~eilogin.errors.DecryptionFailed` for any failure.
         """
         data = _read(wrapper)
         self._require_accepted(data, is_covered=is_covered)

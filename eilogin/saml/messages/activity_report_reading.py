@@ -21,7 +21,10 @@ from eilogin.saml.messages.message_values import ActivityReport
 
 
 def read_activity_report(element: etree._Element) -> ActivityReport:
-    """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``; no EncryptedID."""
+    """Read an :class:`ActivityReport` from a ``samlp:AuthnQuery``.
+
+    It has a NameID, not encrypted, a SessionIndex, and one ``act:LastActivity``.
+    """
     parts = open_message(element, "samlp:AuthnQuery")
     extensions = parts_of(required_part(parts, "samlp:Extensions"))
     last_activity = required_part(extensions, "act:LastActivity")

@@ -43,7 +43,10 @@ Texts = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address of a role (metadata 2.2.2, 2.2.3); "" and None if absent."""
+    """An address of a role (metadata 2.2.2, 2.2.3); "" and None if absent.
+
+    ``response_location`` is "" if responses go to ``location`` too.
+    """
 
     binding: str
     location: str
@@ -274,7 +277,10 @@ class EntityDescriptor:
         return _text_in(language, self.information_urls)
 
     def keywords_in(self, language: str) -> tuple[str, ...]:
-        """Return search words (mdui 2.1.4), in ``language`` or else another."""
+        """Return search words, in ``language`` or else another.
+
+        A blank separates two of them; a "+" is a blank within one (mdui 2.1.4).
+        """
         raw_words = _text_in(language, self.keywords).split()
         words = (" ".join(word.replace("+", " ").split()) for word in raw_words)
         keywords = dict.fromkeys(

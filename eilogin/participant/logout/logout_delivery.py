@@ -18,12 +18,11 @@ from eilogin.participant.login.hub_reachability import is_reachable
 from eilogin.participant.logout import logout_state, unconfirmed_logouts
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.logout_pages import AfterLogout, LogoutPages
-from eilogin.participant.logout.logout_requests import LogoutRequestSender
+from eilogin.participant.logout.logout_requests import LogoutRequestSender, RouteToHub
 from eilogin.participant.logout.logout_retry_queue import LogoutQueue, LogoutQueueThread
 from eilogin.participant.logout.logout_state import LogoutState
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings
-from eilogin.saml.metadata import Endpoint
 from eilogin.web.outbound_messages import send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.pages.refusal_records import note_refusal
@@ -65,22 +64,23 @@ class LogoutDelivery:
         # "in_any_case": by the browser, even if this server cannot reach the hub.
         trust, login = visit.trust, notice.login
         try:
-            endpoints = self._sender.endpoints(trust, login)
+            routes = self._sender.routes(trust, login)
         except UnknownPeer as error:
             return self._undeliverable(visit, notice, then, error)
         reference, is_unavailable = "", False
-        for endpoint in endpoints:
+        for route in routes:
+            endpoint = route.endpoint
             if endpoint.binding != bindings.SOAP:
                 hub, is_kept = login.who.issuer, bool(notice.secret)
                 can_wait = is_kept and not in_any_case
                 if can_wait and not is_reachable(trust, hub, endpoint, in_doubt=True):
                     return self._unreachable(visit, notice, then)
                 try:
-                    return self._send(visit, notice, endpoint, then)
+                    return self._send(visit, notice, route, then)
                 except AlgorithmMissing as error:
                     return self._undeliverable(visit, notice, then, error)
             try:
-                outcome = self._sender.directly(visit, notice, endpoint)
+                outcome = self._sender.directly(visit, notice, route)
             except EiloginError as error:
                 reference = note_refusal(error, "logout.answered", visit)
                 is_unavailable = isinstance(error, Unavailable)
@@ -99,10 +99,10 @@ class LogoutDelivery:
         self,
         visit: Visit,
         notice: UnconfirmedLogout,
-        endpoint: Endpoint,
+        route: RouteToHub,
         then: AfterLogout,
     ) -> Response:
-        trust, hub = visit.trust, notice.login.who.issuer
+        trust, hub = visit.trust, route.hub.entity_id
         # The hub's LogoutResponse will name this ID (InResponseTo).
         state = LogoutState(hub, then, notice.key)
         logout_state.begin(visit, notice.request_id, state)
@@ -110,10 +110,10 @@ class LogoutDelivery:
         return send_through_browser(
             visit,
             self._pages,
-            endpoint,
+            route.endpoint,
             bindings.REQUEST,
-            self._sender.request(trust, notice, endpoint),
-            key=trust.key_for(trust.hub_peer(hub)),
+            self._sender.request(trust, notice, route),
+            key=trust.key_for(route.hub),
             headers=[*_headers_with_mark(visit, notice), cookie],
         )
 
@@ -203,10 +203,9 @@ class LogoutDelivery:
     def directly(self, visit: Visit, notice: UnconfirmedLogout) -> SingleLogoutOutcome:
         """Deliver a logout over SOAP; PENDING if the hub did not confirm."""
         try:
-            endpoints = self._sender.endpoints(visit.trust, notice.login)
-            for endpoint in endpoints:
-                if endpoint.binding == bindings.SOAP:
-                    return self._sender.directly(visit, notice, endpoint)
+            for route in self._sender.routes(visit.trust, notice.login):
+                if route.endpoint.binding == bindings.SOAP:
+                    return self._sender.directly(visit, notice, route)
         except EiloginError as error:
             note_refusal(error, "logout.answered", visit)
         return SingleLogoutOutcome.PENDING

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from lxml import etree
 from pydantic import BeforeValidator
@@ -10,14 +10,15 @@ from pydantic import BeforeValidator
 from eilogin import audit, clock
 from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
+from eilogin.federation.federation_trust import Peer
 from eilogin.participant.digid_profile import name_id_of
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import Endpoint, IdentityProvider
 from eilogin.sessions import Login
-from eilogin.web.inbound_messages import open_soap
+from eilogin.web.inbound_messages import open_soap_answer
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import Full, Slots
 from eilogin.web.outbound_messages import (
@@ -56,6 +57,13 @@ def _bindings(value: object) -> object:
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
+class RouteToHub(NamedTuple):
+    """The recipient of one LogoutRequest, and one of its endpoints."""
+
+    hub: Peer[IdentityProvider]
+    endpoint: Endpoint
+
+
 class LogoutRequestSender:
     """Writes and sends the LogoutRequests of one participant.
 
@@ -73,10 +81,10 @@ class LogoutRequestSender:
         self._at_once = at_once
         self._encrypts = encrypts
 
-    def endpoints(self, trust: Trust, login: Login) -> list[Endpoint]:
-        """Return the hub's endpoints by preference; raise UnknownPeer without one."""
+    def routes(self, trust: Trust, login: Login) -> list[RouteToHub]:
+        """Return the routes by preference; raise UnknownPeer without one."""
         entity_id = login.who.issuer
-        hub = trust.hub(entity_id)
+        hub = trust.hub_peer(entity_id)
         if login.named is None:
             raise UnknownPeer(
                 f"{entity_id!r} sent no NameID for this visitor, so a "
@@ -84,20 +92,20 @@ class LogoutRequestSender:
             )
         name_id = login.named.name_id
         usable = self._preferred or _usual(browser_bindings(trust.own, name_id))
-        candidates = [hub.single_logout(binding) for binding in usable]
-        endpoints = [endpoint for endpoint in candidates if endpoint is not None]
-        if not endpoints:
+        candidates = [hub.role.single_logout(binding) for binding in usable]
+        routes = [RouteToHub(hub, endpoint) for endpoint in candidates if endpoint]
+        if not routes:
             raise binding_missing(
-                trust, entity_id, "a LogoutRequest", usable, hub.single_logouts
+                trust, entity_id, "a LogoutRequest", usable, hub.role.single_logouts
             )
-        return endpoints
+        return routes
 
     def request(
-        self, trust: Trust, notice: UnconfirmedLogout, endpoint: Endpoint
+        self, trust: Trust, notice: UnconfirmedLogout, route: RouteToHub
     ) -> etree._Element:
-        """Return the LogoutRequest for an endpoint, not signed yet."""
+        """Return the LogoutRequest for a route, not signed yet."""
         login = notice.login
-        hub = trust.hub(login.who.issuer)
+        hub = route.hub.role
         # DigiD uses no SessionIndex: it knows the visitor's browser (DigiD 3.1).
         has_index = trust.own.profile.has_session_index
         index = login.session_index if has_index else ""
@@ -107,7 +115,7 @@ class LogoutRequestSender:
                 issued=notice.issued,
                 issuer=trust.own.entity_id,
                 name_id=name_id_of(trust.own, login),
-                destination=endpoint.location,
+                destination=route.endpoint.location,
                 session_indexes=(index,) if index else (),
             ),
             encryption_key(hub, wanted=self._encrypts),
@@ -115,19 +123,19 @@ class LogoutRequestSender:
         )
 
     def directly(
-        self, visit: Visit, notice: UnconfirmedLogout, endpoint: Endpoint
+        self, visit: Visit, notice: UnconfirmedLogout, route: RouteToHub
     ) -> SingleLogoutOutcome:
         """Return the outcome that the hub states over SOAP, or raise EiloginError."""
-        trust, hub = visit.trust, notice.login.who.issuer
-        element = self.request(trust, notice, endpoint)
-        xml_signatures.sign(element, trust.key_for(trust.hub_peer(hub)))
+        trust, hub = visit.trust, route.hub.entity_id
+        element = self.request(trust, notice, route)
+        xml_signatures.sign(element, trust.key_for(route.hub))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
             with _slot(visit, hub, self._at_once):
                 octets = trust.back_channel.post(
-                    endpoint.location, body, timeout=self._timeout
+                    route.endpoint.location, body, timeout=self._timeout
                 )
-            signed, _ = open_soap(octets, trust.hub_peer)
+            signed, _ = open_soap_answer(octets, route.hub, trust.hub_peer)
             response = messages.read_logout_response(signed)
             # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
             return logout_outcome_in(

@@ -20,10 +20,9 @@ from eilogin.errors import EiloginError, Unavailable
 from eilogin.federation import Trust
 from eilogin.participant.logout import unconfirmed_logouts
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
-from eilogin.participant.logout.logout_requests import LogoutRequestSender
+from eilogin.participant.logout.logout_requests import LogoutRequestSender, RouteToHub
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings
-from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import UNREADABLE, Login, retry_schedule
 from eilogin.stores import StoredSession, logout_reserve
 from eilogin.web.browser.sealing import Sealer, as_text, from_text
@@ -84,7 +83,7 @@ class LogoutQueue:
         is over, or the queue is full. Raise StoreUnavailable, or UnknownPeer without
         single logout.
         """
-        if not notice.secret or self._endpoint(visit.trust, notice) is None:
+        if not notice.secret or self._soap_route(visit.trust, notice) is None:
             return False
         store, key = visit.sessions.store, _key(visit, notice.key)
         if store.read(key) is not None:
@@ -115,11 +114,10 @@ class LogoutQueue:
         if notice_key and store.read(key) is not None:
             store.end(keys=(key,))
 
-    def _endpoint(self, trust: Trust, notice: UnconfirmedLogout) -> Endpoint | None:
-        endpoints = self._sender.endpoints(trust, notice.login)
+    def _soap_route(self, trust: Trust, notice: UnconfirmedLogout) -> RouteToHub | None:
+        routes = self._sender.routes(trust, notice.login)
         return next(
-            (endpoint for endpoint in endpoints if endpoint.binding == bindings.SOAP),
-            None,
+            (route for route in routes if route.endpoint.binding == bindings.SOAP), None
         )
 
     # --- all of them ---
@@ -171,12 +169,12 @@ class LogoutQueue:
     def _try(self, visit: Visit, entry: _Entry) -> bool:
         """Send a LogoutRequest; return whether it was confirmed. Raise Unavailable."""
         try:
-            endpoint = self._endpoint(visit.trust, entry.notice)
-            if endpoint is None or _has_newer_session(visit, entry.notice.login):
+            route = self._soap_route(visit.trust, entry.notice)
+            if route is None or _has_newer_session(visit, entry.notice.login):
                 self.drop(visit, entry.notice_key)
                 return False
             notice = unconfirmed_logouts.renewed(entry.notice)
-            outcome = self._sender.directly(visit, notice, endpoint)
+            outcome = self._sender.directly(visit, notice, route)
         except Unavailable:
             raise
         except EiloginError as error:

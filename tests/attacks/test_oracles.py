@@ -556,8 +556,8 @@ PUBLIC = {
     # The hash of an entityID that a browser has chosen.
     ("eilogin/participant/login/hub_choice.py", "_digest(hub) == match[1]"),
     # Against a power failure, not against anybody; of what is public.
-    ("eilogin/federation/refresh/metadata_refresh.py", "known.digest == state.digest"),
-    ("eilogin/federation/refresh/active_metadata.py", "known.digest == state.digest"),
+    ("eilogin/federation/refresh/metadata_refresh.py", "before.digest == state.digest"),
+    ("eilogin/federation/refresh/active_metadata.py", "active.digest == state.digest"),
     ("eilogin/federation/refresh/active_metadata.py", "old.digest == new.digest"),
     (
         "eilogin/federation/changes/change_approval.py",

@@ -1,6 +1,7 @@
 """SAML messages that leave through the browser, or in a SOAP response."""
 
 from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
@@ -8,7 +9,8 @@ from webob import Response
 
 from eilogin import clock
 from eilogin.errors import BindingMissing, Refused
-from eilogin.federation import Own, Trust
+from eilogin.federation import Own, Peer, Trust
+from eilogin.federation.federation_trust import Role_co
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.metadata import Endpoint, Role, bindings_of
 from eilogin.saml.printable_text import short
@@ -18,6 +20,13 @@ from eilogin.saml.signing_keys import SigningKey
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
+
+
+class Route(NamedTuple, Generic[Role_co]):
+    """A recipient, looked up for one message, and its endpoint for that."""
+
+    peer: Peer[Role_co]
+    endpoint: Endpoint
 
 
 def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way

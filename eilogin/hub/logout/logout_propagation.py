@@ -29,15 +29,15 @@ from eilogin.errors import (
     Unavailable,
     UnknownPeer,
 )
-from eilogin.federation import Peer, Trust
+from eilogin.federation import Trust
 from eilogin.hub.logout.propagation_threads import ParticipantQueues
 from eilogin.hub.participants.logout_bindings import LogoutBindings, LogoutRoute
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
-from eilogin.saml.metadata import Endpoint, ServiceProvider
+from eilogin.saml.metadata import ServiceProvider
 from eilogin.sessions import Participant, Subject
 from eilogin.web.inbound_messages import open_soap_answer
-from eilogin.web.outbound_messages import encryption_key
+from eilogin.web.outbound_messages import Route, encryption_key
 
 _log = logging.getLogger("eilogin")
 
@@ -202,19 +202,18 @@ class Propagation:
     def request(
         self,
         trust: Trust,
-        peer: Peer[ServiceProvider],
         recipient: Recipient,
-        endpoint: Endpoint,
+        route: Route[ServiceProvider],
         request_id: str,
     ) -> etree._Element:
         """Write an unsigned LogoutRequest."""
-        profile, role = trust.own.profile, peer.role
+        profile, role = trust.own.profile, route.peer.role
         request = messages.LogoutRequest(
             id=request_id,
             issued=clock.now(),
             issuer=trust.own.entity_id,
             name_id=recipient.subject.as_name_id(),
-            destination=endpoint.location,
+            destination=route.endpoint.location,
             session_indexes=recipient.session_indexes,
         )
         return messages.write_logout_request(
@@ -281,7 +280,8 @@ class Propagation:
             route = route or self._route(trust, recipient)
             if route.soap is None:
                 return Delivery(recipient, has_soap=False)
-            status = self._deliver(trust, recipient, route.peer, route.soap, ends)
+            soap = Route(route.peer, route.soap)
+            status = self._deliver(trust, recipient, soap, ends)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             note_undelivered(recipient.entity_id, error)
             return self._failed(trust, recipient, route, error)
@@ -312,8 +312,7 @@ class Propagation:
         self,
         trust: Trust,
         recipient: Recipient,
-        peer: Peer[ServiceProvider],
-        endpoint: Endpoint,
+        route: Route[ServiceProvider],
         ends: float,
     ) -> messages.Status:
         # ``ends`` is an instant of the monotonic clock.
@@ -323,12 +322,12 @@ class Propagation:
                 "earlier messages took all the time for this participant"
             )
         request_id = messages.new_id()
-        element = self.request(trust, peer, recipient, endpoint, request_id)
-        xml_signatures.sign(element, trust.key_for(peer))
+        element = self.request(trust, recipient, route, request_id)
+        xml_signatures.sign(element, trust.key_for(route.peer))
         answer = trust.back_channel.post(
-            endpoint.location, bindings.wrap_soap(element), timeout=remaining
+            route.endpoint.location, bindings.wrap_soap(element), timeout=remaining
         )
-        signed, _ = open_soap_answer(answer, peer, trust.participant)
+        signed, _ = open_soap_answer(answer, route.peer, trust.participant)
         response = messages.read_logout_response(signed)
         # An answer over SOAP has no Destination of ours (SAML bindings 3.2.3).
         require_logged_out(response, recipient, request_id, response.destination)

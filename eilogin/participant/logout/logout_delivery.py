@@ -102,7 +102,7 @@ class LogoutDelivery:
         route: RouteToHub,
         then: AfterLogout,
     ) -> Response:
-        trust, hub = visit.trust, route.hub.entity_id
+        trust, hub = visit.trust, route.peer.entity_id
         # The hub's LogoutResponse will name this ID (InResponseTo).
         state = LogoutState(hub, then, notice.key)
         logout_state.begin(visit, notice.request_id, state)
@@ -113,7 +113,7 @@ class LogoutDelivery:
             route.endpoint,
             bindings.REQUEST,
             self._sender.request(trust, notice, route),
-            key=trust.key_for(route.hub),
+            key=trust.key_for(route.peer),
             headers=[*_headers_with_mark(visit, notice), cookie],
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from lxml import etree
 from pydantic import BeforeValidator
@@ -10,18 +10,18 @@ from pydantic import BeforeValidator
 from eilogin import audit, clock
 from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
-from eilogin.federation.federation_trust import Peer
 from eilogin.participant.digid_profile import name_id_of
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
-from eilogin.saml.metadata import Endpoint, IdentityProvider
+from eilogin.saml.metadata import IdentityProvider
 from eilogin.sessions import Login
 from eilogin.web.inbound_messages import open_soap_answer
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import Full, Slots
 from eilogin.web.outbound_messages import (
+    Route,
     binding_missing,
     browser_bindings,
     encryption_key,
@@ -57,11 +57,7 @@ def _bindings(value: object) -> object:
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
 
 
-class RouteToHub(NamedTuple):
-    """The recipient of one LogoutRequest, and one of its endpoints."""
-
-    hub: Peer[IdentityProvider]
-    endpoint: Endpoint
+RouteToHub = Route[IdentityProvider]
 
 
 class LogoutRequestSender:
@@ -105,7 +101,7 @@ class LogoutRequestSender:
     ) -> etree._Element:
         """Return the LogoutRequest for a route, not signed yet."""
         login = notice.login
-        hub = route.hub.role
+        hub = route.peer.role
         # DigiD uses no SessionIndex: it knows the visitor's browser (DigiD 3.1).
         has_index = trust.own.profile.has_session_index
         index = login.session_index if has_index else ""
@@ -126,16 +122,16 @@ class LogoutRequestSender:
         self, visit: Visit, notice: UnconfirmedLogout, route: RouteToHub
     ) -> SingleLogoutOutcome:
         """Return the outcome that the hub states over SOAP, or raise EiloginError."""
-        trust, hub = visit.trust, route.hub.entity_id
+        trust, hub = visit.trust, route.peer.entity_id
         element = self.request(trust, notice, route)
-        xml_signatures.sign(element, trust.key_for(route.hub))
+        xml_signatures.sign(element, trust.key_for(route.peer))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
             with _slot(visit, hub, self._at_once):
                 octets = trust.back_channel.post(
                     route.endpoint.location, body, timeout=self._timeout
                 )
-            signed, _ = open_soap_answer(octets, route.hub, trust.hub_peer)
+            signed, _ = open_soap_answer(octets, route.peer, trust.hub_peer)
             response = messages.read_logout_response(signed)
             # An answer over SOAP goes to no address of ours (SAML bindings 3.2.3).
             return logout_outcome_in(

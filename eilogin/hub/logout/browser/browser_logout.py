@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from webob import Response
 
 from eilogin.errors import InNameOf, MessageUnexpected, UnknownPeer
-from eilogin.federation import Peer, Trust
+from eilogin.federation import Trust
 from eilogin.hub.logout.logout_propagation import (
     Propagation,
     Recipient,
@@ -26,7 +26,7 @@ from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.web.inbound_messages import Inbound
-from eilogin.web.outbound_messages import send_through_browser
+from eilogin.web.outbound_messages import Route, send_through_browser
 from eilogin.web.pages.page_rendering import Pages
 from eilogin.web.site_urls import see_other
 from eilogin.web.visit import Visit
@@ -119,19 +119,18 @@ class BrowserNotifier(ABC):
     ) -> Response:
         # ``framed_by`` lists origins, separated by spaces.
         trust = visit.trust
-        way = self._way(trust, recipient)
-        if way is None:
+        route = self._route(trust, recipient)
+        if route is None:
             raise UnknownPeer(
                 f"{recipient.entity_id!r} no longer accepts a LogoutRequest"
             )
-        peer, endpoint = way
         return send_through_browser(
             visit,
             self._pages,
-            endpoint,
+            route.endpoint,
             "SAMLRequest",
-            self._propagation.request(trust, peer, recipient, endpoint, request_id),
-            key=trust.key_for(peer),
+            self._propagation.request(trust, recipient, route, request_id),
+            key=trust.key_for(route.peer),
             framed_by=framed_by,
         )
 
@@ -177,12 +176,12 @@ class BrowserNotifier(ABC):
         return False
 
     def _endpoint(self, trust: Trust, recipient: Recipient) -> Endpoint | None:
-        way = self._way(trust, recipient)
-        return None if way is None else way[1]
+        route = self._route(trust, recipient)
+        return None if route is None else route.endpoint
 
-    def _way(
+    def _route(
         self, trust: Trust, recipient: Recipient
-    ) -> tuple[Peer[ServiceProvider], Endpoint] | None:
+    ) -> Route[ServiceProvider] | None:
         """Look a recipient up; return it with its endpoint, if it has one."""
         try:
             peer = trust.participant(recipient.entity_id)
@@ -191,7 +190,7 @@ class BrowserNotifier(ABC):
         endpoint = self._propagation.ways.browser_endpoint(
             trust.own, peer, recipient.subject.name_id
         )
-        return None if endpoint is None else (peer, endpoint)
+        return None if endpoint is None else Route(peer, endpoint)
 
 
 def address(trust: Trust, what: str, name: str) -> str:

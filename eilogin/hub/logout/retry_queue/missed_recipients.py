@@ -30,7 +30,7 @@ def store_missed(
             propagation,
             recipient,
             missed_by_whom[recipient.whom],
-            deliveries[recipient.whom].has_soap,
+            deliveries[recipient.whom],
         )
     }
     # Held for the visitor's next logout.
@@ -51,13 +51,13 @@ def _can_retry(
     propagation: Propagation,
     recipient: Recipient,
     as_missed: Recipient,
-    has_soap: bool | None,  # noqa: FBT001 - of its delivery
+    delivery: Delivery,
 ) -> bool:
     if recipient.is_partial or as_missed.is_partial or as_missed.by_browser:
         return False
-    if has_soap is None:
+    if delivery.has_soap is None:
         return propagation.can_be_told(trust, recipient)
-    return has_soap
+    return delivery.has_soap
 
 
 def _marked_as(as_missed: Recipient, recipient: Recipient) -> Recipient:

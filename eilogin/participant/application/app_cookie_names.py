@@ -20,7 +20,7 @@ from eilogin.web.visit import Visit
 _log = logging.getLogger("eilogin")
 
 #: Most names of a kind from anonymous visitors, most in all, and most characters of
-#: one: somebody could invent names.
+#: one. Without limits, invented names could fill the store.
 MOST_OF_ANONYMOUS, MOST, LONGEST = 100, 200, 128
 #: Seconds between reads of the names that other processes noted.
 READ_EVERY = 10.0

@@ -11,7 +11,8 @@ browser, unless the session is only idle. There are three kinds:
   application does not get it within a login, because an attacker could have prepared
   it;
 * *bare*: set on an ``off`` path, where eilogin seals nothing. There the application
-  gets bare and anonymous cookies, and none of a login.
+  gets bare and anonymous cookies, and none of a login. So an editor can use the
+  application's own login there.
 
 Somebody may plant a bare cookie. Within a login the application gets none with a name
 that it sets itself (``app_cookie_names``). Without a login it gets such a cookie only

@@ -1,4 +1,8 @@
-"""Answer a request for a page whose login is missing."""
+"""Answer a request for a page whose login is missing.
+
+eilogin redirects a navigation to the hub. A frame or a form gets a page with a link,
+and a script or a prefetch gets 401 with JSON.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

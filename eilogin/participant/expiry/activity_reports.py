@@ -18,12 +18,12 @@ from typing import Any
 from eilogin import clock
 from eilogin.errors import EiloginError, InNameOf, UnknownPeer
 from eilogin.federation import Membership, Trust
+from eilogin.participant.login.hub_reachability import RouteToHub
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import require_answer, require_issuer, require_recent
-from eilogin.saml.metadata import Endpoint
 from eilogin.sessions import Login, Sessions
 from eilogin.sessions.idle_limit import TOUCH_INTERVAL
-from eilogin.web.inbound_messages import open_soap
+from eilogin.web.inbound_messages import open_soap_answer
 from eilogin.web.visit import Visit
 
 _log = logging.getLogger("eilogin")
@@ -80,12 +80,14 @@ class ActivityReports:
             self.note(visit, login)
 
     def _begin(self, visit: Visit, trust: Trust, login: Login) -> None:
-        if not any(_address(trust, hub) for hub in trust.hub_ids):
-            self._without_reports = trust.federation
+        hub = login.who.issuer
+        if _route(trust, hub) is None:
+            if not any(_route(trust, other) for other in trust.hub_ids if other != hub):
+                self._without_reports = trust.federation
             return
         if login.named is None or not login.session_index:
             return
-        if len(self._visitors) >= _MOST or not _address(trust, login.who.issuer):
+        if len(self._visitors) >= _MOST:
             return
         sessions = visit.sessions
         self._visit = Visit.without_request(trust, sessions)
@@ -182,9 +184,10 @@ class ActivityReports:
 
     def _send_report(self, login: Login, active: float) -> None:
         trust, hub = self._visit.trust, login.who.issuer
-        endpoint = _address(trust, hub)
-        if endpoint is None or login.named is None or not login.session_index:
+        route = _route(trust, hub)
+        if route is None or login.named is None or not login.session_index:
             return
+        hub_peer, endpoint = route
         report = messages.ActivityReport(
             id=messages.new_id(),
             issued=clock.now(),
@@ -195,11 +198,11 @@ class ActivityReports:
             destination=endpoint.location,
         )
         element = messages.write_activity_report(report)
-        xml_signatures.sign(element, trust.key_for(trust.hub_peer(hub)))
+        xml_signatures.sign(element, trust.key_for(hub_peer))
         body = bindings.wrap_soap(element)
         with InNameOf(hub):
             octets = trust.back_channel.post(endpoint.location, body, timeout=_TIMEOUT)
-            signed, sender = open_soap(octets, trust.hub_peer)
+            signed, sender = open_soap_answer(octets, hub_peer, trust.hub_peer)
             response = messages.read_response(signed)
             require_issuer(sender.entity_id, hub)
             require_answer(response.in_response_to, report.id)
@@ -219,14 +222,16 @@ class ActivityReports:
             )
 
 
-def _address(trust: Trust, hub: str) -> Endpoint | None:
+def _route(trust: Trust, entity_id: str) -> RouteToHub | None:
     accepts = trust.own.profile.has_activity_reports
     if not (accepts and trust.has_single_sign_on):
         return None
     try:
-        return trust.hub(hub).activity_service
+        hub = trust.hub_peer(entity_id)
     except UnknownPeer:
         return None
+    endpoint = hub.role.activity_service
+    return RouteToHub(hub, endpoint) if endpoint else None
 
 
 def _interval(sessions: Sessions) -> float:

@@ -72,17 +72,20 @@ class KeepAlive:
             return None
         if not visit.trust.has_single_sign_on:
             return None
-        page, hub = whole_target(visit, own.public_url), known_hub(visit)
+        page = whole_target(visit, own.public_url)
         # A longer target would lose its query, which is a SAML message at an inner hub.
-        if len(page) > LONGEST_TARGET or not self._can_renew(visit, hub):
+        if len(page) > LONGEST_TARGET or not self._can_renew(visit):
             return None
-        return self._authn_requests.ask(visit, hub, page, LEVELS[0], passive=passive)
+        requests = self._authn_requests
+        route = requests.reachable_route(visit.trust, known_hub(visit))
+        if route is None:
+            return None
+        return requests.ask(visit, route, page, LEVELS[0], passive=passive)
 
-    def _can_renew(self, visit: Visit, hub: str) -> bool:
+    def _can_renew(self, visit: Visit) -> bool:
         return (
             visit.method == "GET"
             and visit.fills_window
             and not was_tried_passively(visit)
             and not self._inner_logout.is_way_out(visit)
-            and self._authn_requests.hub_answers(visit, hub)
         )

@@ -17,7 +17,7 @@ from eilogin.errors import (
 from eilogin.federation import Own, Trust
 from eilogin.participant import logout_hint
 from eilogin.participant.login import cancelled_login, pending_logins
-from eilogin.participant.login.hub_reachability import is_reachable
+from eilogin.participant.login.hub_reachability import RouteToHub, is_reachable
 from eilogin.participant.login.idle_end_reason import limit_for_hub
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages
@@ -62,7 +62,7 @@ class AuthnRequestSender:
     def ask(  # noqa: PLR0913 - the parts of the request, each by its name
         self,
         visit: Visit,
-        hub: str,
+        route: RouteToHub,
         target: str,
         level: str,
         *,
@@ -82,15 +82,14 @@ class AuthnRequestSender:
         * ``is_required``: the visitor cannot see the target without the login.
         * ``is_second``: this login replaces a lost one.
 
-        Raise StoreUnavailable, or UnknownPeer if the hub accepts no AuthnRequest.
+        Raise StoreUnavailable.
         """
         trust = visit.trust
-        endpoint = self.endpoint(trust, hub)
         force = force or (not passive and logout_hint.has_left(visit))
         pending = PendingLogin(
             target,
             level,
-            hub,
+            route.peer.entity_id,
             is_passive=passive,
             is_forced=force,
             began="" if began == target else began,
@@ -99,17 +98,17 @@ class AuthnRequestSender:
             handle=new_handle(is_silent=passive, is_second=is_second),
         )
         pending_logins.require_store(visit)
-        request = self._request(trust, endpoint, pending)
+        request = self._request(trust, route.endpoint, pending)
         if not passive:
-            limit = limit_for_hub(visit, trust, hub)
+            limit = limit_for_hub(visit, route.peer.role)
             request = replace(request, idle_limit=limit)
         return send_through_browser(
             visit,
             self._pages,
-            endpoint,
+            route.endpoint,
             "SAMLRequest",
             messages.write_authn_request(request),
-            key=trust.key_for(trust.hub_peer(hub)),
+            key=trust.key_for(route.peer),
             relay_state=pending.handle,
             headers=[
                 *pending_logins.keep(visit, pending),
@@ -135,18 +134,19 @@ class AuthnRequestSender:
         )
         return with_response_address(request, trust.own)
 
-    def endpoint(self, trust: Trust, hub: str) -> Endpoint:
+    def route(self, trust: Trust, entity_id: str) -> RouteToHub:
         """Return where a hub takes AuthnRequests, or raise UnknownPeer."""
-        role = trust.hub(hub)
-        endpoint = role.single_sign_on(*_BINDINGS[self._binding])
+        hub = trust.hub_peer(entity_id)
+        endpoint = hub.role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
             accepted = " or ".join(map(short, _BINDINGS[self._binding]))
             raise BindingMissing(
-                f"{hub!r} has no SingleSignOnService for {accepted} "
+                f"{entity_id!r} has no SingleSignOnService for {accepted} "
                 f"(request_binding = {self._binding}); its metadata has "
-                f"{bindings_of(role.single_sign_ons)}: {trust.whom_to_ask(hub)}"
+                f"{bindings_of(hub.role.single_sign_ons)}: "
+                f"{trust.whom_to_ask(entity_id)}"
             )
-        return endpoint
+        return RouteToHub(hub, endpoint)
 
     def _classes(self, trust: Trust, level: str) -> tuple[str, ...]:
         """Return the classes to request, or ()."""
@@ -164,13 +164,13 @@ class AuthnRequestSender:
                 return reaching
         return (trust.classes.class_of(level) or reaching[0],)
 
-    def hub_answers(self, visit: Visit, hub: str) -> bool:
-        """Return whether a quick check finds the hub reachable."""
-        trust = visit.trust
+    def reachable_route(self, trust: Trust, entity_id: str) -> RouteToHub | None:
+        """Return the route if a quick check finds the hub reachable."""
         try:
-            return is_reachable(trust, hub, self.endpoint(trust, hub), in_doubt=False)
+            route = self.route(trust, entity_id)
+            return route if is_reachable(trust, route, in_doubt=False) else None
         except (UnknownPeer, Unavailable):
-            return False
+            return None
 
 
 def with_response_address(

@@ -79,9 +79,8 @@ class HubKeyProbe:
         return Finding(None, f"cannot find out whether '{self._hub}' knows it: {why}")
 
     def _status(self, key: SigningKey) -> int:
-        role = self._trust.hub(self._hub)
-        entity = self._trust.federation.entity(self._hub)
-        url = self._probe_url(role, suited(key, *entity.algorithms(role)))
+        hub = self._trust.hub_peer(self._hub)
+        url = self._probe_url(hub.role, suited(key, *hub.entity.algorithms(hub.role)))
         answer = self._trust.back_channel.get(url, "text/html", longest=_LONGEST)
         if answer.status in _NOT_NOW:
             raise PeerUnavailable(f"the hub answered with status {answer.status}")

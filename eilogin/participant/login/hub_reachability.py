@@ -2,7 +2,11 @@
 
 from eilogin.federation import Trust
 from eilogin.http_client import Reachability
-from eilogin.saml.metadata import Endpoint
+from eilogin.saml.metadata import IdentityProvider
+from eilogin.web.outbound_messages import Route
+
+#: A hub, and where it takes one message.
+RouteToHub = Route[IdentityProvider]
 
 #: Perhaps only this server cannot reach the hub: it has no route, or its firewall
 #: rejects the hub's public address (hairpin).
@@ -10,16 +14,16 @@ _PERHAPS_OURS = (Reachability.CUT_OFF, Reachability.REFUSED)
 _NOBODY = (Reachability.AWAY, Reachability.REFUSED)
 
 
-def is_reachable(trust: Trust, hub: str, endpoint: Endpoint, *, in_doubt: bool) -> bool:
-    """Return whether the browser would probably get a page at ``endpoint``.
+def is_reachable(trust: Trust, route: RouteToHub, *, in_doubt: bool) -> bool:
+    """Return whether the browser would probably get a page at the route's endpoint.
 
     If perhaps only this server cannot reach it, the hub's artifact resolution service
     decides, then ``in_doubt``. If that service refuses connections, the hub is down.
     """
     back_channel, resolver = trust.back_channel, None
-    reachability = back_channel.look(endpoint.location)
+    reachability = back_channel.look(route.endpoint.location)
     if reachability in _PERHAPS_OURS and trust.own.acs == "artifact":
-        resolver = trust.hub(hub).artifact_resolution(0)
+        resolver = route.peer.role.artifact_resolution(0)
     if resolver is not None:
         in_doubt = in_doubt and reachability is not Reachability.REFUSED
         reachability = back_channel.look(resolver.location)

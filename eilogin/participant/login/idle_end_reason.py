@@ -1,6 +1,6 @@
 """Tell a visitor, or our own hub, that their session was idle for too long."""
 
-from eilogin.federation import Trust
+from eilogin.saml.metadata import IdentityProvider
 from eilogin.web.visit import Visit
 
 
@@ -13,8 +13,8 @@ def idle_limit(visit: Visit) -> float:
     return sessions.idle if login is not None and sessions.is_idle(login) else 0.0
 
 
-def limit_for_hub(visit: Visit, trust: Trust, hub: str) -> int:
+def limit_for_hub(visit: Visit, hub: IdentityProvider) -> int:
     """Return :func:`idle_limit` in seconds; 0 for a hub without activity reports."""
-    if not trust.hub(hub).activity_services:
+    if not hub.activity_services:
         return 0
     return int(idle_limit(visit))

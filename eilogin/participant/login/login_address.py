@@ -102,8 +102,8 @@ class LoginAddress:
     def _begin(self, visit: Visit, login_query: "_LoginQuery", hub: str) -> Response:
         if visit.method == "HEAD":
             # HEAD sets no cookies, so no Response could be accepted.
-            endpoint = self._authn_requests.endpoint(visit.trust, hub)
-            return see_other(endpoint.location, status=302)
+            route = self._authn_requests.route(visit.trust, hub)
+            return see_other(route.endpoint.location, status=302)
         if _is_sent_by_another_site(visit):
             # A failed login at DigiD ends the session, so the visitor must agree first.
             address = login_query.address(visit)

@@ -118,7 +118,7 @@ class LoginRequired:
             self._require_profile(visit)
         return self._authn_requests.ask(
             visit,
-            hub,
+            self._authn_requests.route(visit.trust, hub),
             target,
             level,
             force=force,

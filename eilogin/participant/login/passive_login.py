@@ -76,7 +76,7 @@ class PassiveLogin:
         page = whole_target(visit, own.public_url)
         if not hub or len(_marked(page)) > LONGEST_TARGET:
             return None
-        if not self._authn_requests.hub_answers(visit, hub):
+        if self._authn_requests.reachable_route(visit.trust, hub) is None:
             return None
         query = urlencode({"next": page, PARAMETER: "yes"})
         probe = _PROBE.set("1", max_age=_PROBED)
@@ -89,7 +89,7 @@ class PassiveLogin:
             try:
                 return self._authn_requests.ask(
                     visit,
-                    hub,
+                    self._authn_requests.route(visit.trust, hub),
                     _marked(target),
                     LEVELS[0],
                     passive=True,

@@ -14,11 +14,11 @@ from eilogin.errors import (
     UnknownPeer,
 )
 from eilogin.participant import logout_hint
-from eilogin.participant.login.hub_reachability import is_reachable
+from eilogin.participant.login.hub_reachability import RouteToHub, is_reachable
 from eilogin.participant.logout import logout_state, unconfirmed_logouts
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.logout_pages import AfterLogout, LogoutPages
-from eilogin.participant.logout.logout_requests import LogoutRequestSender, RouteToHub
+from eilogin.participant.logout.logout_requests import LogoutRequestSender
 from eilogin.participant.logout.logout_retry_queue import LogoutQueue, LogoutQueueThread
 from eilogin.participant.logout.logout_state import LogoutState
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
@@ -69,11 +69,9 @@ class LogoutDelivery:
             return self._undeliverable(visit, notice, then, error)
         reference, is_unavailable = "", False
         for route in routes:
-            endpoint = route.endpoint
-            if endpoint.binding != bindings.SOAP:
-                hub, is_kept = login.who.issuer, bool(notice.secret)
-                can_wait = is_kept and not in_any_case
-                if can_wait and not is_reachable(trust, hub, endpoint, in_doubt=True):
+            if route.endpoint.binding != bindings.SOAP:
+                can_wait = bool(notice.secret) and not in_any_case
+                if can_wait and not is_reachable(trust, route, in_doubt=True):
                     return self._unreachable(visit, notice, then)
                 try:
                     return self._send(visit, notice, route, then)

@@ -11,17 +11,16 @@ from eilogin import audit, clock
 from eilogin.errors import InNameOf, MessageUnexpected, PeerBusy, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.participant.digid_profile import name_id_of
+from eilogin.participant.login.hub_reachability import RouteToHub
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings, messages, xml_signatures
 from eilogin.saml.message_checks import check_logout_response
-from eilogin.saml.metadata import IdentityProvider
 from eilogin.sessions import Login
 from eilogin.web.inbound_messages import open_soap_answer
 from eilogin.web.limits.client_network import network_here
 from eilogin.web.limits.slots import Full, Slots
 from eilogin.web.outbound_messages import (
-    Route,
     binding_missing,
     browser_bindings,
     encryption_key,
@@ -55,9 +54,6 @@ def _bindings(value: object) -> object:
 
 
 LogoutBindings = Annotated[tuple[str, ...], BeforeValidator(_bindings)]
-
-
-RouteToHub = Route[IdentityProvider]
 
 
 class LogoutRequestSender:

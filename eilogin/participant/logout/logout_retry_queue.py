@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 from eilogin import clock
 from eilogin.errors import EiloginError, Unavailable
 from eilogin.federation import Trust
+from eilogin.participant.login.hub_reachability import RouteToHub
 from eilogin.participant.logout import unconfirmed_logouts
 from eilogin.participant.logout.logout_outcome import SingleLogoutOutcome
-from eilogin.participant.logout.logout_requests import LogoutRequestSender, RouteToHub
+from eilogin.participant.logout.logout_requests import LogoutRequestSender
 from eilogin.participant.logout.unconfirmed_logouts import UnconfirmedLogout
 from eilogin.saml import bindings
 from eilogin.sessions import UNREADABLE, Login, retry_schedule

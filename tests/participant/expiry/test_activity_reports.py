@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from lookups import lookups
 from webob import Request
 
 from eilogin.errors import StoreUnavailable
@@ -20,6 +21,7 @@ from eilogin.web import environ as env
 from eilogin.web.visit import Visit
 
 UWV = "https://uwv.test/mijn"
+HUB = "https://inloggen.test/metadata"
 ACTIVITY = "https://inloggen.test/activity"
 MINUTE = 60
 
@@ -70,6 +72,17 @@ class TestTheMessage:
         assert report.session_index == login.session_index
         assert report.destination == ACTIVITY
         assert report.name_id == login.who.as_name_id()
+
+    def test_takes_one_look_up_of_the_hub(self, signed_in, clock, monkeypatch):
+        environ, login = signed_in
+        made = ActivityReports()
+        clock.shift(7 * MINUTE)
+        Visit(environ).sessions.touch(login)
+        counted = lookups(monkeypatch)
+        made.note(Visit(environ), login)
+        assert counted.pop(HUB) == 1
+        assert made.send() == 1
+        assert counted[HUB] == 1
 
 
 class TestNothingIsSent:

@@ -32,7 +32,7 @@ def browser(site):
 @pytest.mark.parametrize("acs", ["post", "artifact"])
 def test_looks_hub_up_once_for_a_response(browser, monkeypatch):
     # The page after the login reports its visitor to the hub, in a message of its own.
-    monkeypatch.setattr(activity_reports, "_address", lambda *_: None)
+    monkeypatch.setattr(activity_reports, "_route", lambda *_: None)
     counted = lookups(monkeypatch)
     browser.press("Inloggen", username="anna", password="demo-anna")
     assert browser.url == f"{STAD}/mijn"

@@ -26,9 +26,26 @@ after it made a back channel. The modules, from the top down:
 """
 
 from eilogin.http_client.back_channel import BackChannel
+from eilogin.http_client.connection_failures import USUAL_OPTIONS, OptionNames
 from eilogin.http_client.peer_urls import named
 from eilogin.http_client.reachability import Reachability
-from eilogin.http_client.response_reading import PeerResponse
+from eilogin.http_client.response_reading import (
+    NO_VALIDATORS,
+    PeerResponse,
+    Validators,
+)
 from eilogin.http_client.soap_faults import failed
+from eilogin.http_client.tls_contexts import ClientCertificate
 
-__all__ = ["BackChannel", "PeerResponse", "Reachability", "failed", "named"]
+__all__ = [
+    "NO_VALIDATORS",
+    "USUAL_OPTIONS",
+    "BackChannel",
+    "ClientCertificate",
+    "OptionNames",
+    "PeerResponse",
+    "Reachability",
+    "Validators",
+    "failed",
+    "named",
+]

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
@@ -17,17 +17,28 @@ from urllib3.exceptions import TimeoutError as UrllibTimeout
 from eilogin.config import is_loopback
 from eilogin.errors import PeerUnavailable
 from eilogin.http_client.clock_skew import clock_difference
-from eilogin.http_client.connection_failures import ConnectionFailures, causes_of
+from eilogin.http_client.connection_failures import (
+    USUAL_OPTIONS,
+    ConnectionFailures,
+    OptionNames,
+    causes_of,
+)
 from eilogin.http_client.connections import Pool, TLSPool
 from eilogin.http_client.peer_urls import host_and_port, named
 from eilogin.http_client.reachability import Reachability, outcome_of
 from eilogin.http_client.response_reading import (
+    NO_VALIDATORS,
     PeerRequest,
     PeerResponse,
+    Validators,
     read_response,
 )
 from eilogin.http_client.soap_faults import failed
-from eilogin.http_client.tls_contexts import checked_proxy, tls_context
+from eilogin.http_client.tls_contexts import (
+    ClientCertificate,
+    checked_proxy,
+    tls_context,
+)
 
 _log = logging.getLogger("eilogin")
 
@@ -85,11 +96,31 @@ _DOWN = {
 }
 
 
+class _Pools(NamedTuple):
+    """The connections of one process."""
+
+    pid: int
+    direct: urllib3.PoolManager
+    #: Through the proxy, if there is one.
+    outward: urllib3.PoolManager
+
+
+class _Check(NamedTuple):
+    """The outcome of a reachability check."""
+
+    #: Monotonic instant.
+    at: float
+    outcome: Reachability
+
+    def is_within(self, seconds: float) -> bool:
+        return time.monotonic() - self.at < seconds
+
+
 class BackChannel:
     """The client for the SOAP endpoints of peers.
 
     - ``ca_file``: PEM certificates of the authorities for TLS; None for the system's.
-    - ``client_certificate``: the PEM files of our certificate and its key.
+    - ``client_certificate``: our own certificate for TLS.
     - ``proxy``: the URL of an HTTP proxy, never used for this machine itself.
     - ``timeout``: most seconds of a call, from connecting to the last byte.
     - ``option_names``: the options for ``ca_file`` and ``proxy``, named in errors.
@@ -101,24 +132,22 @@ class BackChannel:
         self,
         *,
         ca_file: Path | None = None,
-        client_certificate: tuple[Path, Path] | None = None,
+        client_certificate: ClientCertificate | None = None,
         proxy: str | None = None,
         timeout: float = 5.0,
-        option_names: tuple[str, str] = ("back_channel_ca", "back_channel_proxy"),
+        option_names: OptionNames = USUAL_OPTIONS,
     ) -> None:
-        ca_option, proxy_option = option_names
-        self._tls = tls_context(ca_file, client_certificate, ca_option)
-        self._proxy = checked_proxy(proxy, proxy_option) if proxy else None
+        self._tls = tls_context(ca_file, client_certificate, option_names.ca)
+        self._proxy = checked_proxy(proxy, option_names.proxy) if proxy else None
         self._failures = ConnectionFailures(
-            ca_option,
-            proxy_option,
+            option_names,
             ca_file,
-            client_certificate[0] if client_certificate else None,
+            client_certificate.certificate if client_certificate else None,
             self._proxy,
         )
         self._timeout = timeout
-        self._pools: tuple[int, urllib3.PoolManager, urllib3.PoolManager] | None = None
-        self._checks: OrderedDict[str, tuple[float, Reachability]] = OrderedDict()
+        self._pools: _Pools | None = None
+        self._checks: OrderedDict[str, _Check] = OrderedDict()
         self._lock = threading.Lock()
         self._checking: set[str] = set()
 
@@ -168,24 +197,20 @@ class BackChannel:
         *,
         longest: int,
         timeout: float | None = None,
-        validators: tuple[str, str] = ("", ""),
+        validators: Validators = NO_VALIDATORS,
     ) -> PeerResponse:
         """Fetch a document of a type such as ``text/xml``.
 
-        ``longest`` is its largest size in bytes. ``validators`` are the ``etag`` and
-        ``last_modified`` of a copy; status 304 confirms it. The caller checks the
-        status and follows redirects. Otherwise raises as :meth:`post`.
+        ``longest`` is its largest size in bytes. ``validators`` are those of a copy;
+        status 304 confirms it. The caller checks the status and follows redirects.
+        Otherwise raises as :meth:`post`.
         """
-        names = ("If-None-Match", "If-Modified-Since")
-        conditions = {
-            name: validator
-            for name, validator in zip(names, validators, strict=True)
-            if validator
-        }
-        request = PeerRequest(
-            "GET", {"Accept": accept, **_COMMON, **conditions}, longest
-        )
-        return self._request(url, request, timeout)
+        headers = {"Accept": accept, **_COMMON}
+        if validators.etag:
+            headers["If-None-Match"] = validators.etag
+        if validators.last_modified:
+            headers["If-Modified-Since"] = validators.last_modified
+        return self._request(url, PeerRequest("GET", headers, longest), timeout)
 
     def _request(
         self, url: str, request: PeerRequest, timeout: float | None
@@ -230,24 +255,23 @@ class BackChannel:
         the others get the previous outcome, or SILENT at first.
         """
         last_check = self._checks.get(url)
-        if last_check is not None and time.monotonic() - last_check[0] < _CHECK_HOLDS:
-            return last_check[1]
+        if last_check is not None and last_check.is_within(_CHECK_HOLDS):
+            return last_check.outcome
+        last_outcome = None if last_check is None else last_check.outcome
         with self._lock:
             if url in self._checking:
-                return Reachability.SILENT if last_check is None else last_check[1]
+                return last_outcome or Reachability.SILENT
             self._checking.add(url)
         try:
             outcome = self._check(url, timeout)
-            if outcome in _DOWN and (
-                last_check is None or last_check[1] is not outcome
-            ):
+            if outcome in _DOWN and outcome is not last_outcome:
                 _log.warning(
                     "the peer at %s is down: %s (logged once, until that changes)",
                     named(url),
                     _DOWN[outcome],
                 )
             with self._lock:
-                self._checks[url] = (time.monotonic(), outcome)
+                self._checks[url] = _Check(time.monotonic(), outcome)
                 while len(self._checks) > _MOST_CHECKS:
                     self._checks.popitem(last=False)
         finally:
@@ -268,16 +292,15 @@ class BackChannel:
 
         None if it is older than ``within`` seconds.
         """
-        last_check = self._checks.get(url)
-        is_recent = last_check is not None and time.monotonic() - last_check[0] < within
-        return last_check[1] if last_check is not None and is_recent else None
+        check = self._checks.get(url)
+        return check.outcome if check is not None and check.is_within(within) else None
 
     def close(self) -> None:
         """Close the connections of this process; the next call opens new ones."""
         pools, self._pools = self._pools, None
         if pools is not None:
-            for manager in pools[1:]:
-                manager.clear()
+            pools.direct.clear()
+            pools.outward.clear()
 
     def _proxy_for(self, url: str) -> str | None:
         host = urlsplit(url).hostname or ""
@@ -285,13 +308,12 @@ class BackChannel:
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
         pools = self._pools
-        if pools is None or pools[0] != os.getpid():
+        if pools is None or pools.pid != os.getpid():
             # Another thread may have come first; its pools close after their call.
             direct = self._new_pools(None)
             outward = self._new_pools(self._proxy) if self._proxy else direct
-            pools = self._pools = (os.getpid(), direct, outward)
-        _, direct, outward = pools
-        return outward if self._proxy_for(url) else direct
+            pools = self._pools = _Pools(os.getpid(), direct, outward)
+        return pools.outward if self._proxy_for(url) else pools.direct
 
     def _new_pools(self, proxy: str | None) -> urllib3.PoolManager:
         common: dict[str, Any] = {

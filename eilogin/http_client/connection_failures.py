@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import ConnectTimeoutError, ProxyError
@@ -48,13 +49,21 @@ HUNG_UP = (
 )
 
 
+class OptionNames(NamedTuple):
+    """The options that set the authorities and the proxy of a back channel."""
+
+    ca: str
+    proxy: str
+
+
+USUAL_OPTIONS = OptionNames("back_channel_ca", "back_channel_proxy")
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionFailures:
     """Describe failures of the calls that one back channel makes."""
 
-    #: The options that set ``ca_file`` and ``proxy``.
-    ca_option: str
-    proxy_option: str
+    option_names: OptionNames
     #: The authorities; None for the system's.
     ca_file: Path | None
     #: The client certificate.
@@ -67,7 +76,8 @@ class ConnectionFailures:
             proxy = self.proxy or ""
             description = self.describe(proxy, error.original_error)
             return (
-                f"is behind {self.proxy_option} ({named(proxy)}), which {description}"
+                f"is behind {self.option_names.proxy} ({named(proxy)}), which"
+                f" {description}"
             )
         causes = list(causes_of(error))
         if description := next(filter(None, map(self._describe_tls, causes)), ""):
@@ -110,9 +120,9 @@ class ConnectionFailures:
             f" ({self.ca_file})" if self.ca_file else ", the system's authorities"
         )
         return (
-            f"has a certificate that no authority in {self.ca_option}{authorities} has "
-            f"signed: {error.verify_message}; ask its administrator which "
-            "authority signs it"
+            f"has a certificate that no authority in {self.option_names.ca}"
+            f"{authorities} has signed: {error.verify_message}; ask its administrator"
+            " which authority signs it"
         )
 
     def _client_certificate_rejected(self) -> str:

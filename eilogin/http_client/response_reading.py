@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from eilogin.errors import PeerUnavailable
 from eilogin.http_client.peer_urls import named
+
+
+class Validators(NamedTuple):
+    """Validators of a copy, for a conditional request (RFC 9110 8.8), or ""."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+NO_VALIDATORS = Validators()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,7 @@ class PeerResponse:
     body: bytes
     #: Instant of ``Date``.
     dated: float | None
-    #: Validators for a conditional request (RFC 9110 8.8), or "".
+    #: See :class:`Validators`.
     etag: str = ""
     last_modified: str = ""
     #: Seconds (RFC 9111 5.2.2.1).

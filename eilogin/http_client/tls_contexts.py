@@ -3,11 +3,19 @@
 import ssl
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from eilogin.config import without_password
 from eilogin.errors import ConfigurationError
 from eilogin.http_client.peer_urls import host_and_port, named
+
+
+class ClientCertificate(NamedTuple):
+    """The PEM files of our TLS client certificate and its key."""
+
+    certificate: Path
+    key: Path
 
 
 @cache
@@ -18,7 +26,7 @@ def _system_context() -> ssl.SSLContext:
 
 def tls_context(
     ca_file: Path | None,
-    client_certificate: tuple[Path, Path] | None,
+    client_certificate: ClientCertificate | None,
     ca_option: str,
 ) -> ssl.SSLContext:
     """Load the certificates of the authorities, and our own.
@@ -35,14 +43,14 @@ def tls_context(
             f" {error}"
         ) from error
     if client_certificate is not None:
-        certificate, key = client_certificate
         try:
             # Nobody is there to type a pass phrase.
-            context.load_cert_chain(certificate, key, password=_no_pass_phrase)
+            context.load_cert_chain(*client_certificate, password=_no_pass_phrase)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
-                f"tls_client_certificate, tls_client_key: found '{certificate}' and"
-                f" '{key}'; expected PEM files with a certificate and its key: {error}"
+                "tls_client_certificate, tls_client_key: found"
+                f" '{client_certificate.certificate}' and '{client_certificate.key}';"
+                f" expected PEM files with a certificate and its key: {error}"
             ) from error
     return context
 

@@ -23,7 +23,14 @@ from eilogin.filters.participant import ParticipantOptions, participant
 from eilogin.filters.session import SessionFilter
 from eilogin.filters.session_options import SessionOptions
 from eilogin.filters.trust import TrustFilter
-from eilogin.http_client import BackChannel, PeerResponse, Reachability, failed
+from eilogin.http_client import (
+    NO_VALIDATORS,
+    BackChannel,
+    PeerResponse,
+    Reachability,
+    Validators,
+    failed,
+)
 from eilogin.hub.hub_app import Hub
 from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_options import HubOptions
@@ -236,7 +243,7 @@ class _InProcess(BackChannel):
         *,
         longest: int,
         timeout: float | None = None,
-        validators: tuple[str, str] = ("", ""),
+        validators: Validators = NO_VALIDATORS,
     ) -> PeerResponse:
         """Call the app; ``validators`` and ``longest`` have no effect."""
         if self._is_down(url):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from peer_answers import FINE
 
 from eilogin.errors import ConfigurationError, PeerUnavailable
-from eilogin.http_client import BackChannel
+from eilogin.http_client import BackChannel, ClientCertificate
 
 
 class TestTLS:
@@ -70,8 +70,8 @@ class TestTLS:
         tls.load_verify_locations(certificates / "authority.crt")
         server = peer(FINE, tls=tls)
         ca = certificates / "authority.crt"
-        pair = (certificates / "client.crt", certificates / "client.key")
-        back = channel(ca_file=ca, client_certificate=pair)
+        pair = certificates / "client.crt", certificates / "client.key"
+        back = channel(ca_file=ca, client_certificate=ClientCertificate(*pair))
         assert back.post(server.url(), b"") == b"<fine/>"
 
     @pytest.fixture(params=["TLSv1_2", "TLSv1_3"])
@@ -93,8 +93,9 @@ class TestTLS:
     def test_says_that_a_peer_wants_to_see_another_certificate(
         self, channel, certificates, asking
     ):
-        pair = (certificates / "stranger.crt", certificates / "stranger.key")
-        back = channel(ca_file=certificates / "authority.crt", client_certificate=pair)
+        ca = certificates / "authority.crt"
+        pair = certificates / "stranger.crt", certificates / "stranger.key"
+        back = channel(ca_file=ca, client_certificate=ClientCertificate(*pair))
         message = (
             r"rejects our tls_client_certificate \(.*/stranger\.crt\); ask its admin"
         )
@@ -151,7 +152,7 @@ class TestTLS:
             BackChannel(ca_file=tmp_path / "missing.pem")
         with pytest.raises(ConfigurationError, match=r"server\.key"):
             BackChannel(
-                client_certificate=(
+                client_certificate=ClientCertificate(
                     certificates / "client.crt",
                     certificates / "server.key",
                 )
@@ -170,4 +171,8 @@ class TestTLS:
             )
         )
         with pytest.raises(ConfigurationError, match="pass phrase"):
-            BackChannel(client_certificate=(certificates / "client.crt", locked))
+            BackChannel(
+                client_certificate=ClientCertificate(
+                    certificates / "client.crt", locked
+                )
+            )

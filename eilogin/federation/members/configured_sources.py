@@ -22,6 +22,7 @@ from eilogin.federation.sources.source_lines import (
     FederationFile,
     FederationLine,
 )
+from eilogin.http_client import OptionNames
 from eilogin.saml.signing_keys import PublicKey
 
 
@@ -75,7 +76,7 @@ def _fetched_from(
         proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,
         timeout=line.timeout or options.back_channel_timeout,
         longest=line.longest or LONGEST,
-        said_by=(
+        option_names=OptionNames(
             "back_channel_ca" if usual_ca else "'ca=' of 'federation'",
             "back_channel_proxy" if usual_proxy else "'proxy=' of 'federation'",
         ),

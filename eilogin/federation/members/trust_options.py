@@ -42,7 +42,7 @@ from eilogin.federation.sources.source_lines import (
     FederationLine,
     FederationLines,
 )
-from eilogin.http_client import BackChannel
+from eilogin.http_client import BackChannel, ClientCertificate
 from eilogin.saml.assurance_levels import DIGID
 from eilogin.saml.signing_keys import PublicKey, certificate_key, load_certificate
 
@@ -369,7 +369,7 @@ def back_channel_of(options: TrustOptions) -> BackChannel:
     )
 
 
-def client_certificate_of(options: TrustOptions) -> tuple[Path, Path] | None:
+def client_certificate_of(options: TrustOptions) -> ClientCertificate | None:
     """Return the files of our TLS client certificate and its key, or None."""
     certificate, key = options.tls_client_certificate, options.tls_client_key
-    return (certificate, key) if certificate and key else None
+    return ClientCertificate(certificate, key) if certificate and key else None

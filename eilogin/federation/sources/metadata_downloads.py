@@ -18,7 +18,16 @@ from eilogin.federation.sources.metadata_sources import (
     MetadataSource,
     SourceContent,
 )
-from eilogin.http_client import BackChannel, PeerResponse, named
+from eilogin.http_client import (
+    NO_VALIDATORS,
+    USUAL_OPTIONS,
+    BackChannel,
+    ClientCertificate,
+    OptionNames,
+    PeerResponse,
+    Validators,
+    named,
+)
 from eilogin.saml.metadata.metadata_addresses import require_address
 from eilogin.saml.signing_keys import PublicKey
 
@@ -36,34 +45,38 @@ class MetadataClient:
     """An HTTP client for metadata; fields as those of :class:`BackChannel`."""
 
     ca_file: Path | None = None
-    client_certificate: tuple[Path, Path] | None = None
+    client_certificate: ClientCertificate | None = None
     proxy: str | None = None
     #: Seconds, redirects included.
     timeout: float = 5.0
     longest: int = LONGEST
-    said_by: tuple[str, str] = ("back_channel_ca", "back_channel_proxy")
+    option_names: OptionNames = USUAL_OPTIONS
 
-    def fetch(self, url: str, known: tuple[str, str] = ("", "")) -> PeerResponse:
+    def fetch(self, url: str, validators: Validators = NO_VALIDATORS) -> PeerResponse:
         """Fetch an address, following at most 5 redirects.
 
-        ``known``: ETag and Last-Modified of the stored copy; status 304 if it is
-        current, else 200. Raises MetadataUnavailable, which names the address.
+        ``validators`` are those of the stored copy; status 304 if it is current, else
+        200. Raises MetadataUnavailable, which names the address.
         """
         try:
-            return self._follow(url, known)
+            return self._follow(url, validators)
         except PeerUnavailable as error:
             raise _failed(url, str(error)) from error
 
-    def _follow(self, url: str, known: tuple[str, str]) -> PeerResponse:
+    def _follow(self, url: str, validators: Validators) -> PeerResponse:
         ends = time.monotonic() + self.timeout
         here = url
         for _ in range(_MOST_REDIRECTS + 1):
             left = max(round(ends - time.monotonic(), 1), 0.1)
             with closing(self._channel(is_elsewhere=_host(here) != _host(url))) as way:
                 answer = way.get(
-                    here, _TYPE, longest=self.longest, timeout=left, validators=known
+                    here,
+                    _TYPE,
+                    longest=self.longest,
+                    timeout=left,
+                    validators=validators,
                 )
-            is_known = answer.status == _NOT_MODIFIED and any(known)
+            is_known = answer.status == _NOT_MODIFIED and any(validators)
             if answer.status == _OK or is_known:
                 return answer
             if answer.status not in _REDIRECTS or not answer.location:
@@ -80,7 +93,7 @@ class MetadataClient:
             client_certificate=None if is_elsewhere else self.client_certificate,
             proxy=self.proxy,
             timeout=self.timeout,
-            option_names=self.said_by,
+            option_names=self.option_names,
         )
 
 
@@ -117,7 +130,8 @@ class MetadataURL(MetadataSource):
         """Fetch the present content."""
         if before is None or kept is None:
             return _came(self.web.fetch(self.url))
-        answer = self.web.fetch(self.url, (before.etag, before.last_modified))
+        validators = Validators(before.etag, before.last_modified)
+        answer = self.web.fetch(self.url, validators)
         if answer.status != _NOT_MODIFIED:
             return _came(answer)
         return SourceContent(

@@ -44,6 +44,7 @@ from eilogin.federation.sources.member_filters import MemberFilters
 from eilogin.federation.sources.metadata_downloads import MetadataClient, MetadataURL
 from eilogin.federation.sources.metadata_sources import AcceptedCopy, files_in
 from eilogin.federation.trust_start import trust_of
+from eilogin.http_client import ClientCertificate
 from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity, write_federation
 from eilogin.saml.metadata.packed_members import Members, Packed, but_for
@@ -1020,9 +1021,8 @@ def test_a_redirect_to_another_host_does_not_take_our_certificate_along(
         handler.answer(200, {}, octets)
 
     server.pages["/federation.xml"] = page
-    web = MetadataClient(
-        certificate, client_certificate=(certificate, tmp_path / "tls.key")
-    )
+    pair = ClientCertificate(certificate, tmp_path / "tls.key")
+    web = MetadataClient(certificate, client_certificate=pair)
     source = MetadataURL(server.url("/old"), [operator.public], web)
     for url in (server.url(), elsewhere(server.url())):
         server.pages["/old"] = redirect(url)

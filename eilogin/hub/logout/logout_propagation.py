@@ -52,6 +52,13 @@ _GRACE = 0.5
 _TIMES_AGAIN = 4
 
 
+class Principal(NamedTuple):
+    """A subject at one participant."""
+
+    entity_id: str
+    subject: Subject
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """One subject at one participant, to which the hub sends a LogoutRequest."""
@@ -66,9 +73,9 @@ class Recipient:
     by_browser: bool = False
 
     @property
-    def whom(self) -> tuple[str, Subject]:
+    def principal(self) -> Principal:
         """The participant and the subject."""
-        return self.entity_id, self.subject
+        return Principal(self.entity_id, self.subject)
 
     def as_json(self) -> dict[str, Any]:
         """Return the parts for JSON."""
@@ -346,30 +353,32 @@ class Propagation:
 
 def recipients_of(participants: Iterable[Participant]) -> list[Recipient]:
     """Return one recipient for each subject, the oldest session first."""
-    indexes: dict[tuple[str, Subject], list[str]] = {}
+    indexes: dict[Principal, list[str]] = {}
     for participant in sorted(participants, key=lambda session: session.since):
-        key = (participant.entity_id, participant.subject)
-        indexes.setdefault(key, []).append(participant.session_index)
+        principal = Principal(participant.entity_id, participant.subject)
+        indexes.setdefault(principal, []).append(participant.session_index)
     return [
-        Recipient(entity_id, subject, tuple(session_indexes))
-        for (entity_id, subject), session_indexes in indexes.items()
+        Recipient(*principal, tuple(session_indexes))
+        for principal, session_indexes in indexes.items()
     ]
 
 
 def merged(recipients: Iterable[Recipient]) -> list[Recipient]:
     """Return one recipient for each participant and subject."""
-    indexes: dict[tuple[str, Subject], dict[str, None]] = {}
+    indexes: dict[Principal, dict[str, None]] = {}
     by_browser = set()
     for recipient in recipients:
-        known_indexes = indexes.setdefault(recipient.whom, {})
+        known_indexes = indexes.setdefault(recipient.principal, {})
         known_indexes |= dict.fromkeys(recipient.session_indexes)
         if recipient.by_browser:
-            by_browser.add(recipient.whom)
+            by_browser.add(recipient.principal)
     return [
         Recipient(
-            *whom, tuple(session_indexes)[-_MOST_NAMED:], by_browser=whom in by_browser
+            *principal,
+            tuple(session_indexes)[-_MOST_NAMED:],
+            by_browser=principal in by_browser,
         )
-        for whom, session_indexes in indexes.items()
+        for principal, session_indexes in indexes.items()
     ]
 
 

@@ -67,9 +67,9 @@ class ResultPages:
         receipt_url = trust.own.url("logout")
         look_url = address(trust, LOOK, handle) if leads_on else receipt_url
         name_of = trust.federation.name_of
-        states = [
-            (name_of(entity_id, language), *rest)
-            for entity_id, *rest in receipt.states()
+        services = [
+            (name_of(line.entity_id, language), line.state, line.confirmed)
+            for line in receipt.lines()
         ]
         return self._pages.page(
             visit,
@@ -78,7 +78,7 @@ class ResultPages:
             of_another=receipt.is_of_another,
             is_everywhere=receipt.is_everywhere,
             is_unsure=receipt.is_overtaken,
-            services=states,
+            services=services,
             kept_until=receipt.kept_until,
             tell_url=way_on,
             continue_url=address(trust, CONTINUE, handle) if has_next else None,

@@ -213,10 +213,10 @@ class SessionEndings:
         noted = incomplete_logouts.note(visit, subjects)
         ending = self.end(visit, subjects)
         missed = ending.missed
-        led = {recipient.whom for recipient in lead(ending)} if missed else set()
+        led = {recipient.principal for recipient in lead(ending)} if missed else set()
         self._propagation.note_no_browser(
             visit.trust,
-            [recipient for recipient in missed if recipient.whom not in led],
+            [recipient for recipient in missed if recipient.principal not in led],
         )
         if missed or was_missed:
             return False

@@ -31,7 +31,7 @@ from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.federation.trust_start import trust_of
 from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import HubThreads
-from eilogin.hub.logout.retry_queue.hub_logout_queue import AGAIN, BROWSER, NOW, PARTLY
+from eilogin.hub.logout.retry_queue.hub_logout_queue import DeliveryState
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.stores.store_interface import is_durable
 
@@ -41,10 +41,12 @@ _log = logging.getLogger("eilogin")
 _CHECK_INTERVAL = 2.0
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 _STATES = {
-    NOW: "being sent now",
-    AGAIN: "retry at ",
-    BROWSER: "only the visitor's browser can deliver it, at their next logout",
-    PARTLY: "ended its session, maybe not those of its applications",
+    DeliveryState.NOW: "being sent now",
+    DeliveryState.AGAIN: "retry at ",
+    DeliveryState.BROWSER: (
+        "only the visitor's browser can deliver it, at their next logout"
+    ),
+    DeliveryState.PARTLY: "ended its session, maybe not those of its applications",
 }
 _VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 
@@ -218,7 +220,8 @@ def _pending(hub: HubJobs) -> Iterator[Mapping[str, Any]]:
     for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
         for number, recipient in entry.left.items():
             state = queue.state(entry, number)
-            next_at = _instant(queue.due_at(entry)) if state == AGAIN else ""
+            has_time = state is DeliveryState.AGAIN
+            next_at = _instant(queue.due_at(entry)) if has_time else ""
             yield {
                 "participant": recipient.entity_id,
                 "state": state,

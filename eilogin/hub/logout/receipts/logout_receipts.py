@@ -166,8 +166,8 @@ class Receipts:
         """
         now, values = clock.now(), visit.values
         receipt = self.asking(visit, request_id)
-        whom = [recipient.whom for recipient in receipt.asked.values()]
-        if whom.count(receipt.asked[request_id].whom) == 1:
+        principals = [recipient.principal for recipient in receipt.asked.values()]
+        if principals.count(receipt.asked[request_id].principal) == 1:
             return False
         values.add(_unknown_key(request_id), str(now), now + KEPT_FOR, durable=False)
         return request_id in _confirmed(values, receipt)
@@ -276,11 +276,11 @@ def _stored(values: Values, handle: str) -> Receipt:
 def _confirmed(values: Values, receipt: Receipt) -> dict[str, float]:
     # UnknownPrincipal counts as a confirmation after one for the same NameID.
     done = _instants(values, _confirmed_key, receipt.asked)
-    whom = {receipt.asked[request_id].whom for request_id in done}
+    principals = {receipt.asked[request_id].principal for request_id in done}
     same_name_ids = [
         request_id
         for request_id, recipient in receipt.asked.items()
-        if recipient.whom in whom
+        if recipient.principal in principals
     ]
     return {**_instants(values, _unknown_key, same_name_ids), **done}
 

@@ -3,17 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 from eilogin.hub.browser_proof import KEPT_FOR
 from eilogin.hub.logout.logout_propagation import Recipient
 from eilogin.hub.logout.logout_record_reading import readable_record
-
-#: States of a service. PARTLY: maybe not everywhere behind it. AGAIN: the hub retries.
-#: MISSED: unknown, and out of reach.
-OUT, PARTLY, AGAIN, MISSED = "out", "partly", "again", "missed"
-#: It answered without confirming: the hub retries, or does not.
-UNCONFIRMED, REFUSED = "unconfirmed", "refused"
 
 #: The stored parts; a new one goes to the end.
 _STORED = (
@@ -28,6 +23,30 @@ _STORED = (
     "begun",
     "older",
 )
+
+
+class ServiceState(StrEnum):
+    """The state of a service; templates read the values."""
+
+    OUT = "out"
+    #: Maybe not everywhere behind it.
+    PARTLY = "partly"
+    #: The hub retries.
+    AGAIN = "again"
+    #: It answered without confirming: the hub retries, or does not.
+    UNCONFIRMED = "unconfirmed"
+    REFUSED = "refused"
+    #: Unknown, and out of reach.
+    MISSED = "missed"
+
+
+class ReceiptLine(NamedTuple):
+    """One participant in a receipt."""
+
+    entity_id: str
+    state: ServiceState
+    #: When it confirmed, or 0.
+    confirmed: float = 0.0
 
 
 class ReplyTo(NamedTuple):
@@ -126,21 +145,21 @@ class Receipt:
         """Whether another person uses the browser now."""
         return bool(self.target)
 
-    def states(self) -> Iterable[tuple[str, str, float]]:
-        """Yield (entityID, state, instant); of another person only unconfirmed ones."""
+    def lines(self) -> Iterable[ReceiptLine]:
+        """Yield a line for each participant; of another person only unconfirmed ones."""
         for entity_id in self.missed:
-            yield entity_id, self._state_of(entity_id), 0.0
+            yield ReceiptLine(entity_id, self._state_of(entity_id))
         if not self.is_of_another:
             for entity_id, instant in self.reached.items():
-                yield entity_id, OUT, instant
+                yield ReceiptLine(entity_id, ServiceState.OUT, instant)
 
-    def _state_of(self, entity_id: str) -> str:
+    def _state_of(self, entity_id: str) -> ServiceState:
         is_refused = entity_id in self.refused
         if entity_id in self.waiting:
-            return UNCONFIRMED if is_refused else AGAIN
+            return ServiceState.UNCONFIRMED if is_refused else ServiceState.AGAIN
         if entity_id in self.partly:
-            return PARTLY
-        return REFUSED if is_refused else MISSED
+            return ServiceState.PARTLY
+        return ServiceState.REFUSED if is_refused else ServiceState.MISSED
 
     def without(self, confirmed: Mapping[str, float]) -> "Receipt":
         """Return the same after confirmations, by LogoutRequest ID."""

@@ -17,6 +17,7 @@ import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from eilogin import clock
@@ -38,9 +39,18 @@ _HELD = "held."
 #: Keys in the store: all queues of any hub, and held records.
 KEYS = "undelivered-*"
 HELD_KEYS = f"{KEYS}-{_HELD}*"
-#: States of a recipient. NOW: the first message is being sent. BROWSER: waits for the
-#: browser or the next logout. PARTLY: maybe not all behind it.
-NOW, AGAIN, BROWSER, PARTLY = "now", "again", "browser", "partly"
+
+
+class DeliveryState(StrEnum):
+    """The state of a recipient; ``eilogin logouts --json`` prints the values."""
+
+    #: The first message is being sent.
+    NOW = "now"
+    AGAIN = "again"
+    #: It waits for the browser or the next logout.
+    BROWSER = "browser"
+    #: Maybe not all behind it have ended.
+    PARTLY = "partly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +235,11 @@ class RetryQueue:
         self, values: Values, entry: QueuedLogout, deliveries: Iterable[Delivery]
     ) -> None:
         """Count the refusals of a later logout for this one."""
-        whom = {recipient.whom for recipient in entry.left.values()}
+        principals = {recipient.principal for recipient in entry.left.values()}
         for result in deliveries:
-            if result.is_refusal and result.left and result.left.whom in whom:
-                self.note_refusal(values, entry.handle, result.left, result.reason)
+            left = result.left
+            if result.is_refusal and left and left.principal in principals:
+                self.note_refusal(values, entry.handle, left, result.reason)
 
     def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
         """Remove the recipients that refused too often; note that for a hub above."""
@@ -255,12 +266,12 @@ class RetryQueue:
         self, values: Values, entry: QueuedLogout, missed: Collection[Recipient]
     ) -> None:
         """Remove the recipients of a later logout, except the ``missed`` ones."""
-        missed_whom = {r.whom for r in missed}
-        partly_whom = {r.whom for r in missed if r.is_partial}
-        numbers = [n for n, r in entry.left.items() if r.whom not in missed_whom]
+        still_missed = {r.principal for r in missed}
+        partial = {r.principal for r in missed if r.is_partial}
+        numbers = [n for n, r in entry.left.items() if r.principal not in still_missed]
         if numbers:
             entry = self.heard(values, entry, numbers)
-        numbers = [n for n, r in entry.left.items() if r.whom in partly_whom]
+        numbers = [n for n, r in entry.left.items() if r.principal in partial]
         self.partly(values, entry, numbers)
 
     def partly(
@@ -316,15 +327,15 @@ class RetryQueue:
         entries = [entry for entry in records if entry is not None]
         return sorted(entries, key=lambda entry: entry.begun)
 
-    def state(self, entry: QueuedLogout, number: int) -> str:
-        """Return the state of a recipient, such as :data:`NOW`."""
+    def state(self, entry: QueuedLogout, number: int) -> DeliveryState:
+        """Return the state of a recipient."""
         if entry.left[number].is_partial:
-            return PARTLY
+            return DeliveryState.PARTLY
         if entry.is_held:
-            return BROWSER
+            return DeliveryState.BROWSER
         # Stored by the process that began it, unless it died.
         is_begun = number not in entry.reasons and clock.now() < self.due_at(entry)
-        return NOW if is_begun else AGAIN
+        return DeliveryState.NOW if is_begun else DeliveryState.AGAIN
 
     def keys(self) -> list[str]:
         """Return their keys in the store."""

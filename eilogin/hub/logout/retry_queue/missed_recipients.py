@@ -19,23 +19,27 @@ def store_missed(
 ) -> None:
     """Store the missed recipients: ``own`` of this logout, ``missed`` of all."""
     trust = with_departed(visit.trust, visit.sessions)
-    missed_by_whom = {recipient.whom: recipient for recipient in missed}
-    own_missed = [recipient for recipient in own if recipient.whom in missed_by_whom]
-    deliveries = {recipient.whom: delivery for recipient, delivery in missed.items()}
+    missed_by_principal = {recipient.principal: recipient for recipient in missed}
+    own_missed = [
+        recipient for recipient in own if recipient.principal in missed_by_principal
+    ]
+    deliveries = {
+        recipient.principal: delivery for recipient, delivery in missed.items()
+    }
     to_retry = {
-        recipient: deliveries[recipient.whom].reason
+        recipient: deliveries[recipient.principal].reason
         for recipient in own_missed
         if _can_retry(
             trust,
             propagation,
             recipient,
-            missed_by_whom[recipient.whom],
-            deliveries[recipient.whom],
+            missed_by_principal[recipient.principal],
+            deliveries[recipient.principal],
         )
     }
     # Held for the visitor's next logout.
     held = [
-        _marked_as(missed_by_whom[recipient.whom], recipient)
+        _marked_as(missed_by_principal[recipient.principal], recipient)
         for recipient in own_missed
         if recipient not in to_retry
     ]

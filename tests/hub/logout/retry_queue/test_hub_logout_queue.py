@@ -851,7 +851,8 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
             queue.confirmed(values, entry.handle, STAD, is_partial=True)
             assert queue.count() == 0
             [held] = queue.held()
-            assert [told.whom for told in held.left.values()] == [one.whom, other.whom]
+            principals = [told.principal for told in held.left.values()]
+            assert principals == [one.principal, other.principal]
 
     def test_is_known_of_an_earlier_logout_by_a_later_one(  # noqa: PLR0913, PLR0917
         self, left, hub, clock, citizen, answers, anna, reads

@@ -164,8 +164,14 @@ class _ParsedCookies(NamedTuple):
     has_unknown_names: bool
 
 
-#: Family, whether the path is ``off``, Cookie header.
-_Key = tuple[str | None, bool, str]
+class _Key(NamedTuple):
+    """A Cookie header, with the facts that determine the result of reading it."""
+
+    #: The secret of the login; None without one.
+    family: str | None
+    #: Whether the path is ``off``.
+    is_off: bool
+    header: str
 
 
 class _HeaderReading:
@@ -224,11 +230,7 @@ class _HeaderReading:
         return self._sealed > MOST
 
     def _take_sealed(
-        self,
-        visit: Visit,
-        pair: str,
-        cookie: SealedCookie | None,
-        family: str | None,
+        self, visit: Visit, pair: str, cookie: SealedCookie | None, family: str | None
     ) -> None:
         if cookie is None:
             return
@@ -292,7 +294,7 @@ class AppCookies:
         expiring: Sequence[tuple[str, str]] = ()
         header = environ.get("HTTP_COOKIE")
         if header is not None:
-            key = (family, env.OFF in environ, header)
+            key = _Key(family, env.OFF in environ, header)
             parsed = self.remembered.get(key) or self._parse(Visit(environ), key)
             if parsed.has_unknown_names and monotonic() >= self._names.next_read_at:
                 parsed = self._parse_again(Visit(environ), key, parsed)
@@ -319,12 +321,11 @@ class AppCookies:
         self.remembered = {}
 
     def _parse(self, visit: Visit, key: _Key) -> _ParsedCookies:
-        family, _, header = key
         # Before parsing: if a name is added meanwhile, the result is outdated.
         remembered = self.remembered
         sealer = self._sealer_of(visit)
         reading = _HeaderReading(self._which, self._names, sealer)
-        parsed = reading.read(visit, family)
+        parsed = reading.read(visit, key.family)
         if reading.is_flood and monotonic() >= self._warns_at:
             self._warns_at = monotonic() + _WARNS_EVERY
             _log.warning(
@@ -334,7 +335,7 @@ class AppCookies:
             )
         if len(remembered) >= _REMEMBERED:
             remembered.clear()
-        if len(header) <= _LONGEST_HEADER:
+        if len(key.header) <= _LONGEST_HEADER:
             remembered[key] = parsed
         return parsed
 
@@ -342,7 +343,9 @@ class AppCookies:
         self, visit: Visit, key: _Key, parsed: _ParsedCookies
     ) -> _ParsedCookies:
         names = self._names
-        if key[0] is None and (names.have_been_read or monotonic() < names.next_try_at):
+        if key.family is None and (
+            names.have_been_read or monotonic() < names.next_try_at
+        ):
             # For an anonymous visitor, _knows reads the names. For others the store has
             # just answered.
             return parsed
@@ -374,10 +377,7 @@ class AppCookies:
         return start_response(status, headers, exc_info)
 
     def _sealed(
-        self,
-        visit: Visit,
-        family: str | None,
-        headers: list[tuple[str, str]],
+        self, visit: Visit, family: str | None, headers: list[tuple[str, str]]
     ) -> list[tuple[str, str]]:
         return [
             (name, self._sealed_one(visit, family, text))

@@ -661,7 +661,7 @@ def test_memory_of_a_process_is_limited(site):
     for _ in range(2):
         site.ask(long, ANNA)
         assert site.seen.startswith("sessionid=the-k3y; a=bbb")
-    assert not any("bbb" in header for _, _, header in site.filter.remembered)
+    assert not any("bbb" in key.header for key in site.filter.remembered)
 
 
 # --- whatever octets ------------------------------------------------------------------

@@ -36,6 +36,10 @@ MOST_FORMS = 3
 PIECE = 256 * 1024
 
 
+#: The stored parts beside the body; a new one goes to the end.
+_STORED = ("target", "content_type", "referer", "sent", "pieces", "whole")
+
+
 @dataclass(frozen=True, slots=True)
 class KeptForm:
     """A POST request of a browser."""
@@ -67,8 +71,25 @@ class KeptForm:
     def from_octets(cls, octets: bytes) -> "KeptForm":
         """Read a value of :meth:`to_octets`."""
         head, _, body = octets.partition(b"\n")
-        target, content_type, referer, sent, *more = json.loads(head)
-        return cls(target, content_type, referer, sent, body, *more)
+        # Another version may write more parts.
+        parts = dict(zip(_STORED, json.loads(head), strict=False))
+        return cls(body=body, **parts)
+
+
+class FormTicket(NamedTuple):
+    """The handle of a kept form, and the secret in the browser's cookie."""
+
+    handle: str
+    secret: str
+
+
+class _Binding(NamedTuple):
+    """The values that a sealed form is bound to."""
+
+    handle: str
+    #: The visitor's.
+    tag: str
+    secret: str
 
 
 class _ListedForm(NamedTuple):
@@ -135,8 +156,8 @@ class KeptForms:
         *,
         reserved: int | None = None,
         network: str = "",
-    ) -> tuple[str, str] | None:
-        """Keep a form of the visitor with this tag; return its handle and secret.
+    ) -> FormTicket | None:
+        """Keep a form of the visitor with this tag; return its ticket.
 
         ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
         largest possible body. None at a limit, or if too many forms come at once. Raise
@@ -152,37 +173,36 @@ class KeptForms:
         if not self._has_listed(listed_form, tag):
             self._give_back(listed_form)
             return None
-        secret = secrets.token_urlsafe(24)
+        handle, secret = listed_form.handle, secrets.token_urlsafe(24)
+        bound = _Binding(handle, tag, secret)
         try:
-            form = self._keep_pieces(form, more, (listed_form.handle, tag), secret)
-            handle = listed_form.handle
-            sealed = self._sealed(form.to_octets(), handle, tag, secret)
+            form = self._keep_pieces(form, more, bound)
+            sealed = self._sealed(form.to_octets(), bound)
             self._put(_key(handle), f"{tag} {sealed}")
         except BaseException:
             with suppress(StoreUnavailable):
-                self._unlist(listed_form.handle, tag)
+                self._unlist(handle, tag)
                 self._delete(listed_form)
             raise
         if not self._settle(listed_form, tag, counted(form.size)):
             # Newer forms have displaced it meanwhile.
             self._delete(listed_form)
-        return listed_form.handle, secret
+        return FormTicket(handle, secret)
 
     def _keep_pieces(
-        self, form: KeptForm, more: Iterable[bytes], place: tuple[str, str], secret: str
+        self, form: KeptForm, more: Iterable[bytes], bound: _Binding
     ) -> KeptForm:
         count, size = 0, len(form.body)
         for count, piece in enumerate(more, 1):
-            sealed = self._sealed(piece, *place, secret, str(count))
-            self._put(_piece_key(place[0], count), sealed)
+            sealed = self._sealed(piece, bound, str(count))
+            self._put(_piece_key(bound.handle, count), sealed)
             size += len(piece)
         return replace(form, pieces=count, whole=size) if count else form
 
-    def _sealed(
-        self, octets: bytes, handle: str, tag: str, secret: str, *piece: str
-    ) -> str:
-        bound = (self._party, handle, tag, *piece)
-        return as_text(self._forms.seal(octets, *bound, also_by=secret.encode()))
+    def _sealed(self, octets: bytes, bound: _Binding, *piece: str) -> str:
+        context = (self._party, bound.handle, bound.tag, *piece)
+        secret = bound.secret.encode()
+        return as_text(self._forms.seal(octets, *context, also_by=secret))
 
     def _put(self, key: str, value: str) -> None:
         self._values.add(key, value, clock.now() + LIFETIME, durable=False)
@@ -234,20 +254,22 @@ class KeptForms:
         """
         return self._open(handle, secret, who)[1]
 
-    def _open(self, handle: str, secret: str, who: Subject) -> tuple[str, KeptForm]:
+    def _open(
+        self, handle: str, secret: str, who: Subject
+    ) -> tuple[_Binding, KeptForm]:
         tag, _, text = self._value(handle).partition(" ")
-        octets = self._unsealed(text, handle, tag, secret)
+        bound = _Binding(handle, tag, secret)
+        octets = self._unsealed(text, bound)
         if not self._forms.is_tag_of(tag, who.label()):
             self.drop(handle, tag)
             raise FormOfAnother("another visitor sent the form")
-        return tag, KeptForm.from_octets(octets)
+        return bound, KeptForm.from_octets(octets)
 
-    def _unsealed(
-        self, text: str, handle: str, tag: str, secret: str, *piece: str
-    ) -> bytes:
-        bound = (self._party, handle, tag, *piece)
+    def _unsealed(self, text: str, bound: _Binding, *piece: str) -> bytes:
+        context = (self._party, bound.handle, bound.tag, *piece)
+        secret = bound.secret.encode()
         try:
-            return self._forms.open(from_text(text), *bound, also_by=secret.encode())
+            return self._forms.open(from_text(text), *context, also_by=secret)
         except NotSealed as error:
             raise FormLost(f"the form cannot be read: {error}") from None
 
@@ -266,27 +288,27 @@ class KeptForms:
 
         Reading the body raises OSError if a piece has left the store.
         """
-        tag, form = self._open(handle, secret, who)
+        bound, form = self._open(handle, secret, who)
         if form.target != target:
             raise FormLost("the form belongs to another address")
         if not self._values.add(_sent_key(handle), "", clock.now() + LIFETIME):
             raise FormSent("the form was sent before")
         if not form.pieces:
-            self.drop(handle, tag)
+            self.drop(handle, bound.tag)
             return form, io.BytesIO(form.body)
         self._values.take(_key(handle))
 
         def piece(number: int) -> bytes:
-            return self._piece(handle, tag, secret, number)
+            return self._piece(bound, number)
 
         return form, io.BufferedReader(
-            _Body(form, piece, lambda: self.drop(handle, tag))
+            _Body(form, piece, lambda: self.drop(handle, bound.tag))
         )
 
-    def _piece(self, handle: str, tag: str, secret: str, number: int) -> bytes:
+    def _piece(self, bound: _Binding, number: int) -> bytes:
         try:
-            text = self._values.get(_piece_key(handle, number)) or ""
-            return self._unsealed(text, handle, tag, secret, str(number))
+            text = self._values.get(_piece_key(bound.handle, number)) or ""
+            return self._unsealed(text, bound, str(number))
         except (FormLost, StoreUnavailable) as error:
             raise OSError(f"piece {number} of a kept form: {error}") from error
 

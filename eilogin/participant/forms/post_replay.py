@@ -29,6 +29,7 @@ from eilogin.participant.forms.kept_forms import (
     LIFETIME,
     MOST_FORMS,
     PIECE,
+    FormTicket,
     KeptForm,
     KeptForms,
 )
@@ -158,20 +159,19 @@ class PostReplay:
             sent=clock.now(),
             body=next(pieces, b""),
         )
-        handle_and_secret = self._forms(visit).keep(
+        ticket = self._forms(visit).keep(
             form,
             tag,
             pieces,
             reserved=announced_size(visit, self._limit),
             network=wider(network_here(visit)),
         )
-        if handle_and_secret is None:
+        if ticket is None:
             return None
-        handle, secret = handle_and_secret
         audit.event("form.kept", level=level)
-        cookie = _cookie(handle).set(secret, max_age=int(LIFETIME))
+        cookie = _cookie(ticket.handle).set(ticket.secret, max_age=int(LIFETIME))
         return self._ask_to_log_in(
-            visit, level, handle, [cookie, *_expire_oldest(visit)]
+            visit, level, ticket.handle, [cookie, *_expire_oldest(visit)]
         )
 
     def _tag_of_owner(self, visit: Visit) -> str | None:
@@ -224,7 +224,7 @@ class PostReplay:
         handle = read_query(visit).get("form", "")
         try:
             who = _login(visit).who
-            form = self._forms(visit).look(*_handle_and_secret(visit, handle), who)
+            form = self._forms(visit).look(*_ticket(visit, handle), who)
         except Refused as error:
             return self._refusal(visit, error, handle)
         return self._pages.page(
@@ -248,7 +248,7 @@ class PostReplay:
         target = whole_target(visit, own.public_url)
         try:
             form, body = self._forms(visit).take(
-                *_handle_and_secret(visit, handle), login.who, target
+                *_ticket(visit, handle), login.who, target
             )
         except Refused as error:
             return self._refusal(visit, error, handle)
@@ -300,10 +300,10 @@ def _kind_of(visit: Visit) -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-def _handle_and_secret(visit: Visit, handle: str) -> tuple[str, str]:
+def _ticket(visit: Visit, handle: str) -> FormTicket:
     if not is_handle(handle):
         raise FormLost("the handle of a kept form is malformed")
-    return handle, _cookie(handle).read(visit.cookie_header) or ""
+    return FormTicket(handle, _cookie(handle).read(visit.cookie_header) or "")
 
 
 def _cookie(handle: str) -> Cookie:

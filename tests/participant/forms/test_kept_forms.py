@@ -109,7 +109,8 @@ class TestAForm:
     def test_is_taken_once_by_two_at_the_same_time(self, kept, monkeypatch):
         """Both have looked before either has taken it."""
         handle, secret = keep(kept)
-        monkeypatch.setattr(kept, "_open", lambda *a: (kept.tag_of(ANNA), FORM))
+        opened = kept._open(handle, secret, ANNA)  # noqa: SLF001 - to look first
+        monkeypatch.setattr(kept, "_open", lambda *a: opened)
         kept.take(handle, secret, ANNA, FORM.target)
         with pytest.raises(FormSent):
             kept.take(handle, secret, ANNA, FORM.target)

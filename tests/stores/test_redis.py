@@ -1305,7 +1305,7 @@ class TestReplicas:
         wait_until(lambda: servers.has_another_than(old), "another master")
         wait_until(lambda: answers(store), "the store at the new master")
         assert store.end(keys=["ab:key"])
-        assert store._client._servers._node.address[1] == servers.master.port
+        assert store._client._servers._node.address.port == servers.master.port
 
     def test_one_server_that_becomes_one_is_not_read_from(
         self, new_redis, opened
@@ -1524,7 +1524,8 @@ class TestCluster:
         assert answers(store)
         servers = store._client._servers
         node = next(iter(servers._nodes.values()))
-        servers._nodes["127.0.0.1", 1] = removed = type(node)(store.url, ("", 1), 1.0)
+        address = node.address._replace(port=1)
+        servers._nodes[address] = removed = type(node)(store.url, address, 1.0)
         servers._not_before = 0.0
         assert len(servers.masters()) == 3
         assert removed._is_closed

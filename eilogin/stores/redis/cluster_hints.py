@@ -7,14 +7,20 @@ session gets the label, and deleted after, so none is missing.
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.redis import lua_scripts
 from eilogin.stores.redis.redis_client import Client, text_of
 
-Hint = tuple[str, str]
-
 _log = logging.getLogger("eilogin.stores")
+
+
+class Hint(NamedTuple):
+    """A session that may carry a label of another shard."""
+
+    key: str
+    label: str
 
 
 class Hints:
@@ -27,10 +33,10 @@ class Hints:
         """Hint at a session from each of the labels."""
         for label in labels:
             place = self._client.place_of(label)
-            hint = (key, str(until))
-            if not self._client.run(lua_scripts.HINT, place, label, 0, hint):
+            entry = (key, str(until))
+            if not self._client.run(lua_scripts.HINT, place, label, 0, entry):
                 self.mend(label)
-                self._client.run(lua_scripts.HINT, place, label, 0, hint)
+                self._client.run(lua_scripts.HINT, place, label, 0, entry)
 
     def mended(self, labels: Iterable[str]) -> set[Hint]:
         """Restore lost hints at labels, and return them."""
@@ -44,15 +50,15 @@ class Hints:
 
         Asks every session. Until then, no other session can write its hint.
         """
-        hints: list[str] = []
+        entries: list[str] = []
         for keys in self._client.sessions():
-            for place, pairs in self.by_place((key, label) for key in keys):
+            for place, words in self.by_place(Hint(key, label) for key in keys):
                 carrying = self._client.run(
-                    lua_scripts.CARRY, place, flat_pairs(pairs), is_question=True
+                    lua_scripts.CARRY, place, words, is_question=True
                 )
-                hints += map(text_of, carrying)
+                entries += map(text_of, carrying)
         label_place = self._client.place_of(label)
-        self._client.run(lua_scripts.HINT, label_place, label, 1, hints)
+        self._client.run(lua_scripts.HINT, label_place, label, 1, entries)
 
     def at(self, labels: Sequence[str]) -> set[Hint]:
         """Return the hints at these labels."""
@@ -60,15 +66,14 @@ class Hints:
         for label in dict.fromkeys(labels):
             place = self._client.place_of(label)
             _, keys = self._client.run(lua_scripts.FIND, place, label, is_question=True)
-            hints.update((text_of(key), label) for key in keys or ())
+            hints.update(Hint(text_of(key), label) for key in keys or ())
         return hints
 
     def forget(self, hints: Iterable[Hint]) -> None:
         """Delete useless hints; they may also stay until they expire."""
-        swapped = {(label, key) for key, label in hints}
+        swapped = {(hint.label, hint.key) for hint in hints}
         try:
-            for place, pairs in self.by_place(swapped):
-                words = flat_pairs(pairs)
+            for place, words in self._by_first(swapped):
                 self._client.run(lua_scripts.UNHINT, place, words, durable=False)
         except StoreUnavailable as error:
             _log.info(
@@ -77,26 +82,23 @@ class Hints:
                 error,
             )
 
-    def by_place(
-        self, pairs: Iterable[tuple[str, str]]
-    ) -> Iterator[tuple[bytes, list[tuple[str, str]]]]:
-        """Group pairs by the place of the first of each."""
+    def by_place(self, hints: Iterable[Hint]) -> Iterator[tuple[bytes, list[str]]]:
+        """Group hints by the place of the session, as the arguments of a script."""
+        return self._by_first(hints)
 
+    def _by_first(
+        self, pairs: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[bytes, list[str]]]:
         def place(pair: tuple[str, str]) -> bytes:
             return self._client.place_of(pair[0])
 
         for shared_place, group in itertools.groupby(
             sorted(pairs, key=place), key=place
         ):
-            yield shared_place, list(group)
+            yield shared_place, [word for pair in group for word in pair]
 
 
-def flat_pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Return pairs as arguments of a script."""
-    return [word for pair in pairs for word in pair]
-
-
-def pairs_in(words: Sequence[bytes]) -> list[tuple[str, str]]:
-    """Return pairs from the result of a script."""
+def hints_in(words: Sequence[bytes]) -> list[Hint]:
+    """Return the hints in a script's result, which alternates keys and labels."""
     texts = [text_of(word) for word in words]
-    return list(zip(texts[::2], texts[1::2], strict=True))
+    return list(map(Hint, texts[::2], texts[1::2]))

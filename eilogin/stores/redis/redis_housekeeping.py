@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from eilogin import clock
 from eilogin.stores.redis import lua_scripts
-from eilogin.stores.redis.cluster_hints import Hints, pairs_in
+from eilogin.stores.redis.cluster_hints import Hints, hints_in
 from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_client import Client
 from eilogin.stores.redis.redis_nodes import Node, facts_of
-from eilogin.stores.redis.redis_urls import shown
 from eilogin.stores.store_interface import (
     EVERYBODY,
     SHARDS,
@@ -52,7 +51,7 @@ def _wipe(client: Client, hints: Hints) -> int:
             for start in range(0, len(place_keys), _BATCH):
                 batch = place_keys[start : start + _BATCH]
                 live, foreign = client.run(lua_scripts.WIPE, place, batch)
-                hints.forget(pairs_in(foreign))
+                hints.forget(hints_in(foreign))
                 count += live
     return count
 
@@ -79,4 +78,4 @@ def _server_at(node: Node) -> str:
     # Valkey reports both versions.
     name = "valkey" if "valkey_version" in facts else "redis"
     version = facts.get(f"{name}_version", "of no version")
-    return f"{name.capitalize()} {version} at {shown(node.address)}"
+    return f"{name.capitalize()} {version} at {node.address}"

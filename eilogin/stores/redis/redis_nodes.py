@@ -27,7 +27,7 @@ from redis.retry import Retry
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.circuit_breaker import Breaker
 from eilogin.stores.redis.lua_scripts import packed
-from eilogin.stores.redis.redis_urls import Address, RedisURL, shown
+from eilogin.stores.redis.redis_urls import Address, RedisURL
 
 #: Seconds for which the number of replicas is cached.
 REPLICAS_KNOWN = 5.0
@@ -60,7 +60,7 @@ class Node:
     def __init__(self, url: RedisURL, address: Address, timeout: float) -> None:
         self.address = address
         scheme = "rediss" if url.is_encrypted else "redis"
-        self.name = f"the store {scheme}://{shown(address)}"
+        self.name = f"the store {scheme}://{address}"
         self.breaker = Breaker(self.name, FAILURES)
         self._url = url
         self._timeout = timeout
@@ -240,14 +240,14 @@ def _naming(address: Address) -> Iterator[None]:
     try:
         yield
     except AuthenticationError as error:
-        raise AuthenticationError(f"{shown(address)} says: {error}") from error
+        raise AuthenticationError(f"{address} says: {error}") from error
 
 
 def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
     """Return a new connection, ready for commands."""
     options: dict[str, Any] = {
-        "host": address[0],
-        "port": address[1],
+        "host": address.host,
+        "port": address.port,
         "db": url.db,
         "username": url.username,
         "password": url.password,
@@ -305,7 +305,7 @@ def _raise_alert(url: RedisURL, address: Address, seconds: float) -> None:
     try:
         with (
             socket.create_connection(address, seconds) as plain,
-            context.wrap_socket(plain, server_hostname=address[0]) as encrypted,
+            context.wrap_socket(plain, server_hostname=address.host) as encrypted,
         ):
             encrypted.recv(1)
     except OSError as error:

@@ -22,7 +22,7 @@ from eilogin.errors import StoreUnavailable
 from eilogin.stores.circuit_breaker import PAUSE
 from eilogin.stores.redis.lua_scripts import packed
 from eilogin.stores.redis.redis_nodes import FAILURES, Misfit, Node, ask_any
-from eilogin.stores.redis.redis_urls import Address, Kind, RedisURL, shown
+from eilogin.stores.redis.redis_urls import Address, Kind, RedisURL
 
 SLOTS = 16384
 REDIRECTIONS = 4
@@ -142,7 +142,7 @@ def _target_of(error: ResponseError) -> tuple[int, Address]:
     match = re.search(r"(\d+) (\S*):(\d+)$", str(error))
     if match is None:
         raise StoreUnavailable("a server redirects, and does not say where") from error
-    return int(match[1]), (match[2].strip("[]"), int(match[3]))
+    return int(match[1]), Address(match[2].strip("[]"), int(match[3]))
 
 
 class OneServer(Servers):
@@ -282,7 +282,7 @@ class SentinelSet(_DiscoveredServers):
             raise Misfit(
                 f"the store {self.url}: its sentinels do not know this service"
             )
-        address = (master[0].decode(), int(master[1]))
+        address = Address(master[0].decode(), int(master[1]))
         old = self._node
         if old is None or old.address != address:
             self._node = Node(self.url, address, self.timeout)
@@ -356,8 +356,8 @@ class Cluster(_DiscoveredServers):
         nodes: dict[Address, Node] = {}
         for first_slot, last_slot, master, *_replicas in slot_ranges:
             # A node without a name is the one that answered.
-            host = (master[0] or b"").decode() or self._hosts[0][0]
-            address = (host, master[1])
+            host = (master[0] or b"").decode() or self._hosts[0].host
+            address = Address(host, master[1])
             node = nodes[address] = self._node_at(address)
             by_slot[first_slot : last_slot + 1] = [node] * (last_slot + 1 - first_slot)
         for slot, node in self._moved.items():
@@ -401,7 +401,7 @@ class Cluster(_DiscoveredServers):
 
 def _note_successor(old: Node, new: Node) -> None:
     if old.breaker.is_open:
-        _log.warning("%s: %s took its place", old.name, shown(new.address))
+        _log.warning("%s: %s took its place", old.name, new.address)
 
 
 def slot_of(name: bytes) -> int:

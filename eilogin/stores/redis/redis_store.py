@@ -17,7 +17,7 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError
 from eilogin.stores import logout_reserve
 from eilogin.stores.redis import lua_scripts, redis_housekeeping
-from eilogin.stores.redis.cluster_hints import Hint, Hints, flat_pairs, pairs_in
+from eilogin.stores.redis.cluster_hints import Hint, Hints, hints_in
 from eilogin.stores.redis.redis_checks import check, warn
 from eilogin.stores.redis.redis_client import MOST_RETRIES, Client, text_of
 from eilogin.stores.redis.redis_nodes import Misfit
@@ -120,7 +120,7 @@ class RedisStore(RedisValues):
             )
             labels = [text_of(label) for label in labels_read]
             if outcome == b"made":
-                self._hints.forget((key, label) for key in old for label in labels)
+                self._hints.forget(Hint(key, label) for key in old for label in labels)
                 return True
             if outcome == b"refused":
                 return False
@@ -167,7 +167,7 @@ class RedisStore(RedisValues):
             self._hints.write(key, foreign, session.until)
         if self._client.run(lua_scripts.APPEND, place, key, item, local, foreign):
             return True
-        self._hints.forget((key, label) for label in foreign)
+        self._hints.forget(Hint(key, label) for label in foreign)
         return False
 
     def items(self, key: str) -> list[str]:
@@ -189,21 +189,19 @@ class RedisStore(RedisValues):
             if hinted is None:
                 self._hints.mend(label)
                 continue
-            hints = {(text_of(key), label) for key in hinted}
+            hints = {Hint(text_of(key), label) for key in hinted}
             if hints <= checked_hints:
                 return [*map(text_of, local), *hinted_keys]
             # A missing session may have an heir, whose hint was written before: search
             # again.
-            for session_place, pairs in self._hints.by_place(hints - checked_hints):
+            for session_place, words in self._hints.by_place(hints - checked_hints):
+                # Key, until, key, until ...
                 carrying = self._client.run(
-                    lua_scripts.CARRY,
-                    session_place,
-                    flat_pairs(pairs),
-                    is_question=True,
+                    lua_scripts.CARRY, session_place, words, is_question=True
                 )
-                hinted_keys.update((key, None) for key, _ in pairs_in(carrying))
+                hinted_keys |= dict.fromkeys(map(text_of, carrying[::2]))
             # Some of the found sessions may have an heir by now.
-            if hinted_keys.keys() >= {key for key, _ in hints}:
+            if hinted_keys.keys() >= {hint.key for hint in hints}:
                 return [*map(text_of, local), *hinted_keys]
             checked_hints |= hints
         raise self._client.too_busy()
@@ -242,8 +240,8 @@ class RedisStore(RedisValues):
                 name = text_of(key)
                 texts = tuple(map(text_of, items))
                 ended.append(EndedSession(name, text_of(data), texts))
-                foreign.update((name, text_of(label)) for label in elsewhere)
-            hints.update(pairs_in(reply[1]))
+                foreign.update(Hint(name, text_of(label)) for label in elsewhere)
+            hints.update(hints_in(reply[1]))
             hints.update(self._hints.mended(map(text_of, reply[2])))
 
         for place in dict.fromkeys(map(self._client.place_of, (*keys, *labels))):
@@ -262,12 +260,8 @@ class RedisStore(RedisValues):
                 self._hints.forget(foreign)
                 return ended
             count_before = len(ended)
-            for place, pairs in self._hints.by_place(new_hints):
-                note(
-                    self._client.run(
-                        lua_scripts.END, place, (), (), (), flat_pairs(pairs)
-                    )
-                )
+            for place, words in self._hints.by_place(new_hints):
+                note(self._client.run(lua_scripts.END, place, (), (), (), words))
             processed |= new_hints
             if len(ended) - count_before < len(new_hints):
                 hints |= self._hints.at(labels)

@@ -20,11 +20,10 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
 Kind = Literal["server", "sentinel", "cluster"]
-Address = tuple[str, int]
 
 _SCHEME = re.compile(r"redis(?P<tls>s?)(?:\+(?P<kind>sentinel|cluster))?", re.ASCII)
 _HOST = re.compile(
@@ -42,6 +41,17 @@ EXPECTED = (
     " 'redis+cluster://host[:port],host[:port]' (or 'rediss' for TLS), with"
     " '?ca=FILE', '?cert=FILE&key=FILE' and '?prefix=NAME' as options"
 )
+
+
+class Address(NamedTuple):
+    """The address of a server; as text as in a URL."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class RedisURL:
 
     def __str__(self) -> str:
         path = "/".join([self.service] * bool(self.service) + [str(self.db)])
-        hosts = ",".join(map(shown, self.hosts))
+        hosts = ",".join(map(str, self.hosts))
         tail = "" if self.kind == "cluster" else f"/{path}"
         return f"{self.scheme}://{hosts}{tail}"
 
@@ -132,12 +142,6 @@ class RedisURL:
         return plain if self.kind == "server" else f"{plain}+{self.kind}"
 
 
-def shown(address: Address) -> str:
-    """Return host and port as in a URL."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def with_files(text: str, files: Mapping[str, Path]) -> str:
     """Replace the files in the options of a valid URL."""
     head, _, query = text.partition("?")
@@ -156,12 +160,12 @@ def _credentials(user: str) -> tuple[str | None, str | None]:
 def _hosts(kind: Kind, text: str) -> tuple[Address, ...]:
     matches = [_HOST.fullmatch(part) for part in text.split(",")]
     addresses = [
-        (match["six"] or match["name"], int(match["port"] or _PORTS[kind]))
+        Address(match["six"] or match["name"], int(match["port"] or _PORTS[kind]))
         for match in matches
         if match
     ]
     if len(addresses) < len(matches) or not all(
-        0 < p <= _HIGHEST_PORT for _, p in addresses
+        0 < address.port <= _HIGHEST_PORT for address in addresses
     ):
         raise ValueError("'host' or 'host:port'" + _AND_MORE[kind])
     if kind == "server" and len(addresses) > 1:

@@ -18,12 +18,8 @@ from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
 from eilogin.federation import Membership, Trust
 from eilogin.federation.refresh.refresh_schedule import Newer
-from eilogin.hub.logout.logout_propagation import (
-    Delivery,
-    Propagation,
-    Recipient,
-    recipients_of,
-)
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient, recipients_of
 from eilogin.hub.logout.retry_queue.departed_participants import (
     DepartedParticipants,
     is_participant,

@@ -8,6 +8,7 @@ modules and packages:
 * ``logout_confirmation``: Store LogoutRequests until the visitor answers a page.
 * ``logout_outcomes``: The outcome of a logout, its stored form, and its status.
 * ``logout_propagation``: Send LogoutRequests over SOAP to all participants at once.
+* ``logout_recipients``: The recipients: each subject at each participant.
 * ``logout_response_sending``: Send the LogoutResponse through the browser.
 * ``logout_slots``: Execute each logout once, and a limited number at a time.
 * ``propagation_threads``: Threads that send messages, with a fair share for each.

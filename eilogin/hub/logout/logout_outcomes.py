@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eilogin.hub.browser_proof import new_proof
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.saml import messages
 

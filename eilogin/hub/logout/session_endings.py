@@ -7,13 +7,8 @@ from contextlib import suppress
 from eilogin import audit, clock, metrics
 from eilogin.errors import Unavailable
 from eilogin.hub.logout.logout_outcomes import EndingResult, LogoutOutcome
-from eilogin.hub.logout.logout_propagation import (
-    Delivery,
-    Propagation,
-    Recipient,
-    merged,
-    recipients_of,
-)
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient, merged, recipients_of
 from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.logout_slots import LogoutSlots
 from eilogin.hub.logout.requested_logouts import (

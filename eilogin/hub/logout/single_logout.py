@@ -37,7 +37,8 @@ from eilogin.hub.logout.logout_confirmation import (
     note_answer,
 )
 from eilogin.hub.logout.logout_outcomes import PARTLY, EndingResult
-from eilogin.hub.logout.logout_propagation import Propagation, Recipient
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.logout_response_sending import LogoutResponseSender
 from eilogin.hub.logout.receipts.logout_receipts import Receipts
 from eilogin.hub.logout.receipts.receipt_records import ReplyTo

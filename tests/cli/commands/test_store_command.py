@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from eilogin import clock
 from eilogin.cli import main
 from eilogin.cli.commands.store_command import _stores
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue
 from eilogin.sessions import Login, Sessions, Subject
 from eilogin.stores import TIMEOUT, Store, StoredSession, Values, open_store

@@ -6,7 +6,7 @@ import pytest
 
 from eilogin.errors import MessageUnexpected
 from eilogin.hub.logout.logout_outcomes import LogoutOutcome
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.sessions import Subject
 
 TOLD = Recipient("https://dead.test/metadata", Subject("hub", "sp", "anna"), ("_1",))

@@ -6,11 +6,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from eilogin.hub.logout.logout_propagation import (
-    Delivery,
-    Propagation,
-    Recipient,
-)
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.propagation_threads import ParticipantQueues
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.sessions import Subject

@@ -17,7 +17,8 @@ from eilogin.errors import StoreUnavailable
 from eilogin.federation import Membership
 from eilogin.federation.local.local_keys import OwnKey
 from eilogin.hub.logout import logout_propagation
-from eilogin.hub.logout.logout_propagation import Propagation, recipients_of
+from eilogin.hub.logout.logout_propagation import Propagation
+from eilogin.hub.logout.logout_recipients import recipients_of
 from eilogin.hub.participants.logout_bindings import LogoutBindings
 from eilogin.saml import bindings, messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import FederationMetadata

@@ -16,11 +16,11 @@ from eilogin.errors import InNameOf, MessageUnexpected, UnknownPeer
 from eilogin.federation import Trust
 from eilogin.hub.logout.logout_propagation import (
     Propagation,
-    Recipient,
     is_partial,
     note_delivered,
     require_logged_out,
 )
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.receipts.logout_receipts import Receipts, require_own_browser
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages

@@ -18,7 +18,7 @@ from eilogin.hub.browser_proof import new_proof
 from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.browser.logout_frames import FrameNotifier
 from eilogin.hub.logout.logout_outcomes import EndingResult
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.logout_record_reading import readable_record
 from eilogin.hub.logout.receipts.receipt_records import Receipt
 from eilogin.saml import messages

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from eilogin.hub.browser_proof import KEPT_FOR
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.logout_record_reading import readable_record
 
 #: The stored parts; a new one goes to the end.
@@ -146,7 +146,7 @@ class Receipt:
         return bool(self.target)
 
     def lines(self) -> Iterable[ReceiptLine]:
-        """Yield a line for each participant; of another person only unconfirmed ones."""
+        """Yield the participants; of another person only unconfirmed ones."""
         for entity_id in self.missed:
             yield ReceiptLine(entity_id, self._state_of(entity_id))
         if not self.is_of_another:

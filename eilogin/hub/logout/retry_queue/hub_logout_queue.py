@@ -22,7 +22,8 @@ from typing import Any
 
 from eilogin import clock
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue import refused_logouts
 from eilogin.sessions import UNREADABLE, Login, Sessions, Subject, retry_schedule
 from eilogin.stores import StoredSession, Values

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from eilogin.federation import Trust
-from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
 from eilogin.hub.logout.retry_queue.hub_logout_queue import queue_of
 from eilogin.web.visit import Visit

@@ -6,12 +6,8 @@ from typing import NamedTuple
 
 from eilogin import audit
 from eilogin.errors import PeerUnavailable
-from eilogin.hub.logout.logout_propagation import (
-    Delivery,
-    Propagation,
-    Recipient,
-    recipients_of,
-)
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient, recipients_of
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
 from eilogin.hub.logout.retry_queue.hub_logout_queue import new_handle, queue_of
 from eilogin.hub.logout.retry_queue.missed_recipients import store_missed

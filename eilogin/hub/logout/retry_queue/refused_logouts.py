@@ -8,7 +8,7 @@ import json
 from typing import NamedTuple
 
 from eilogin.errors import PrincipalUnknown
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.sessions import UNREADABLE
 from eilogin.stores import Values
 

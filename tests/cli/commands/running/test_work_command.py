@@ -21,7 +21,8 @@ from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.errors import StoreUnavailable
 from eilogin.federation.refresh.refresh_schedule import Watch
 from eilogin.hub.hub_jobs import HubJobs
-from eilogin.hub.logout.logout_propagation import Delivery, Propagation, Recipient
+from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.sessions import Login, Participant, Subject
 from eilogin.stores import Values
 from eilogin.stores.memory_store import MemoryStore

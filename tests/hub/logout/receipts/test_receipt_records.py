@@ -5,7 +5,7 @@ import json
 import pytest
 
 from eilogin.errors import MessageUnexpected
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.receipts.receipt_records import Receipt, ReplyTo
 from eilogin.sessions import Subject
 

@@ -17,7 +17,7 @@ from eilogin.hub import hub_jobs, hub_threads
 from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logouts
 from eilogin.hub.logout.browser import browser_logout
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
 from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, heard_at
 from eilogin.saml import bindings, messages

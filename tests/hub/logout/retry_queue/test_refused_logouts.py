@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from parties import takes_only
 
-from eilogin.hub.logout.logout_propagation import Recipient
+from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.sessions import Subject

@@ -115,10 +115,10 @@ def _no_site_refreshes_after_its_test():
     The child that refreshes has the clock of the machine, and this process that of a
     test, so that a refresh can be due again and again: a child every second, for good.
     """
-    before = refresh_schedule.ROUND.awake
+    before = refresh_schedule.REFRESH_THREAD.awake
     yield
-    for watch in refresh_schedule.ROUND.awake - before:
-        refresh_schedule.ROUND.leave(watch)
+    for watch in refresh_schedule.REFRESH_THREAD.awake - before:
+        refresh_schedule.REFRESH_THREAD.remove(watch)
 
 
 @pytest.fixture(autouse=True)

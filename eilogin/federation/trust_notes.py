@@ -22,8 +22,8 @@ from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions, unsigned_lines
 from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.sources.source_lines import FederationAddress
-from eilogin.federation.state.state_origin import end_of
-from eilogin.federation.state.state_records import Active, Waiting
+from eilogin.federation.state.state_origin import expiry_of
+from eilogin.federation.state.state_records import Active, Quarantine
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, some
 from eilogin.saml.weak_algorithms import CBC, RSA_1_5, SHA1_REDIRECT
@@ -137,7 +137,7 @@ def _on_failures(active: Active, federation: Membership) -> Iterator[Remark]:
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
 
 
-def _on_quarantine(waiting: Waiting) -> Remark:
+def _on_quarantine(waiting: Quarantine) -> Remark:
     text = (
         f"a change is pending since {write_instant(waiting.since)}, and eilogin"
         " keeps the old records of its members: 'eilogin trust diff FILE', then"
@@ -148,8 +148,8 @@ def _on_quarantine(waiting: Waiting) -> Remark:
     return Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
 
 
-def _on_end(active: Active, waiting: Waiting | None) -> Iterator[Remark]:
-    end = end_of(active.state)
+def _on_end(active: Active, waiting: Quarantine | None) -> Iterator[Remark]:
+    end = expiry_of(active.state)
     has_cause = waiting is not None or active.tries.failures
     if end is None or end > clock.now() + (_SOON if has_cause else 0.0):
         return

@@ -13,11 +13,15 @@ from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.federation.refresh.active_metadata import opened
 from eilogin.federation.refresh.metadata_refresh import fetched, refresh
-from eilogin.federation.refresh.refresh_schedule import Opened, Watch
+from eilogin.federation.refresh.refresh_schedule import OpenedState, Watch
 from eilogin.federation.refresh.refresh_tries import LONGEST
 from eilogin.federation.refresh.usable_hubs import folder_of, hubs_of
 from eilogin.federation.state.state_folder import SiteFolder
-from eilogin.federation.state.state_origin import configuration_of, is_changed, is_over
+from eilogin.federation.state.state_origin import (
+    configuration_of,
+    is_changed,
+    is_expired,
+)
 from eilogin.federation.state.state_records import Active
 from eilogin.federation.trust_notes import remarks_on
 
@@ -79,7 +83,7 @@ def _watched(
     if not _is_by(active, options) or federation is None:
         why = _nothing(options, folder)
         raise ConfigurationError(f"federation_folder: {folder} {why}")
-    found = Opened(stamp, active, federation)
+    found = OpenedState(stamp, active, federation)
     return Watch(options, own, folder, found), federation
 
 
@@ -100,7 +104,7 @@ def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
     try:
         refresh(options, folder)
     except ConfigurationError:
-        if not _is_by(active, options) or is_over(active.state):
+        if not _is_by(active, options) or is_expired(active.state):
             raise
 
 
@@ -115,7 +119,7 @@ def _usable(
     sources = sources_of(options)
     if (
         not _is_by(active, options)
-        or is_over(active.state)
+        or is_expired(active.state)
         or is_changed(active.state, sources)
     ):
         return None

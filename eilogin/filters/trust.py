@@ -39,7 +39,7 @@ from eilogin.federation import Membership, Trust
 from eilogin.federation.local.local_entity import PARTICIPANT, script_names
 from eilogin.federation.members.expiry_alarms import Alarms
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.refresh_schedule import Newer, Watch
+from eilogin.federation.refresh.refresh_schedule import TrustUpdate, Watch
 from eilogin.federation.trust_start import trust_of
 from eilogin.participant.policy import zope_paths
 from eilogin.participant.shared_trust_decisions import SharedDecisions
@@ -178,8 +178,8 @@ class TrustFilter(PipelinePart):
         if self._decisions is not None:
             self._decisions.share()
 
-    def _swap(self, _: Membership, now: Newer) -> None:
-        self.trust = replace(self.trust, **now._asdict())
+    def _swap(self, _: Membership, update: TrustUpdate) -> None:
+        self.trust = replace(self.trust, **update._asdict())
         self._alarms.look_again()
 
     def _path(self, visit: Visit) -> str:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from eilogin import audit, clock, metrics
 from eilogin.errors import EiloginError
 from eilogin.federation import Membership, Trust
-from eilogin.federation.refresh.refresh_schedule import Newer
+from eilogin.federation.refresh.refresh_schedule import TrustUpdate
 from eilogin.hub.logout.logout_propagation import Delivery, Propagation
 from eilogin.hub.logout.logout_recipients import Recipient, recipients_of
 from eilogin.hub.logout.retry_queue.departed_participants import (
@@ -126,8 +126,8 @@ class HubJobs:
         with noted_failure("recording the departed members failed"):
             self._record_departed()
 
-    def _swap(self, _: Membership, now: Newer) -> None:
-        self.follow(replace(self.trust, **now._asdict()))
+    def _swap(self, _: Membership, update: TrustUpdate) -> None:
+        self.follow(replace(self.trust, **update._asdict()))
 
     def _record_departed(self) -> None:
         with self._lock:

@@ -112,7 +112,7 @@ class Running:
 
     def trusts(self):
         """Remember who is trusted, as the site itself sees it."""
-        self.watch.look()
+        self.watch.check_state()
         self.state, self.kept = self.folder.active.state, self.files()
         self.digest = self.state.digest
         assert self.address.octets in self.kept.values()
@@ -120,7 +120,7 @@ class Running:
 
     def serves(self):
         """A request is served by who was trusted, once the site has looked."""
-        self.watch.look()
+        self.watch.check_state()
         self.app({"PATH_INFO": "/", "REQUEST_METHOD": "GET", env.SESSION: None}, None)
         assert self.filter.trust.federation.digest == self.digest
 
@@ -162,7 +162,7 @@ class Participant(Running):
         return app, app.app
 
     def serves(self):
-        self.watch.look()
+        self.watch.check_state()
         site, hub = self.site.options["public_url"], self.site.arena.url(HUB, "")
         answer = Request.blank(f"{site}/mijn").get_response(self.app)
         assert answer.status_int == 302

@@ -53,7 +53,7 @@ def test_all_but_one_are_followed_to_the_end_of_the_month(sources, said, waits, 
             ends = {party.federation.end_of(name) for name in names}
             assert ends == {instants.now() + VALID * DAY}
             # A process that runs has the same, and so has one that starts.
-            party.trust.watch.look()
+            party.trust.watch.check_state()
             assert hubs_of(party.options, party.trust.own, party.federation)
         waiting = party.folder.waiting
         assert instants.now() - waiting.since == 30 * DAY

@@ -43,7 +43,7 @@ def remove(federation):
         )
         (federation.folder / "federation.xml").write_bytes(octets)
         refresh(trust.watch._options, trust.watch.folder)  # noqa: SLF001 - as a child
-        trust.watch.look()
+        trust.watch.check_state()
 
     return remove
 

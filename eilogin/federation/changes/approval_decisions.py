@@ -25,7 +25,7 @@ from eilogin.federation.state.state_records import (
     Approval,
     Decision,
     Pending,
-    Waiting,
+    Quarantine,
 )
 
 
@@ -65,7 +65,7 @@ def approve(
     remaining = _remaining(waiting, approved, complete)
     than = waiting.than if active is None else active.state.digest
     state = waiting.state if remaining else None
-    folder.put_waiting(replace(waiting, pending=remaining, than=than, state=state))
+    folder.put_quarantine(replace(waiting, pending=remaining, than=than, state=state))
     folder.note_decisions(
         [Decision(change.id, is_approved=True, who=who) for change in named]
     )
@@ -81,13 +81,13 @@ def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) 
         for change in waiting.pending
     )
     state = waiting.state if any(not change.is_rejected for change in pending) else None
-    folder.put_waiting(replace(waiting, pending=pending, state=state))
+    folder.put_quarantine(replace(waiting, pending=pending, state=state))
     folder.note_decisions(
         [Decision(change.id, is_approved=False, who=who) for change in named]
     )
 
 
-def require_judged(folder: SiteFolder, waiting: Waiting) -> None:
+def require_judged(folder: SiteFolder, waiting: Quarantine) -> None:
     """Raise ConfigurationError if a refresh must compare first."""
     if not waiting.is_judged_by(folder.active):
         raise ConfigurationError(
@@ -125,7 +125,7 @@ def _but_for(
 
 def _named(
     folder: SiteFolder, change_id: str | Collection[str]
-) -> tuple[Waiting, tuple[Pending, ...]]:
+) -> tuple[Quarantine, tuple[Pending, ...]]:
     waiting = folder.waiting
     if waiting is None:
         raise ConfigurationError(f"{folder}: no change is pending")
@@ -142,12 +142,14 @@ def _named(
 
 
 def _approved(change: Pending, who: Approval) -> Pending:
-    earlier = [approval for approval in change.approvals if not approval.is_by_who(who)]
+    earlier = [
+        approval for approval in change.approvals if not approval.is_by_same_person(who)
+    ]
     return replace(change, approvals=(*earlier, who))
 
 
 def _remaining(
-    waiting: Waiting, approved: Collection[Pending], complete: Collection[Pending]
+    waiting: Quarantine, approved: Collection[Pending], complete: Collection[Pending]
 ) -> tuple[Pending, ...]:
     latest = {change.id: change for change in approved}
     pending = (latest.get(change.id, change) for change in waiting.pending)
@@ -157,7 +159,7 @@ def _remaining(
 def _activate(
     folder: SiteFolder,
     active: Active,
-    waiting: Waiting,
+    waiting: Quarantine,
     changes: Collection[Pending],
     require: Callable[[Membership], object],
 ) -> None:

@@ -13,7 +13,7 @@ from eilogin import clock
 from eilogin.federation.changes.federation_changes import ApprovalRules, Changes
 from eilogin.federation.changes.quarantine import QuarantinedMember
 from eilogin.federation.members.membership import Membership
-from eilogin.federation.state.state_records import Pending, Source, Waiting
+from eilogin.federation.state.state_records import Pending, Quarantine, Source
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.metadata import EntityDescriptor
 from eilogin.saml.metadata.packed_members import encoded
@@ -50,7 +50,7 @@ class Judge:
     configuration: str
     closes: Callable[[str], bool]
     origin_of: Callable[[str], Source | None]
-    before: Waiting | None
+    before: Quarantine | None
     held: Mapping[str, QuarantinedMember]
     departed: Mapping[str, EntityDescriptor]
     #: Whether the whole state was rejected.

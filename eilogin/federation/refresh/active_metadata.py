@@ -18,7 +18,7 @@ from eilogin.federation.sources.metadata_sources import (
 )
 from eilogin.federation.sources.source_merging import FetchedSource, names_in, without
 from eilogin.federation.state.state_folder import SiteFolder
-from eilogin.federation.state.state_origin import hash_of, is_of, key_of
+from eilogin.federation.state.state_origin import hash_of, is_trusted_copy, key_of
 from eilogin.federation.state.state_records import Active, Source, State
 from eilogin.saml.metadata import FederationMetadata, read_federation, read_unsigned
 
@@ -60,7 +60,9 @@ class ActiveMetadata:
         copy = record and self.folder.copy(record)
         if not record or not copy:
             return None
-        if record.signers != hash_of(source.signers) and not is_of(copy, source):
+        if record.signers != hash_of(source.signers) and not is_trusted_copy(
+            copy, source
+        ):
             # Another operator has no earlier copy.
             return None
         return AcceptedCopy(**accepted_of(record), copy=copy)

@@ -50,7 +50,7 @@ from eilogin.federation.state.state_origin import (
     configuration_of,
     key_of,
 )
-from eilogin.federation.state.state_records import Active, State, Tries, Waiting
+from eilogin.federation.state.state_records import Active, Quarantine, State, Tries
 from eilogin.saml.printable_text import first_of
 
 _log = logging.getLogger("eilogin")
@@ -129,7 +129,7 @@ class _Refresh:
         signed, new = self._state(fetched_sources)
         if not self._metadata.held and self._metadata.is_same(signed):
             outcome = self._stays(signed, tries, failures)
-            self._folder.drop_waiting()
+            self._folder.empty_quarantine()
             return replace(outcome, what="active") if has_applied_options else outcome
         old, unreadable = self._metadata.members(fetched_sources)
         changes = self._changes(old, new)
@@ -196,8 +196,8 @@ class _Refresh:
         return self._judge_of(signed).judge(old, new, changes, ours)
 
     def _put(self, judged: Judged, state: State) -> None:
-        waiting = Waiting(tuple(judged.pending), state.digest, self._configuration)
-        self._folder.put_waiting(waiting)
+        waiting = Quarantine(tuple(judged.pending), state.digest, self._configuration)
+        self._folder.put_quarantine(waiting)
 
     def _result(
         self,
@@ -244,8 +244,8 @@ class _Refresh:
         active = self._metadata.state
         assert active is not None  # noqa: S101 - else no source was unreadable
         state = None if pending.is_rejected else signed
-        self._folder.put_waiting(
-            Waiting((pending,), active.digest, self._configuration, state)
+        self._folder.put_quarantine(
+            Quarantine((pending,), active.digest, self._configuration, state)
         )
         if pending.is_rejected:
             return self._stays_without(fetched_sources, tries, "rejected", reasons)

@@ -30,7 +30,7 @@ _log = logging.getLogger("eilogin")
 _AUDIT = "eilogin.audit"
 
 #: Bytes of a child's output.
-_MOST_TOLD = 1024 * 1024
+_MOST_OUTPUT = 1024 * 1024
 
 RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
@@ -38,41 +38,41 @@ RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 # --- in the parent --------------------------------------------------------------------
 
 
-def question(options: TrustOptions) -> bytes:
+def child_input(options: TrustOptions) -> bytes:
     """The options for a child, without the secrets."""
     return json.dumps(options.told_to(TrustOptions)).encode()
 
 
 class Child:
-    """A process that refreshes and keeps the files ``held`` open."""
+    """A process that refreshes and keeps the files of ``locks`` open."""
 
-    def __init__(self, held: Sequence[int], question: bytes) -> None:
+    def __init__(self, locks: Sequence[int], child_input: bytes) -> None:
         self.status = 0
         with contextlib.ExitStack() as stack:
             # Files, because nobody reads or writes meanwhile.
-            asked = stack.enter_context(tempfile.TemporaryFile())
-            self._errors = stack.enter_context(tempfile.TemporaryFile())
-            asked.write(question)
-            asked.seek(0)
+            input_file = stack.enter_context(tempfile.TemporaryFile())
+            self._output = stack.enter_context(tempfile.TemporaryFile())
+            input_file.write(child_input)
+            input_file.seek(0)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [python(), "-c", RUN],
-                stdin=asked,
+                stdin=input_file,
                 stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=held,
+                stderr=self._output,
+                pass_fds=locks,
                 env=environment(),
                 # So the child survives Ctrl-C and finishes cleanly.
                 start_new_session=True,
             )
-            asked.close()
+            input_file.close()
             stack.pop_all()
-        self._ends = time.monotonic() + LONGEST
+        self._deadline = time.monotonic() + LONGEST
 
     def is_done(self) -> bool:
         """Whether it has ended; kills it after ``LONGEST`` seconds."""
         status = self._process.poll()
         if status is None:
-            if time.monotonic() > self._ends:
+            if time.monotonic() > self._deadline:
                 self._process.kill()
             return False
         self.status = status
@@ -81,13 +81,13 @@ class Child:
     @property
     def is_read(self) -> bool:
         """Whether its output was read."""
-        return self._errors.closed
+        return self._output.closed
 
-    def told(self) -> list[bytes]:
-        """Its output to standard error."""
-        with self._errors as file:
+    def read_output(self) -> list[bytes]:
+        """Read the lines of its standard error, once."""
+        with self._output as file:
             file.seek(0)
-            return file.read(_MOST_TOLD).splitlines()
+            return file.read(_MOST_OUTPUT).splitlines()
 
 
 def relay(lines: Iterable[bytes]) -> None:
@@ -103,23 +103,23 @@ def relay(lines: Iterable[bytes]) -> None:
 
 def python() -> str:
     """The interpreter; in uWSGI and mod_wsgi ``sys.executable`` is another program."""
-    here = Path(sys.executable or "none")
-    if here.name.startswith("python"):
-        return str(here)
+    executable = Path(sys.executable or "none")
+    if executable.name.startswith("python"):
+        return str(executable)
     return str(Path(sys.prefix) / "bin" / "python3")
 
 
 def environment() -> dict[str, str]:
     """A child's environment: the same code, not that of the current folder."""
-    places = (one or str(Path.cwd()) for one in sys.path)
-    path = os.pathsep.join(one for one in places if not _has_another(one))
+    folders = (folder or str(Path.cwd()) for folder in sys.path)
+    path = os.pathsep.join(folder for folder in folders if not _has_another(folder))
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
-def _has_another(place: str) -> bool:
-    """Whether another eilogin is there, as in an application's folder."""
-    there = Path(place, "eilogin")
-    return there.is_dir() and not there.samefile(Path(eilogin.__file__).parent)
+def _has_another(folder: str) -> bool:
+    """Whether another eilogin is in a folder, perhaps that of an application."""
+    package = Path(folder, "eilogin")
+    return package.is_dir() and not package.samefile(Path(eilogin.__file__).parent)
 
 
 # --- in the child ---------------------------------------------------------------------
@@ -131,11 +131,11 @@ def run() -> None:
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
     os.nice(10)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_AsJSON())
+    handler.setFormatter(_JSONFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    file, said = json.loads(sys.stdin.buffer.read())
+    config_file, values = json.loads(sys.stdin.buffer.read())
     try:
-        options = read(TrustOptions, {"__file__": file}, said)
+        options = read(TrustOptions, {"__file__": config_file}, values)
         folder = folder_of(options)
     except ConfigurationError as error:
         raise SystemExit(f"federation: refresh failed: {error}") from error
@@ -144,7 +144,7 @@ def run() -> None:
             refresh(options, folder)
 
 
-class _AsJSON(logging.Formatter):
+class _JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return json.dumps([record.name, record.levelno, text])

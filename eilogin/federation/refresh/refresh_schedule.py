@@ -23,7 +23,7 @@ from eilogin.federation.members.expiry_alarms import Expiry
 from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.metadata_refresh import refresh
-from eilogin.federation.refresh.refresh_process import Child, question, relay
+from eilogin.federation.refresh.refresh_process import Child, child_input, relay
 from eilogin.federation.refresh.refresh_tries import SHORTEST, note_failure
 from eilogin.federation.refresh.usable_hubs import hubs_of
 from eilogin.federation.sources.local_files import look_at
@@ -35,22 +35,23 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds.
 EVERY = 0.5
-#: Share of time for checks of local files.
-MOST_LOOKING = 0.02
+#: The largest share of time for checks of local files.
+FILE_CHECK_SHARE = 0.02
 
 
-class Newer(NamedTuple):
-    """Fields of :class:`eilogin.federation.Trust`."""
+class TrustUpdate(NamedTuple):
+    """The fields of :class:`eilogin.federation.Trust` that a newer state replaces."""
 
     federation: Membership
     hub_ids: tuple[str, ...]
     other_endings: tuple[Expiry, ...]
 
 
-Told = Callable[[Membership, Newer], object]
+#: A function that gets the earlier members and the update.
+Subscriber = Callable[[Membership, TrustUpdate], object]
 
 
-class Opened(NamedTuple):
+class OpenedState(NamedTuple):
     """The active state, read from the folder."""
 
     stamp: Stamp | None
@@ -62,7 +63,7 @@ class Watch:
     """The active state of a site, and the subscribers to its changes."""
 
     def __init__(
-        self, options: TrustOptions, own: Own, folder: SiteFolder, opened: "Opened"
+        self, options: TrustOptions, own: Own, folder: SiteFolder, opened: OpenedState
     ) -> None:
         self.folder = folder
         self.active = active = opened.active
@@ -71,15 +72,15 @@ class Watch:
         self._configuration = configuration_of(options)
         self._stamp, self._federation = opened.stamp, opened.federation
         self._index = active.state.index
-        self._told: list[Told] = []
-        self._in_each_round: list[Callable[[], object]] = []
+        self._subscribers: list[Subscriber] = []
+        self._round_functions: list[Callable[[], object]] = []
         self._child: Child | None = None
         #: The earliest time of a refresh, and the tries before the last one.
         self._not_before, self._tries = 0.0, active.tries
-        #: The last look at local files, and that of the last child.
-        self._seen, self._begun = active.tries.look, ""
-        #: Whether the last looks agree, and when to look again.
-        self._is_still, self._next_look = False, 0.0
+        #: The fingerprint of the local files at the last check, and at the last child.
+        self._fingerprint, self._tried_fingerprint = active.tries.look, ""
+        #: Whether the last two checks agree, and the time of the next.
+        self._is_unchanged, self._next_file_check = False, 0.0
         self._fault = ""
         self._lock = threading.Lock()
 
@@ -108,32 +109,32 @@ class Watch:
             "waits": waiting is not None,
         }
 
-    def subscribe(self, told: Told) -> None:
+    def subscribe(self, subscriber: Subscriber) -> None:
         """Call a subscriber for each newer state, in order of subscription."""
-        self._told.append(told)
+        self._subscribers.append(subscriber)
 
-    def in_each_round(self, do: Callable[[], object]) -> None:
+    def in_each_round(self, function: Callable[[], object]) -> None:
         """Call a function in each round."""
-        self._in_each_round.append(do)
+        self._round_functions.append(function)
 
     def wake(self) -> None:
         """Check now, and regularly."""
-        self.look()
-        self.is_awake = ROUND.take(self)
+        self.check_state()
+        self.is_awake = REFRESH_THREAD.add(self)
 
     def sleep(self) -> None:
         """Stop: this process is a fork."""
         self.is_awake, self._child, self._lock = False, None, threading.Lock()
 
-    def look(self) -> None:
+    def check_state(self) -> None:
         """Check for another active state, and log faults."""
         with self._lock:
             try:
-                self._look()
+                self._use_newer_state()
             except (ConfigurationError, OSError) as error:
-                self._complain(f"cannot use the active metadata: {error}")
+                self._log_fault(f"cannot use the active metadata: {error}")
 
-    def _look(self) -> None:
+    def _use_newer_state(self) -> None:
         stamp = self.folder.stamp
         if stamp == self._stamp:
             return
@@ -144,7 +145,7 @@ class Watch:
         self.active = active
         if not self._is_ours(active):
             self._stamp = stamp
-            self._complain(
+            self._log_fault(
                 "other options made the active metadata; restart all processes of"
                 " this site"
             )
@@ -153,11 +154,12 @@ class Watch:
             # If the index is gone already, another state follows.
             federation = Membership.from_index(self.folder.index(active.state))
             hubs = hubs_of(self._options, self._own, federation)
-            before, self._federation = self._federation, federation
+            earlier, self._federation = self._federation, federation
             self._index = active.state.index
             endings = endings_of(self._options, self._own, federation, hubs)
-            for told in self._told:
-                told(before, Newer(federation, hubs, endings))
+            update = TrustUpdate(federation, hubs, endings)
+            for notify in self._subscribers:
+                notify(earlier, update)
             _log.info(
                 "%s: federation: %d members, as of state %s",
                 self._own.entity_id,
@@ -166,7 +168,7 @@ class Watch:
             )
         self._stamp, self._fault = stamp, ""
 
-    def _complain(self, fault: str) -> None:
+    def _log_fault(self, fault: str) -> None:
         if fault != self._fault:
             _log.error("%s: federation: %s", self._own.entity_id, fault)
             self._fault = fault
@@ -175,27 +177,27 @@ class Watch:
 
     def tick(self) -> None:
         """Run one round."""
-        self.look()
-        for do in self._in_each_round:
-            do()
+        self.check_state()
+        for function in self._round_functions:
+            function()
         if self._child is not None:
-            self._see_child(self._child)
+            self._check_child(self._child)
         elif self._may_refresh:
-            self._see_files()
-            # Otherwise somebody may be writing them.
-            is_ready = self._is_still and self._is_another(self._seen)
-            if self._is_time or is_ready:
-                self._begin(self._seen)
+            self._check_files()
+            # A file that still changes may be incomplete.
+            is_ready = self._is_unchanged and self._is_untried(self._fingerprint)
+            if self._is_refresh_due or is_ready:
+                self._start_child(self._fingerprint)
 
-    def _see_files(self) -> None:
-        """Look at local files, seldom if a look takes long."""
-        if time.monotonic() < self._next_look:
+    def _check_files(self) -> None:
+        """Check local files, seldom if a check takes long."""
+        if time.monotonic() < self._next_file_check:
             return
-        before, begun = self._seen, time.thread_time()
-        self._seen = look_at(self._options.federation)
-        self._is_still = self._seen == before
-        took = time.thread_time() - begun
-        self._next_look = time.monotonic() + took / MOST_LOOKING - EVERY
+        earlier, begun = self._fingerprint, time.thread_time()
+        self._fingerprint = look_at(self._options.federation)
+        self._is_unchanged = self._fingerprint == earlier
+        seconds = time.thread_time() - begun
+        self._next_file_check = time.monotonic() + seconds / FILE_CHECK_SHARE - EVERY
 
     @property
     def _may_refresh(self) -> bool:
@@ -207,90 +209,92 @@ class Watch:
         return active.state.configuration == self._configuration
 
     @property
-    def _is_time(self) -> bool:
+    def _is_refresh_due(self) -> bool:
         return self.active.tries.is_due and self._not_before <= time.monotonic()
 
-    def _is_another(self, look: str) -> bool:
-        return look not in (self.active.tries.look, self._begun)
+    def _is_untried(self, fingerprint: str) -> bool:
+        return fingerprint not in (self.active.tries.look, self._tried_fingerprint)
 
     def refresh_if_due(self) -> bool:
         """Refresh here if due and free, and return whether; raises as ``refresh``."""
-        look = look_at(self._options.federation)
-        is_due = self._may_refresh and _is_due(self.active.tries, look)
-        number = self.folder.lock() if is_due else None
-        if number is None:
+        fingerprint = look_at(self._options.federation)
+        is_due = self._may_refresh and _is_due(self.active.tries, fingerprint)
+        lock = self.folder.lock() if is_due else None
+        if lock is None:
             return False
         try:
-            if self._tries_if_due(look) is None:
+            if self._tries_if_due(fingerprint) is None:
                 return False
             refresh(self._options, self.folder)
         finally:
-            os.close(number)
+            os.close(lock)
         return True
 
-    def _tries_if_due(self, look: str) -> Tries | None:
+    def _tries_if_due(self, fingerprint: str) -> Tries | None:
         active = self.folder.active
         if active is None or not self._is_ours(active):
             return None
-        return active.tries if _is_due(active.tries, look) else None
+        return active.tries if _is_due(active.tries, fingerprint) else None
 
-    def _begin(self, look: str) -> None:
+    def _start_child(self, fingerprint: str) -> None:
         # Do not repeat a failure at once.
-        self._not_before, self._begun = time.monotonic() + SHORTEST, look
+        self._not_before = time.monotonic() + SHORTEST
+        self._tried_fingerprint = fingerprint
         try:
-            held = self._held()
-            if not held:
-                self._not_before, self._begun = 0.0, ""
+            locks = self._take_locks()
+            if not locks:
+                self._not_before, self._tried_fingerprint = 0.0, ""
                 return
             try:
-                tries = self._tries_if_due(look)
+                tries = self._tries_if_due(fingerprint)
                 if tries is not None:
                     self._tries = tries
-                    self._child = Child(held, question(self._options))
-                    ROUND.adopt(self._child)
+                    self._child = Child(locks, child_input(self._options))
+                    REFRESH_THREAD.adopt(self._child)
                 else:
                     self._not_before = 0.0
             finally:
                 # The child has them too.
-                for number in held:
-                    os.close(number)
+                for lock in locks:
+                    os.close(lock)
         except (ConfigurationError, OSError) as error:
-            self._complain(f"cannot begin a refresh: {error}")
+            self._log_fault(f"cannot begin a refresh: {error}")
 
-    def _held(self) -> list[int]:
+    def _take_locks(self) -> list[int]:
+        """Take the lock of the folder and a refresh slot; empty if one is not free."""
         lock = self.folder.lock()
         if lock is None:
             return []
         try:
-            turn = self.folder.turn()
+            slot = self.folder.slot()
         except OSError:
             os.close(lock)
             raise
-        if turn is None:
+        if slot is None:
             os.close(lock)
             return []
-        return [lock, turn]
+        return [lock, slot]
 
-    def _see_child(self, child: Child) -> None:
+    def _check_child(self, child: Child) -> None:
         if not child.is_done():
             return
         self._child = None
-        relay(child.told())
+        relay(child.read_output())
         if child.status == 0:
-            self.look()
+            self.check_state()
             if self.active.tries != self._tries:
-                # It noted its next time, unless the disk is full.
+                # The child stored its next time, unless the disk is full.
                 self._not_before = 0.0
             return
         why = f"the process that refreshes ended with status {child.status}"
-        self._complain(why)
-        # The child noted nothing.
+        self._log_fault(why)
+        # The child stored nothing.
         with contextlib.suppress(ConfigurationError, OSError), self.folder.locked(0):
-            note_failure(self._options, self.folder, why, self._begun)
+            note_failure(self._options, self.folder, why, self._tried_fingerprint)
 
 
-def _is_due(tries: Tries, look: str) -> bool:
-    return tries.is_due or look != tries.look
+def _is_due(tries: Tries, fingerprint: str) -> bool:
+    return tries.is_due or fingerprint != tries.look
 
 
 class RefreshThread:
@@ -305,10 +309,12 @@ class RefreshThread:
 
     def adopt(self, child: Child) -> None:
         """Keep a child until it ends, even without its watch."""
-        found = [one for one in self._children if not (one.is_done() and one.is_read)]
-        self._children = [*found, child]
+        self._children = [
+            *(kept for kept in self._children if not (kept.is_done() and kept.is_read)),
+            child,
+        ]
 
-    def take(self, watch: Watch) -> bool:
+    def add(self, watch: Watch) -> bool:
         """Check one more watch; False if the system can start no thread."""
         with self._lock:
             self._watches.add(watch)
@@ -330,7 +336,7 @@ class RefreshThread:
         with self._lock:
             return frozenset(self._watches)
 
-    def leave(self, watch: Watch) -> None:
+    def remove(self, watch: Watch) -> None:
         """Stop checking a watch."""
         with self._lock:
             self._watches.discard(watch)
@@ -345,7 +351,7 @@ class RefreshThread:
                     return
             # Hold no watch by name, so that it can be collected.
             while watches:
-                _do(watches.pop())
+                _run_round(watches.pop())
 
     def forget(self) -> None:
         """Put all watches to sleep in a fork, which has no thread."""
@@ -355,12 +361,12 @@ class RefreshThread:
             watch.sleep()
 
 
-def _do(watch: Watch) -> None:
+def _run_round(watch: Watch) -> None:
     try:
         watch.tick()
     except Exception:  # noqa: BLE001 - the next round may be well
         _log.exception("the federation watcher failed; it tries again")
 
 
-ROUND = RefreshThread()
-os.register_at_fork(after_in_child=ROUND.forget)
+REFRESH_THREAD = RefreshThread()
+os.register_at_fork(after_in_child=REFRESH_THREAD.forget)

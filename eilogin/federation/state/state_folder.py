@@ -28,31 +28,31 @@ from eilogin import atomic_files, clock
 from eilogin.errors import ConfigurationError
 from eilogin.federation.state.state_records import (
     LONGEST,
-    PASSING,
+    REMOVABLE,
     Active,
     Decision,
+    Quarantine,
     Source,
     State,
     Tries,
-    Waiting,
+    decisions_to_json,
     read_active,
     read_decisions,
-    read_waiting,
-    read_whole,
-    written,
-    written_decisions,
+    read_old_quarantine,
+    read_quarantine,
+    to_json,
 )
 from eilogin.shell_quoting import typed
 
 _log = logging.getLogger("eilogin")
 
-_TURN = "turn-"
+_SLOT = "turn-"
 _ACTIVE, _QUARANTINE = "active.json", "quarantine.json"
 _DECISIONS = "decisions.json"
 #: Seconds, and number of decisions.
-_KNOWN_FOR, _MOST_KNOWN = 30 * 86_400.0, 20_000
+_KEEP_DECISIONS, _MOST_DECISIONS = 30 * 86_400.0, 20_000
 #: From older versions, which approved a whole state.
-_WHOLE = "waiting.json"
+_OLD_QUARANTINE = "waiting.json"
 
 #: Follow no link elsewhere, never wait at a pipe.
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -69,10 +69,10 @@ class Stamp(NamedTuple):
 
 
 #: Seconds between tries of the lock.
-_LOOK = 0.1
+_LOCK_INTERVAL = 0.1
 
 
-def turns() -> int:
+def slot_count() -> int:
     """The number of simultaneous refreshes: each needs a core and much memory."""
     return min(2, len(os.sched_getaffinity(0)))
 
@@ -81,7 +81,7 @@ def forget_all(folder: Path) -> None:
     """Remove the state of all sites; raises OSError."""
     for path in folder.glob("*-" + "[0-9a-f]" * 12):
         shutil.rmtree(path)
-    for path in folder.glob(f"{_TURN}[0-9]"):
+    for path in folder.glob(f"{_SLOT}[0-9]"):
         path.unlink()
 
 
@@ -95,8 +95,8 @@ class SiteFolder:
     def of(cls, folder: Path, entity_id: str) -> "SiteFolder":
         """The folder of a site in ``federation_folder``, which sites may share."""
         host = "".join(re.findall(r"//([a-z0-9.-]{1,80})", entity_id.lower())[:1])
-        short = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
-        return cls(folder / f"{host or 'site'}-{short}")
+        digest = hashlib.sha256(entity_id.encode()).hexdigest()[:12]
+        return cls(folder / f"{host or 'site'}-{digest}")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -112,9 +112,9 @@ class SiteFolder:
                 f" folder. Make {self.path.parent} a link to the right place, or"
                 " remove this link"
             )
-        ours = {0, os.geteuid()}
-        for folder, found in self._both():
-            mode = found.st_mode
+        users = {0, os.geteuid()}
+        for folder, status in self._folder_and_parent():
+            mode = status.st_mode
             if mode & stat.S_IWOTH:
                 raise ConfigurationError(
                     f"federation_folder: every user can write {folder} (mode"
@@ -122,16 +122,16 @@ class SiteFolder:
                     f" trusts. Run: {typed('chmod o-w', folder)}"
                 )
             if folder == self.path:
-                _require_of(folder, found, ours)
-            ours.add(found.st_uid)
+                _require_owner(folder, status, users)
+            users.add(status.st_uid)
 
     def _require_ours(self) -> None:
         """Unless root runs this, reject a folder that another user owns."""
         if user := os.geteuid():
-            for folder, found in self._both():
-                _require_of(folder, found, {0, user})
+            for folder, status in self._folder_and_parent():
+                _require_owner(folder, status, {0, user})
 
-    def _both(self) -> Iterator[tuple[Path, os.stat_result]]:
+    def _folder_and_parent(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder in (self.path.parent, self.path):
             try:
                 yield folder, folder.stat()
@@ -147,7 +147,7 @@ class SiteFolder:
         try:
             self._make_parent()
             self.path.mkdir(mode=0o755, exist_ok=True)
-            self._give(self.path)
+            self._give_to_server(self.path)
         except OSError as error:
             raise _unusable(self.path, error) from error
         if not os.access(self.path, os.W_OK | os.X_OK):
@@ -165,77 +165,81 @@ class SiteFolder:
             owner = parent.parent.stat()
             os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
-    def _give(self, path: Path | int) -> None:
+    def _give_to_server(self, file: Path | int) -> None:
         """Give root's file to the owner of the parent, the server; follow no link."""
         if os.geteuid() == 0:
-            owner = self.path.parent.stat()
-            to_whom = owner.st_uid, owner.st_gid
-            if isinstance(path, int):
-                os.fchown(path, *to_whom)
+            parent = self.path.parent.stat()
+            owner = parent.st_uid, parent.st_gid
+            if isinstance(file, int):
+                os.fchown(file, *owner)
             else:
-                os.chown(path, *to_whom, follow_symlinks=False)
+                os.chown(file, *owner, follow_symlinks=False)
 
     @staticmethod
-    def _open(place: Path, flags: int) -> int:
+    def _open(path: Path, flags: int) -> int:
         """Open a regular file of ours, no link; raises OSError."""
-        number = os.open(place, flags | _SAFELY, 0o644)
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-            os.close(number)
+        descriptor = os.open(path, flags | _SAFELY, 0o644)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            os.close(descriptor)
             raise OSError(
-                errno.EINVAL, "is not a regular file of this folder", str(place)
+                errno.EINVAL, "is not a regular file of this folder", str(path)
             )
-        return number
+        return descriptor
 
     # --- one process at a time ------------------------------------------------------
 
     def lock(self) -> int | None:
-        """Take the refresh lock; None if it is held. Raises ConfigurationError."""
-        # A child may inherit it, and the last close frees it.
-        return self._held(self.path / "lock")
+        """Take the refresh lock; None if it is held. Raises ConfigurationError.
 
-    def turn(self) -> int | None:
-        """Take one of the :func:`turns` in the parent folder, as :meth:`lock`."""
+        Returns a file descriptor, which a child may inherit: the last close frees it.
+        """
+        return self._lock_file(self.path / "lock")
+
+    def slot(self) -> int | None:
+        """Take a refresh slot in the parent folder, as :meth:`lock`."""
         parent = self.path.parent
-        places = [parent / f"{_TURN}{number}" for number in range(turns())]
         try:
-            held = (self._held(place) for place in places)
-            return next((one for one in held if one is not None), None)
+            for number in range(slot_count()):
+                slot = self._lock_file(parent / f"{_SLOT}{number}")
+                if slot is not None:
+                    return slot
         except ConfigurationError:
             # If this user cannot open these files, eilogin sets no limit.
             return os.open(os.devnull, os.O_RDONLY)
+        return None
 
-    def _held(self, place: Path) -> int | None:
+    def _lock_file(self, path: Path) -> int | None:
         try:
-            number = self._open(place, os.O_RDONLY | os.O_CREAT)
+            descriptor = self._open(path, os.O_RDONLY | os.O_CREAT)
         except OSError as error:
-            raise _unusable(place, error) from error
+            raise _unusable(path, error) from error
         try:
-            self._give(number)
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._give_to_server(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(number)
+            os.close(descriptor)
             return None
         except BaseException:
-            os.close(number)
+            os.close(descriptor)
             raise
-        return number
+        return descriptor
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
         """Hold the lock within ``patience`` seconds, or raise ConfigurationError."""
-        ends = time.monotonic() + patience
-        while (number := self.lock()) is None:
-            if time.monotonic() > ends:
+        deadline = time.monotonic() + patience
+        while (lock := self.lock()) is None:
+            if time.monotonic() > deadline:
                 raise ConfigurationError(
                     "federation_folder: another process has been refreshing"
                     f" {self.path} for more than {patience:.0f} seconds"
                 )
-            time.sleep(_LOOK)
+            time.sleep(_LOCK_INTERVAL)
         try:
             yield
         finally:
-            os.close(number)
+            os.close(lock)
 
     # --- active and pending states ----------------------------------------------------
 
@@ -243,10 +247,10 @@ class SiteFolder:
     def stamp(self) -> Stamp | None:
         """A value that changes with ``active``; None before the first state."""
         try:
-            found = (self.path / _ACTIVE).stat()
+            status = (self.path / _ACTIVE).stat()
         except FileNotFoundError:
             return None
-        return Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
+        return Stamp(status.st_ino, status.st_mtime_ns, status.st_size)
 
     @property
     def active(self) -> Active | None:
@@ -254,16 +258,18 @@ class SiteFolder:
         return self._read(_ACTIVE, read_active)
 
     @property
-    def waiting(self) -> Waiting | None:
+    def waiting(self) -> Quarantine | None:
         """The quarantine if a change is open; raises as :attr:`active`."""
-        found = self.quarantine
-        return found if found is not None and found.open else None
+        quarantine = self.quarantine
+        return quarantine if quarantine is not None and quarantine.open else None
 
     @property
-    def quarantine(self) -> Waiting | None:
+    def quarantine(self) -> Quarantine | None:
         """The pending and rejected changes; raises as :attr:`active`."""
-        found = self._read(_QUARANTINE, read_waiting)
-        return self._read(_WHOLE, read_whole) if found is None else found
+        quarantine = self._read(_QUARANTINE, read_quarantine)
+        if quarantine is None:
+            return self._read(_OLD_QUARANTINE, read_old_quarantine)
+        return quarantine
 
     def index(self, state: State) -> Path:
         """The index file of a state."""
@@ -277,14 +283,13 @@ class SiteFolder:
 
     def next_generation(self) -> int:
         """The number of the next state."""
-        found = [one.generation for one in self._states]
-        return max(found, default=0) + 1
+        return max((state.generation for state in self._states), default=0) + 1
 
     @property
     def _states(self) -> list[State]:
-        active, quarantine = self.active, self.quarantine
-        found = [one.state for one in (active, quarantine) if one is not None]
-        return [state for state in found if state is not None]
+        records = [self.active, self.quarantine]
+        states = [record.state for record in records if record is not None]
+        return [state for state in states if state is not None]
 
     def keep(self, octets: bytes, name: str = "copy-{}.xml") -> str:
         """Store a copy; return its name, a hash of the content."""
@@ -295,12 +300,12 @@ class SiteFolder:
 
     def take(self, index: Path) -> None:
         """Give an index to the owner of the folder."""
-        self._give(index)
+        self._give_to_server(index)
 
     def activate(self, state: State, tries: Tries) -> None:
         """Make a state active; pending changes stay."""
-        before = self.active
-        previous = "" if before is None else before.state.index
+        earlier = self.active
+        previous = "" if earlier is None else earlier.state.index
         self._write_active(Active(state, tries, clock.now(), previous))
         self.clean()
 
@@ -308,26 +313,26 @@ class SiteFolder:
         """Store new sources and tries of the active state."""
         self._write_active(active)
 
-    def put_waiting(self, waiting: Waiting) -> None:
+    def put_quarantine(self, quarantine: Quarantine) -> None:
         """Replace the quarantine."""
-        if not waiting.pending:
-            self.drop_waiting()
+        if not quarantine.pending:
+            self.empty_quarantine()
             return
-        self.write(_QUARANTINE, written(waiting))
-        self._remove(_WHOLE)
+        self.write(_QUARANTINE, to_json(quarantine))
+        self._remove(_OLD_QUARANTINE)
         self.clean()
 
-    def drop_waiting(self) -> None:
+    def empty_quarantine(self) -> None:
         """Empty the quarantine, and remove files that no state names."""
-        self._remove(_QUARANTINE, _WHOLE)
+        self._remove(_QUARANTINE, _OLD_QUARANTINE)
         self.clean()
 
     def _remove(self, *names: str) -> None:
-        for place in (self.path / name for name in names):
+        for path in (self.path / name for name in names):
             try:
-                place.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             except OSError as error:
-                raise _unusable(place, error) from error
+                raise _unusable(path, error) from error
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -336,28 +341,29 @@ class SiteFolder:
 
     def note_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store the decisions, so that other nodes receive them."""
-        since = clock.now() - _KNOWN_FOR
-        known = [one for one in self.decisions if one.who.at > since]
-        self.write(_DECISIONS, written_decisions([*known, *decisions][-_MOST_KNOWN:]))
+        since = clock.now() - _KEEP_DECISIONS
+        recent = [decision for decision in self.decisions if decision.who.at > since]
+        recent = [*recent, *decisions][-_MOST_DECISIONS:]
+        self.write(_DECISIONS, decisions_to_json(recent))
 
     def log(self, fields: Mapping[str, Any]) -> None:
         """Append a line to the log of decisions."""
-        place = self.path / "log.jsonl"
+        path = self.path / "log.jsonl"
         line = json.dumps({"time": clock.now(), **fields}).encode() + b"\n"
-        is_shared = not place.exists() and self.path.stat().st_mode & stat.S_IWGRP
-        number = self._open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        is_shared = not path.exists() and self.path.stat().st_mode & stat.S_IWGRP
+        descriptor = self._open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            self._give(number)
+            self._give_to_server(descriptor)
             if is_shared:
                 # Each person decides as another user.
-                os.fchmod(number, 0o664)  # nosec B103 # who may write to all here
-            os.write(number, line)
-            os.fsync(number)
+                os.fchmod(descriptor, 0o664)  # nosec B103 # all may write to the folder
+            os.write(descriptor, line)
+            os.fsync(descriptor)
         finally:
-            os.close(number)
+            os.close(descriptor)
 
     def _write_active(self, active: Active) -> None:
-        self.write(_ACTIVE, written(active))
+        self.write(_ACTIVE, to_json(active))
 
     def clean(self) -> None:
         """Remove files that no state names, except the previous index; log failures."""
@@ -367,16 +373,15 @@ class SiteFolder:
             keep |= state.files
         try:
             for path in self.path.iterdir():
-                if PASSING.fullmatch(path.name) and path.name not in keep:
+                if REMOVABLE.fullmatch(path.name) and path.name not in keep:
                     path.unlink(missing_ok=True)
         except OSError as error:
-            told = "%s: cannot remove old files: %s"
-            _log.warning(told, self.path, error)
+            _log.warning("%s: cannot remove old files: %s", self.path, error)
 
     def _read(self, name: str, read: Callable[[bytes], _T]) -> _T | None:
         path = self.path / name
         try:
-            with os.fdopen(self._open(self.path / name, os.O_RDONLY), "rb") as file:
+            with os.fdopen(self._open(path, os.O_RDONLY), "rb") as file:
                 octets = file.read(LONGEST + 1)
         except FileNotFoundError:
             return None
@@ -393,31 +398,33 @@ class SiteFolder:
 
     def write(self, name: str, octets: bytes) -> None:
         """Replace a whole file, or leave the old one; raises ConfigurationError."""
-        place = self.path / name
+        path = self.path / name
         try:
             # Public metadata; a check may run as another user.
-            atomic_files.write(place, octets, mode=atomic_files.PUBLIC)
-            self._give(place)
+            atomic_files.write(path, octets, mode=atomic_files.PUBLIC)
+            self._give_to_server(path)
             self.sync()
         except OSError as error:
-            raise _unusable(place, error) from error
+            raise _unusable(path, error) from error
 
     def sync(self) -> None:
         """Make renamed files survive a loss of power."""
-        number = os.open(self.path, os.O_RDONLY)
+        descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            os.fsync(number)
+            os.fsync(descriptor)
         finally:
-            os.close(number)
+            os.close(descriptor)
 
 
-def _require_of(folder: Path, found: os.stat_result, users: Collection[int]) -> None:
-    if found.st_uid not in users:
-        told = ", ".join(map(str, sorted(users)))
+def _require_owner(
+    folder: Path, status: os.stat_result, users: Collection[int]
+) -> None:
+    if status.st_uid not in users:
+        expected = ", ".join(map(str, sorted(users)))
         raise ConfigurationError(
-            f"federation_folder: {folder} belongs to user {found.st_uid}, who could"
+            f"federation_folder: {folder} belongs to user {status.st_uid}, who could"
             " decide whom this site trusts; expected root or the user of the server"
-            f" ({told}). Change its owner with 'chown', or run the command as that"
+            f" ({expected}). Change its owner with 'chown', or run the command as that"
             " user"
         )
 

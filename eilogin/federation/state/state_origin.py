@@ -24,45 +24,51 @@ from eilogin.saml.signing_keys import PublicKey
 
 def configuration_of(options: TrustOptions) -> str:
     """A digest of the lines of ``federation`` and of the keys that sign."""
+    lines = [
+        (_text_of(line), hash_of(keys_for(line, options)))
+        for line in options.federation
+    ]
+    has_query = any(
+        isinstance(line, FederationAddress) and line.is_query
+        for line in options.federation
+    )
+    queried_hubs = options.hub if has_query else ()
+    checks = (is_on_loopback(options), options.federation_validity)
+    return hashlib.sha256(repr((lines, queried_hubs, checks)).encode()).hexdigest()
+
+
+def _text_of(line: FederationFile | FederationAddress) -> str:
     # The way to fetch and the content do not count: a new file in a folder is no
     # change.
-    lines = options.federation
-    told = [(_meant(line), hash_of(keys_for(line, options))) for line in lines]
-    is_asked = any(isinstance(x, FederationAddress) and x.is_query for x in lines)
-    asked = options.hub if is_asked else ()
-    how = (is_on_loopback(options), options.federation_validity)
-    return hashlib.sha256(repr((told, asked, how)).encode()).hexdigest()
-
-
-def _meant(line: FederationFile | FederationAddress) -> str:
     if isinstance(line, FederationAddress):
         line = replace(line, timeout=None, proxy=None, ca=None)
     return repr(replace(line, certificates=(), longest=None))
 
 
-def is_over(state: State) -> bool:
+def is_expired(state: State) -> bool:
     """Whether part of its metadata has expired."""
-    end = end_of(state)
-    return end is not None and clock.now() >= end + SKEW
+    expiry = expiry_of(state)
+    return expiry is not None and clock.now() >= expiry + SKEW
 
 
-def end_of(state: State) -> float | None:
+def expiry_of(state: State) -> float | None:
     """The first expiry of its metadata, or None."""
-    ends = (one.valid_until for one in state.sources)
-    return min((end for end in ends if end is not None), default=None)
+    expiries = (source.valid_until for source in state.sources)
+    return min((expiry for expiry in expiries if expiry is not None), default=None)
 
 
 def is_changed(state: State, sources: Sequence[MetadataSource]) -> bool:
     """Whether a local file was changed, added or removed since."""
-    by_key = {key_of(one): one for one in sources}
-    known = {one.key for one in state.sources}
+    by_key = {key_of(source): source for source in sources}
+    recorded = {record.key for record in state.sources}
     # Merging leaves out a query whose member another source has.
-    if known - by_key.keys() or {k for k, s in by_key.items() if not s.only} - known:
+    required = {key for key, source in by_key.items() if not source.only}
+    if recorded - by_key.keys() or required - recorded:
         return True
-    return any(_is_another(one, by_key[one.key]) for one in state.sources)
+    return any(_is_other_file(record, by_key[record.key]) for record in state.sources)
 
 
-def _is_another(known: Source, source: MetadataSource) -> bool:
+def _is_other_file(record: Source, source: MetadataSource) -> bool:
     if not isinstance(source, MetadataFile):
         return False
     try:
@@ -70,22 +76,22 @@ def _is_another(known: Source, source: MetadataSource) -> bool:
         choice = source.choice.read().version
     except (OSError, ConfigurationError):
         return True
-    now = (hashlib.sha256(octets).hexdigest(), choice)
-    return now != (known.sha256, known.choice)
+    present = (hashlib.sha256(octets).hexdigest(), choice)
+    return present != (record.sha256, record.choice)
 
 
 def hash_of(keys: Sequence[PublicKey] | None) -> str:
     """A hash of the signing keys; "" if no signature is needed."""
     if keys is None:
         return ""
-    found = sorted(
-        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for one in keys
+    encoded = sorted(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for key in keys
     )
-    return hashlib.sha256(b"".join(found)).hexdigest()
+    return hashlib.sha256(b"".join(encoded)).hexdigest()
 
 
-def is_of(copy: Path, source: MetadataSource) -> bool:
+def is_trusted_copy(copy: Path, source: MetadataSource) -> bool:
     """Whether a present signer signed a copy, or no signature is needed."""
     if source.signers is None:
         return True

@@ -14,7 +14,7 @@ from eilogin.saml.message_checks import SKEW
 #: The version of the format; eilogin reads no other.
 _VERSION = 1
 #: Characters.
-_ID = 32
+_ID_LENGTH = 32
 #: Separates the name of the user from the name before sudo.
 BY_SUDO = ", by sudo of "
 NAMELESS = "a user without a name"
@@ -22,7 +22,7 @@ NAMELESS = "a user without a name"
 LONGEST = 64 * 1024 * 1024
 
 #: eilogin removes such files if no state names them.
-PASSING = re.compile(
+REMOVABLE = re.compile(
     r"index-\d+|copy-[0-9a-f]{64}\.xml|held-[0-9a-f]{64}\.jsonl|[^/]*\.new"
 )
 
@@ -72,12 +72,12 @@ class State:
     @property
     def files(self) -> set[str]:
         """The files in the folder that it needs."""
-        found = {self.index, self.held, self.signed, *(x.copy for x in self.sources)}
-        return found - {""}
+        copies = (source.copy for source in self.sources)
+        return {self.index, self.held, self.signed, *copies} - {""}
 
     def source(self, key: str) -> Source | None:
         """Return the record of a source by its key."""
-        return next((one for one in self.sources if one.key == key), None)
+        return next((source for source in self.sources if source.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Approval:
     #: The user before sudo, if another one.
     sudo_uid: int | None = None
 
-    def is_by_who(self, other: "Approval") -> bool:
+    def is_by_same_person(self, other: "Approval") -> bool:
         """Whether one person gave both: nodes may have different uids for a name."""
         return not _identities(self).isdisjoint(_identities(other))
 
@@ -165,8 +165,8 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The quarantine: all pending and rejected changes."""
+class Quarantine:
+    """All pending and rejected changes."""
 
     pending: tuple[Pending, ...]
     #: The digest of the active state that eilogin compared them with.
@@ -179,28 +179,29 @@ class Waiting:
     @property
     def open(self) -> tuple[Pending, ...]:
         """The changes that nobody has rejected."""
-        return tuple(one for one in self.pending if not one.is_rejected)
+        return tuple(change for change in self.pending if not change.is_rejected)
 
     @property
     def id(self) -> str:
         """The ID of all open changes together."""
-        return joint_id([one.id for one in self.open])
+        return joint_id([change.id for change in self.open])
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reasons of the open changes, each once."""
-        return tuple(dict.fromkeys(why for one in self.open for why in one.reasons))
+        reasons = (reason for change in self.open for reason in change.reasons)
+        return tuple(dict.fromkeys(reasons))
 
     @property
     def since(self) -> float:
         """The time of the first open change."""
-        return min((one.since for one in self.open), default=0.0)
+        return min((change.since for change in self.open), default=0.0)
 
     def named(self, change_id: str) -> tuple[Pending, ...]:
         """The open changes that an ID means: all of them, one, or none."""
         if change_id == self.id:
             return self.open
-        return tuple(one for one in self.open if one.id == change_id)
+        return tuple(change for change in self.open if change.id == change_id)
 
     def is_judged_by(self, active: Active | None) -> bool:
         """Whether eilogin compared them under this configuration and state."""
@@ -215,15 +216,15 @@ def joint_id(ids: Sequence[str]) -> str:
     """The ID of several changes together, or that of a single one."""
     if len(ids) == 1:
         return ids[0]
-    return hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:_ID]
+    return hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:_ID_LENGTH]
 
 
 # --- as JSON --------------------------------------------------------------------------
 
 
-def written(value: Active | Waiting) -> bytes:
-    """Write a value as JSON, without empty fields that an older version lacks."""
-    fields = {"version": _VERSION, **asdict(value)}
+def to_json(record: Active | Quarantine) -> bytes:
+    """Write a record as JSON, without empty fields that an older version lacks."""
+    fields = {"version": _VERSION, **asdict(record)}
     for state in filter(None, [fields.get("state")]):
         for name in ("held", "signed"):
             if not state[name]:
@@ -231,45 +232,50 @@ def written(value: Active | Waiting) -> bytes:
     return json.dumps(fields, indent=1).encode()
 
 
-def written_decisions(decisions: Sequence[Decision]) -> bytes:
+def decisions_to_json(decisions: Sequence[Decision]) -> bytes:
     """Write recent decisions as JSON."""
-    found = [asdict(one) for one in decisions]
-    return json.dumps({"version": _VERSION, "decisions": found}, indent=1).encode()
+    records = [asdict(decision) for decision in decisions]
+    return json.dumps({"version": _VERSION, "decisions": records}, indent=1).encode()
 
 
 def read_active(octets: bytes) -> Active:
     """Read the active state; raises ValueError, TypeError, KeyError, AttributeError."""
-    found = _read(octets)
-    state = _state(found.pop("state"))
-    return Active(state, Tries(**found.pop("tries")), **found)
+    fields = _read(octets)
+    state = _state(fields.pop("state"))
+    return Active(state, Tries(**fields.pop("tries")), **fields)
 
 
-def read_waiting(octets: bytes) -> Waiting:
+def read_quarantine(octets: bytes) -> Quarantine:
     """Read the quarantine; raises as :func:`read_active`."""
-    found = _read(octets)
-    state = found["state"]
-    return Waiting(
-        tuple(map(_pending, found["pending"])),
-        found["than"],
-        found["configuration"],
+    fields = _read(octets)
+    state = fields["state"]
+    return Quarantine(
+        tuple(map(_pending, fields["pending"])),
+        fields["than"],
+        fields["configuration"],
         None if state is None else _state(state),
     )
 
 
-def read_whole(octets: bytes) -> Waiting:
+def read_old_quarantine(octets: bytes) -> Quarantine:
     """Read the pending state of older versions, which eilogin has to compare again."""
-    found = _read(octets)
-    state, approvals = found["state"], tuple(Approval(**x) for x in found["approvals"])
-    one = Pending(state["id"], "", tuple(found["reasons"]), found["since"], approvals)
-    return Waiting((one,), "", "")
+    fields = _read(octets)
+    change = Pending(
+        fields["state"]["id"],
+        "",
+        tuple(fields["reasons"]),
+        fields["since"],
+        tuple(Approval(**approval) for approval in fields["approvals"]),
+    )
+    return Quarantine((change,), "", "")
 
 
-def read_decision(found: dict[str, Any]) -> Decision:
+def read_decision(fields: dict[str, Any]) -> Decision:
     """Read a decision from JSON; raises as :func:`read_active`."""
-    is_approved = found["is_approved"]
-    if not isinstance(found["id"], str) or not isinstance(is_approved, bool):
+    is_approved = fields["is_approved"]
+    if not isinstance(fields["id"], str) or not isinstance(is_approved, bool):
         raise ValueError("no decision")  # noqa: TRY004 - of a file, not of a caller
-    return Decision(found["id"], is_approved, Approval(**found["who"]))
+    return Decision(fields["id"], is_approved, Approval(**fields["who"]))
 
 
 def read_decisions(octets: bytes) -> tuple[Decision, ...]:
@@ -277,32 +283,32 @@ def read_decisions(octets: bytes) -> tuple[Decision, ...]:
     return tuple(map(read_decision, _read(octets)["decisions"]))
 
 
-def _pending(found: dict[str, Any]) -> Pending:
+def _pending(fields: dict[str, Any]) -> Pending:
     lists = {
-        "reasons": tuple(found["reasons"]),
-        "approvals": tuple(Approval(**one) for one in found["approvals"]),
+        "reasons": tuple(fields["reasons"]),
+        "approvals": tuple(Approval(**approval) for approval in fields["approvals"]),
     }
-    return Pending(**{**found, **lists})
+    return Pending(**{**fields, **lists})
 
 
 def _read(octets: bytes) -> dict[str, Any]:
     if len(octets) > LONGEST:
         raise ValueError(f"more than {LONGEST} bytes")
-    found = json.loads(octets)
-    if found.pop("version") != _VERSION:
+    fields = json.loads(octets)
+    if fields.pop("version") != _VERSION:
         raise ValueError("another version")
-    return dict(found)
+    return dict(fields)
 
 
-def _state(found: dict[str, Any]) -> State:
-    sources = tuple(map(_source, found["sources"]))
-    state = State(**{**found, "sources": sources})
-    if not state.index or not all(map(PASSING.fullmatch, state.files)):
+def _state(fields: dict[str, Any]) -> State:
+    sources = tuple(map(_source, fields["sources"]))
+    state = State(**{**fields, "sources": sources})
+    if not state.index or not all(map(REMOVABLE.fullmatch, state.files)):
         # eilogin must not read or remove files elsewhere.
         raise ValueError("names of other files")
     return state
 
 
-def _source(found: dict[str, Any]) -> Source:
-    lists = {name: tuple(found.get(name, ())) for name in ("recent", "passed")}
-    return Source(**{**found, **lists})
+def _source(fields: dict[str, Any]) -> Source:
+    lists = {name: tuple(fields.get(name, ())) for name in ("recent", "passed")}
+    return Source(**{**fields, **lists})

@@ -375,7 +375,7 @@ class TestAnApproval:
         hub.refresh(moved=[STAD])
         waiting = hub.folder.waiting
         hub.refresh(*ALL[:-1], moved=[STAD])
-        hub.folder.put_waiting(waiting)
+        hub.folder.put_quarantine(waiting)
         with pytest.raises(
             ConfigurationError, match="the active metadata have changed"
         ):
@@ -387,7 +387,7 @@ class TestAnApproval:
         waiting = hub.folder.waiting
         [one] = waiting.pending
         other = replace(one, reasons=("by rules that are over",))
-        hub.folder.put_waiting(replace(waiting, pending=(other,)))
+        hub.folder.put_quarantine(replace(waiting, pending=(other,)))
         hub.refresh()
         [one] = hub.folder.waiting.open
         assert one.approvals == ()
@@ -409,7 +409,7 @@ class TestAnApproval:
         hub.refresh()
         signed = Membership.from_index(hub.folder.path / hub.folder.active.state.signed)
         tries = replace(first.tries, rejected=id_of(signed))
-        hub.folder.drop_waiting()
+        hub.folder.empty_quarantine()
         hub.folder.note(replace(hub.folder.active, tries=tries))
         assert hub.refresh().what == "rejected"
 

@@ -19,7 +19,7 @@ class TestAChild:
     def run(self, site, **changes):
         return subprocess.run(
             [sys.executable, "-c", refresh_process.RUN],
-            input=changes.get("question", refresh_process.question(site)),
+            input=changes.get("child_input", refresh_process.child_input(site)),
             capture_output=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             timeout=60,
@@ -39,10 +39,10 @@ class TestAChild:
 
     def test_is_told_no_secret(self, sources):
         site = sources.site(secret="0123456789abcdef", pseudonym_key="geheim" * 6)
-        question = refresh_process.question(site)
-        assert b"0123456789abcdef" not in question
-        assert b"geheim" not in question
-        assert b"member.key" in question
+        child_input = refresh_process.child_input(site)
+        assert b"0123456789abcdef" not in child_input
+        assert b"geheim" not in child_input
+        assert b"member.key" in child_input
 
     def test_notes_what_fails(self, site, sources, folder):
         sources.publish(HUB, UWV, resolvers=False)

@@ -19,7 +19,7 @@ from eilogin.federation.local.local_keys import OwnKey
 from eilogin.federation.refresh import refresh_process, refresh_schedule
 from eilogin.federation.refresh.metadata_refresh import refresh
 from eilogin.federation.refresh.usable_hubs import folder_of
-from eilogin.federation.state.state_folder import SiteFolder, turns
+from eilogin.federation.state.state_folder import SiteFolder, slot_count
 from eilogin.federation.trust_start import trust_of
 from eilogin.filters.trust import TrustFilter
 from eilogin.saml.metadata import write_federation
@@ -144,9 +144,9 @@ class TestWhatBecameActive:
 
         monkeypatch.setattr(SiteFolder, "active", property(active))
         watch = site.filter.trust.watch
-        watch.look()
+        watch.check_state()
         assert len(site.filter.trust.federation.entities) == 2
-        watch.look()
+        watch.check_state()
         assert len(site.filter.trust.federation.entities) == 3
 
     def test_by_other_options_is_not_used(self, site, sources, caplog):
@@ -163,10 +163,12 @@ class TestWhatBecameActive:
         """By who runs on with the older ones: nobody's decision is taken back."""
         begun = []
         monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
+        monkeypatch.setattr(
+            refresh_schedule, "REFRESH_THREAD", refresh_schedule.RefreshThread()
+        )
         watch = site.filter.trust.watch
         site.make_due()
-        watch.look()
+        watch.check_state()
         (sources.folder / "other.xml").write_bytes(sources.made(HUB, UWV, STAD))
         trust_of(sources.site(federation=f"{sources.folder}/other.xml"))
         state = site.folder.active.state
@@ -258,8 +260,8 @@ class TestARefresh:
     def test_waits_for_its_turn_where_other_sites_are_at_it(self, site, sources):
         """Those whose folders lie beside it."""
         other = SiteFolder.of(site.folder.path.parent, STAD)
-        held = [other.turn() for _ in range(turns())]
-        assert site.folder.turn() is None
+        held = [other.slot() for _ in range(slot_count())]
+        assert site.folder.slot() is None
         site.request()
         site.make_due()
         asked = len(sources.asked)
@@ -291,7 +293,7 @@ class TestARefresh:
             return lock(folder)
 
         site.make_due()
-        watch.look()
+        watch.check_state()
         monkeypatch.setattr(SiteFolder, "lock", refreshed_first)
         assert not watch.refresh_if_due()
         assert _is_free(site.folder)
@@ -378,7 +380,9 @@ class TestAFileOfThisMachine:
         """How often a child was begun; it has read the files, and found no fault."""
         begun = []
         monkeypatch.setattr(refresh_schedule, "Child", lambda *_: begun.append(1))
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
+        monkeypatch.setattr(
+            refresh_schedule, "REFRESH_THREAD", refresh_schedule.RefreshThread()
+        )
         return begun
 
     def test_is_read_once_nobody_writes_it_any_more(self, site, sources, begun):
@@ -487,7 +491,7 @@ class TestAProcess:
         )
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code],
-            input=refresh_process.question(options),
+            input=refresh_process.child_input(options),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
             timeout=PATIENCE,
@@ -501,7 +505,9 @@ class TestAProcess:
         def start(self):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(refresh_schedule, "ROUND", refresh_schedule.RefreshThread())
+        monkeypatch.setattr(
+            refresh_schedule, "REFRESH_THREAD", refresh_schedule.RefreshThread()
+        )
         monkeypatch.setattr(threading.Thread, "start", start)
         assert site.knows(UWV)
         assert "does not refresh: can't start new thread" in caplog.text

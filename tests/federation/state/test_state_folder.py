@@ -13,10 +13,10 @@ from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_records import (
     Approval,
     Pending,
+    Quarantine,
     Source,
     State,
     Tries,
-    Waiting,
 )
 
 UWV = "https://uwv.test/eilogin/metadata"
@@ -178,7 +178,7 @@ class TestAFolder:
         other = os.stat_result((*found[:4], 4713, *found[5:]))
         monkeypatch.setattr(
             SiteFolder,
-            "_both",
+            "_folder_and_parent",
             lambda self: [(self.path.parent, found), (self.path, other)],
         )
         with pytest.raises(ConfigurationError, match=r"user 4713, who could decide"):
@@ -271,7 +271,7 @@ class TestWhatIsActive:
         assert "cannot remove old files: [Errno 1]" in caplog.text
         monkeypatch.setattr(type(folder.path), "unlink", refuse)
         with pytest.raises(ConfigurationError, match=r"quarantine\.json: Operation"):
-            folder.drop_waiting()
+            folder.empty_quarantine()
 
     @pytest.mark.parametrize(
         "text",
@@ -289,36 +289,36 @@ def change(number, **more):
 
 
 def waiting(*pending, state=None):
-    return Waiting(pending, "digest of 1", "conf", state)
+    return Quarantine(pending, "digest of 1", "conf", state)
 
 
 class TestWhatWaits:
     def test_is_read_as_it_was_written(self, folder, state):
         folder.activate(state(1), Tries())
         kept = waiting(change(1, approvals=(ANNA, BOB)), change(2, is_rejected=True))
-        folder.put_waiting(kept)
+        folder.put_quarantine(kept)
         assert folder.waiting == kept
         assert folder.waiting.open == kept.pending[:1]
 
     def test_keeps_the_files_of_a_state_that_waits_as_a_whole(self, folder, state):
         folder.activate(state(1), Tries())
-        folder.put_waiting(waiting(change(1), state=state(2)))
+        folder.put_quarantine(waiting(change(1), state=state(2)))
         folder.clean()
         assert folder.next_generation() == 3
         assert "index-2" in files(folder)
-        folder.drop_waiting()
+        folder.empty_quarantine()
         assert "index-2" not in files(folder)
 
     def test_is_nothing_where_all_of_it_is_rejected(self, folder, state):
         folder.activate(state(1), Tries())
-        folder.put_waiting(waiting(change(1, is_rejected=True)))
+        folder.put_quarantine(waiting(change(1, is_rejected=True)))
         assert folder.waiting is None
         assert folder.quarantine is not None
 
     def test_is_no_file_where_there_is_nothing(self, folder, state):
         folder.activate(state(1), Tries())
-        folder.put_waiting(waiting(change(1)))
-        folder.put_waiting(waiting())
+        folder.put_quarantine(waiting(change(1)))
+        folder.put_quarantine(waiting())
         assert "quarantine.json" not in files(folder)
 
     def test_has_one_name_for_all_of_it(self):
@@ -370,7 +370,7 @@ class TestWhatTheVersionBeforeWrote:
         found = folder.waiting
         assert (found.id, found.reasons, found.since) == ("a" * 32, ("key",), 7.0)
         assert not found.is_judged_by(folder.active)
-        folder.put_waiting(waiting(change(1)))
+        folder.put_quarantine(waiting(change(1)))
         assert "waiting.json" not in files(folder)
 
     def test_can_read_what_this_one_writes_while_nothing_waits(self, folder, state):
@@ -409,7 +409,7 @@ def test_killed_process_leaves_the_old_or_the_new_state(
     monkeypatch.setattr(os, verb, call)
     kept = waiting(change(1), state=new)
     try:
-        folder.put_waiting(kept)
+        folder.put_quarantine(kept)
         folder.activate(new, Tries())
     except Killed:
         pass

@@ -31,13 +31,13 @@ from eilogin.federation.changes.federation_changes import (
     Changes,
 )
 from eilogin.federation.changes.member_differences import words
-from eilogin.federation.state.state_origin import is_over
+from eilogin.federation.state.state_origin import is_expired
 from eilogin.federation.state.state_records import (
     BY_SUDO,
     NAMELESS,
     Approval,
     Pending,
-    Waiting,
+    Quarantine,
 )
 from eilogin.saml.printable_text import first_of
 
@@ -50,7 +50,7 @@ class PendingDecision:
     """Pending changes at a site, and the user who decides on them."""
 
     site: TrustSite
-    waiting: Waiting
+    waiting: Quarantine
     #: The typed ID of all pending changes or of one, and those changes.
     state_id: str
     pending: tuple[Pending, ...]
@@ -133,7 +133,7 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
         )
     active = site.folder.active
     state = waiting.state or (active and active.state)
-    if state and is_over(state):
+    if state and is_expired(state):
         raise case.refused(
             f"{case.state_id} has expired; nothing was done. Fetch newer "
             f"metadata: {site.typed('refresh')}"
@@ -154,7 +154,7 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
 
 
 def _has_approved(user: Approval, pending: Pending) -> bool:
-    return any(approval.is_by_who(user) for approval in pending.approvals)
+    return any(approval.is_by_same_person(user) for approval in pending.approvals)
 
 
 def approve_case(case: PendingDecision) -> str:

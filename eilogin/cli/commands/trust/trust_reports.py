@@ -10,8 +10,8 @@ from eilogin.federation.changes.federation_changes import (
     Changes,
 )
 from eilogin.federation.changes.member_differences import words
-from eilogin.federation.state.state_origin import is_over
-from eilogin.federation.state.state_records import Approval, Pending, Source, Waiting
+from eilogin.federation.state.state_origin import is_expired
+from eilogin.federation.state.state_records import Approval, Pending, Quarantine, Source
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, printable
 
@@ -28,7 +28,7 @@ def active_lines(site: TrustSite) -> Iterator[str]:
         )
         return
     state, tries = active.state, active.tries
-    over = ", but expired: nobody can log in" if is_over(state) else ""
+    over = ", but expired: nobody can log in" if is_expired(state) else ""
     members = many(state.members, "member")
     yield f"active since {write_instant(active.since)}: {members}{over}"
     if over:
@@ -43,7 +43,7 @@ def active_lines(site: TrustSite) -> Iterator[str]:
     yield from _rejected_lines(site)
 
 
-def _waiting_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+def _waiting_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
     count = len(waiting.reasons)
     reasons = "1 reason" if count == 1 else f"{count} reasons"
     since = write_instant(waiting.since)
@@ -85,7 +85,9 @@ def _failure_text(times: int, last: float, reason: str) -> str:
     return f"failed {times_text}, last {_time(last)}: {words(reason)}"
 
 
-def pending_lines(site: TrustSite, waiting: Waiting, *, is_all: bool) -> Iterator[str]:
+def pending_lines(
+    site: TrustSite, waiting: Quarantine, *, is_all: bool
+) -> Iterator[str]:
     """Describe pending changes, and the commands that decide on them."""
     yield f"{site.part.title} ({site.entity_id})"
     since, count = write_instant(waiting.since), len(waiting.open)
@@ -114,7 +116,7 @@ def pending_lines(site: TrustSite, waiting: Waiting, *, is_all: bool) -> Iterato
 
 
 def _ways_to_decide(
-    site: TrustSite, waiting: Waiting, *, has_hidden: bool
+    site: TrustSite, waiting: Quarantine, *, has_hidden: bool
 ) -> Iterator[str]:
     yield (
         "\nIf the changes are right (check keys and addresses with the operator by "
@@ -127,7 +129,7 @@ def _ways_to_decide(
     yield f"  {site.typed('reject', waiting.id)}"
 
 
-def _approval_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+def _approval_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
     people = ApprovalRules.of(site.options).people
     groups = dict.fromkeys(change.approvals for change in waiting.open)
     for approvals in groups:
@@ -147,7 +149,7 @@ def _approval_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
             yield f"needs 1 more approval (four_eyes){ids_text}"
 
 
-def _refresh_needed_lines(site: TrustSite, waiting: Waiting) -> Iterator[str]:
+def _refresh_needed_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
     if not waiting.is_judged_by(site.folder.active):
         yield "needs a refresh with the current options before you can approve it:"
         yield f"  {site.typed('refresh')}"

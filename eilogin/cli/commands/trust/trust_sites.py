@@ -27,7 +27,7 @@ from eilogin.federation.local.local_options import entity_id_of
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.active_metadata import opened
 from eilogin.federation.state.state_folder import SiteFolder
-from eilogin.federation.state.state_records import Pending, Waiting
+from eilogin.federation.state.state_records import Pending, Quarantine
 from eilogin.shell_quoting import typed
 
 _OPTION_NAMES = (
@@ -65,7 +65,7 @@ class TrustSite:
         """Write a command for the same file, to copy."""
         return typed("eilogin trust", verb, self.ini.path, *arguments, *self.variables)
 
-    def changes(self, waiting: Waiting, pending: Sequence[Pending]) -> Changes:
+    def changes(self, waiting: Quarantine, pending: Sequence[Pending]) -> Changes:
         """Compare these changes with the active metadata, or raise MetadataUnusable."""
         active = self.folder.active
         state = None if active is None else active.state

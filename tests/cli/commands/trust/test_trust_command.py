@@ -255,7 +255,7 @@ class TestWhatWaits:
 
         def after_it(self, patience):
             monkeypatch.undo()
-            self.drop_waiting()
+            self.empty_quarantine()
             return locked(self, patience)
 
         monkeypatch.setattr(SiteFolder, "locked", after_it)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from eilogin.cli.serving import server_limits
 from eilogin.config import is_loopback
-from eilogin.federation.local.profiles import DIGID_PROFILE, SAML_PROFILE, Profile
+from eilogin.federation.local.profiles import DEFAULT_PROFILE, PROFILES
 from eilogin.object_references import folder_of
 from eilogin.shell_quoting import typed
 
@@ -38,7 +38,8 @@ class Draft:
     federation: str
     operator_certificate: Path
     hub: str = ""
-    profile: Profile = SAML_PROFILE
+    #: One of the names in ``PROFILES``.
+    profile: str = DEFAULT_PROFILE
     is_zope: bool = False
     is_local: bool = False
     #: Lines of the option of this name.
@@ -67,7 +68,7 @@ class Draft:
     @property
     def pseudonym_key(self) -> Path | None:
         """The secret that derives pseudonyms of DigiD's citizens."""
-        if not self.profile.has_sector_numbers:
+        if not PROFILES[self.profile].has_sector_numbers:
             return None
         return self.folder / f"{self.host}-pseudonym.key"
 
@@ -161,9 +162,10 @@ class Draft:
         yield "# The help desk, for the operator and others."
         yield "# email = ADDRESS"
         yield "# The secret key with which the site signs, and its public certificate."
-        if self.profile is DIGID_PROFILE:
+        if PROFILES[self.profile].has_sector_numbers:
             yield "# For DigiD: a certificate of PKIoverheid for that key."
-            yield "profile = digid"
+        if self.profile != DEFAULT_PROFILE:
+            yield f"profile = {self.profile}"
         if self.is_zope:
             yield "# Zope finds a page under several paths; a proxy may rewrite paths."
             yield "path_style = zope"
@@ -174,7 +176,7 @@ class Draft:
         """Write the options for the federation."""
         yield "# The members of the federation, signed by its operator."
         yield f"federation = {self._source()}"
-        by_form = self.profile.registers_by_form
+        by_form = PROFILES[self.profile].registers_by_form
         if not by_form or self.operator_certificate.exists():
             certificate = self.path(self.operator_certificate)
             yield f"federation_certificate = {certificate}"

@@ -141,6 +141,9 @@ DIGID_PROFILE = Profile(
     records_network=True,
 )
 
+#: The profile of a site that names none.
+DEFAULT_PROFILE = "saml"
+
 PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {"saml": SAML_PROFILE, "digid": DIGID_PROFILE}
+    {DEFAULT_PROFILE: SAML_PROFILE, "digid": DIGID_PROFILE}
 )

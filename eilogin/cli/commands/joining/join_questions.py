@@ -16,7 +16,7 @@ from eilogin.cli.commands.joining.join_values import (
 )
 from eilogin.cli.inifiles.ini_drafts import Draft
 from eilogin.cli.terminal.prompts import ask, one_line
-from eilogin.federation.local.profiles import PROFILES
+from eilogin.federation.local.profiles import DEFAULT_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def draft_of(
         str(federation),
         Path(certificate),
         str(hub or ""),
-        PROFILES[str(filter_options["profile"] or "saml")],
+        str(filter_options["profile"] or DEFAULT_PROFILE),
     )
 
 

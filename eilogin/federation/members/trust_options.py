@@ -276,7 +276,7 @@ class TrustOptions(OwnOptions, name="trust"):
                 "127.0.0.1"
             )
             yield OptionNote("trusted_proxies", text)
-        if self.profile == "digid" and self.role != HUB:
+        if PROFILES[self.profile].has_sector_numbers and self.role != HUB:
             yield from _without_certificates(self)
         if self.tls_client_key is not None:
             key = self.tls_client_key

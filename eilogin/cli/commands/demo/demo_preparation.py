@@ -19,8 +19,10 @@ from eilogin.cli.commands.demo.demo_metadata import (
     update_members,
 )
 from eilogin.cli.inifiles.ini_members import own_of_part
+from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import Changes
 from eilogin.cli.terminal.command_files import new_secret, write_key_pair
+from eilogin.federation.local.profiles import DEFAULT_PROFILE, PROFILES
 from eilogin.federation.state.state_folder import forget_all
 from eilogin.hub.signin.citizen_accounts import DEMO_PASSWORDS, demo_citizens, to_json
 from eilogin.registry import OPTIONS, Folder, make_folder, operator_key, sign_all
@@ -114,7 +116,7 @@ class Demo:
                 option: value
                 for option, (value, entry_point) in _SHORT.items()
                 if part.entry_point in ("main", entry_point)
-                and (option != "keep_alive" or part.options.get("profile") != "digid")
+                and not (option == "keep_alive" and _restricts_filters(part))
             }
             for part in self._files.parts
         }
@@ -194,6 +196,11 @@ class Demo:
         for part in self._files.members:
             if self._files.federation_of(part) == federation:
                 yield own_of_part(self._files.ini, part).entry()
+
+
+def _restricts_filters(part: Part) -> bool:
+    profile = PROFILES.get(part.options.get("profile", DEFAULT_PROFILE))
+    return profile is not None and profile.restricts_filters
 
 
 def _write_citizens(path: Path) -> None:

@@ -26,8 +26,8 @@ def is_in_process(url: str) -> bool:
     return url == MEMORY
 
 
-def is_on_servers(url: str) -> bool:
-    """Whether the store is on servers."""
+def is_redis(url: str) -> bool:
+    """Whether the store is in Redis or Valkey."""
     return url.startswith("redis")
 
 
@@ -43,7 +43,7 @@ def is_absolute_file(url: str) -> bool:
 
 def server_access(url: str) -> ServerAccess | None:
     """Return the protection of the servers, if any."""
-    if not is_on_servers(url):
+    if not is_redis(url):
         return None
     parsed = RedisURL.parse(url)
     return ServerAccess(

@@ -17,7 +17,7 @@ from eilogin.stores.store_locations import (
     SQLITE,
     file_of,
     is_in_process,
-    is_on_servers,
+    is_redis,
 )
 
 #: Other programs' names for a store in memory; SQLite would make a file of that name.
@@ -58,7 +58,7 @@ def _new_store(url: str, timeout: float) -> Store:
         raise ValueError(f"'{MEMORY}' for a store in the memory of this process")
     if is_in_process(url):
         return MemoryStore()
-    if is_on_servers(url):
+    if is_redis(url):
         return _redis_store(RedisURL.parse(url), timeout)
     path = url.removeprefix(SQLITE)
     if path == url or not path.strip("/") or "\0" in path:
@@ -72,10 +72,6 @@ def _new_store(url: str, timeout: float) -> Store:
 def _check_comment(url: str) -> None:
     if comment_in(url):
         raise ValueError("only a URL, without ' #' or ' ;' and a comment")
-
-
-def _is_redis(url: str) -> bool:
-    return url.startswith("redis")
 
 
 def _redis_store(url: RedisURL, timeout: float) -> Store:
@@ -108,7 +104,7 @@ def _store_url(value: object, info: Info) -> object:
         return value
     url = referenced(value.strip(), info)
     _check_comment(url)
-    if is_on_servers(url):
+    if is_redis(url):
         files = RedisURL.parse(url).files
         if files:
             absolute_paths = {

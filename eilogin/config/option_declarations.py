@@ -48,7 +48,7 @@ class Options(BaseModel):
         self._file = file and str(Path(file).absolute())
         self._values = dict(values)
 
-    def told_to(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
+    def values_for(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
         """Return the ini file and its values for ``declared``, without secrets."""
         # Another process can then read them in the same way.
         fields = declared.model_fields

@@ -24,10 +24,10 @@ def from_ini(text: str, info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("here", ""), text.strip())
 
 
-def is_there(look: Callable[[], bool]) -> bool:
+def is_there(check: Callable[[], bool]) -> bool:
     """Call ``path.is_file`` or a similar method; False for an impossible file name."""
     try:
-        return look()
+        return check()
     except PermissionError:
         raise ValueError("a path in folders that this user may enter") from None
     except OSError:

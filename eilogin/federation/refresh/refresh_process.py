@@ -40,7 +40,7 @@ RUN = "from eilogin.federation.refresh.refresh_process import run; run()"
 
 def child_input(options: TrustOptions) -> bytes:
     """The options for a child, without the secrets."""
-    return json.dumps(options.told_to(TrustOptions)).encode()
+    return json.dumps(options.values_for(TrustOptions)).encode()
 
 
 class Child:

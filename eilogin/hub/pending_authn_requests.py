@@ -130,7 +130,7 @@ def _has_room(visit: Visit, text: str) -> bool:
     """Reserve room: by POST, anybody can repeat a message with another RelayState."""
     own = visit.trust.own
     network = own.pseudonym(f"network\0{wider(network_here(visit))}")
-    room = Room(visit.values, 0, what="pending logins", in_all=_MOST_STORED)
+    room = Room(visit.values, 0, contents="pending logins", in_all=_MOST_STORED)
     return room.reserve(counted(len(text)), network)
 
 

@@ -84,13 +84,13 @@ def answer_bindings(own: Own) -> Sequence[str]:
 def binding_missing(
     trust: Trust,
     entity_id: str,
-    what: str,
+    message: str,
     wanted: Sequence[str],
     endpoints: Sequence[Endpoint],
 ) -> BindingMissing:
-    """The error for a peer without the ``wanted`` bindings for ``what``."""
+    """The error for a peer without the ``wanted`` bindings for a ``message``."""
     return BindingMissing(
-        f"{entity_id!r} accepts {what} by none of "
+        f"{entity_id!r} accepts {message} by none of "
         f"{', '.join(map(short, wanted))}; its metadata has: "
         f"{bindings_of(endpoints)}; {trust.whom_to_ask(entity_id)}"
     )

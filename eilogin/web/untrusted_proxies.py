@@ -26,7 +26,7 @@ class UntrustedProxies:
     def __init__(self, name: str, trusted: Sequence[IPNetwork]) -> None:
         self._name = name
         self._trusted = trusted
-        self._known: set[str] = set()
+        self._trusted_peers: set[str] = set()
         self._quiet_until = 0.0
 
     def look(self, visit: Visit) -> None:
@@ -34,11 +34,11 @@ class UntrustedProxies:
         if "HTTP_X_FORWARDED_FOR" not in visit.environ:
             return
         peer = visit.environ.get("REMOTE_ADDR", "")
-        if peer in self._known or clock.now() < self._quiet_until:
+        if peer in self._trusted_peers or clock.now() < self._quiet_until:
             return
         if is_among(peer, self._trusted):
-            if len(self._known) < _MOST:
-                self._known.add(peer)
+            if len(self._trusted_peers) < _MOST:
+                self._trusted_peers.add(peer)
             return
         if _is_applied(visit, peer):
             return

@@ -81,4 +81,4 @@ def test_remembers_a_bounded_number_of_trusted_proxies(monkeypatch):
     for number in range(4):
         peer = f"10.0.0.{number}"
         proxies.look(Visit({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "x"}))
-    assert len(proxies._known) == 2  # noqa: SLF001 - nothing else shows it
+    assert len(proxies._trusted_peers) == 2  # noqa: SLF001 - nothing else shows it

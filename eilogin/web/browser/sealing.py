@@ -57,12 +57,12 @@ class Sealer:
 
     def open(self, sealed: bytes, *bound_to: str, also_by: bytes = b"") -> bytes:
         """Return the octets of a sealed text; raises :class:`NotSealed`."""
-        name, rest = sealed[:_NAME_SIZE], sealed[_NAME_SIZE:]
+        name, salted = sealed[:_NAME_SIZE], sealed[_NAME_SIZE:]
         if name not in self._keys:
             raise NotSealed("sealed with an unknown secret")
-        cipher, nonce = self._cipher(name, also_by, rest[:_SALT_SIZE])
+        cipher, nonce = self._cipher(name, also_by, salted[:_SALT_SIZE])
         try:
-            return cipher.decrypt(nonce, rest[_SALT_SIZE:], _joined(bound_to))
+            return cipher.decrypt(nonce, salted[_SALT_SIZE:], _joined(bound_to))
         except InvalidTag:
             raise NotSealed("changed, or sealed for another purpose") from None
 

@@ -32,8 +32,8 @@ def counted(size: int) -> int:
 class Room:
     """Reservations among ``values``, for forms of at most ``limit`` bytes.
 
-    The things named ``what`` have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`),
-    or :data:`_LARGEST_FORMS` times ``limit`` if that is more.
+    All ``contents`` have ``in_all`` bytes together (0: :data:`MOST_IN_ALL`), or
+    :data:`_LARGEST_FORMS` times ``limit`` if that is more.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Room:
         values: Values,
         limit: int,
         *,
-        what: str = _FORMS,
+        contents: str = _FORMS,
         in_all: int = 0,
     ) -> None:
         self._values = values
         self._most = max(in_all or MOST_IN_ALL, _LARGEST_FORMS * limit)
-        self._what = what
+        self._contents = contents
 
     def reserve(self, size: int, network: str) -> bool:
         """Reserve bytes for a form (:func:`counted`); False if a limit is reached.
@@ -73,11 +73,11 @@ class Room:
 
     def _warn(self, where: str) -> None:
         rate_limited_log.warn(
-            f"{self._what}: not kept, because the store has no space left {where}"
+            f"{self._contents}: not kept, because the store has no space left {where}"
         )
 
     def _of(self, network: str) -> str:
-        kind = "" if self._what == _FORMS else f"{self._what}:"
+        kind = "" if self._contents == _FORMS else f"{self._contents}:"
         return f"kept-bytes:{kind}{network}"
 
     def _add(self, key: str, size: int, most: int, instant: float) -> bool:

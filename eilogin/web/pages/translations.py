@@ -214,9 +214,9 @@ def _faults_of_header(catalogue: Catalog, language: str, text: str) -> Iterator[
     for name, (found, expected) in fields.items():
         if found != expected:
             line = text.partition(f"{name}:")[0].count("\n") + 1
-            what = "a charset of " if name == "Content-Type" else ""
+            noun = "a charset of " if name == "Content-Type" else ""
             yield (
-                f"line {line}: {name} says {what}{found[:_LONGEST_SHOWN]!r}; expected"
+                f"line {line}: {name} says {noun}{found[:_LONGEST_SHOWN]!r}; expected"
                 f" {expected!r}"
             )
 

@@ -91,8 +91,8 @@ class Trust:
     @property
     def decrypter(self) -> Decrypter:
         """The decrypter for one message to us."""
-        found = (key.private for key in self.own.decryption_keys)
-        keys = [key for key in found if isinstance(key, RSAPrivateKey)]
+        private_keys = (key.private for key in self.own.decryption_keys)
+        keys = [key for key in private_keys if isinstance(key, RSAPrivateKey)]
         return Decrypter(keys, self.weak)
 
     @property
@@ -145,8 +145,8 @@ class Trust:
             return "our metadata does not have it (any more)"
         is_hub = self.own.role == HUB
         role = entity.service_provider if is_hub else entity.identity_provider
-        found = () if role is None else role.signing_certificates
-        return f"its metadata has {_certificates(found)} for signing"
+        certificates = () if role is None else role.signing_certificates
+        return f"its metadata has {_certificates(certificates)} for signing"
 
     def hub(self, entity_id: str) -> IdentityProvider:
         """The role of one of our hubs, or UnknownPeer."""
@@ -155,10 +155,10 @@ class Trust:
     def hub_peer(self, entity_id: str) -> Peer[IdentityProvider]:
         """One of our hubs, or UnknownPeer."""
         if entity_id not in self.hub_ids:
-            told = f"{entity_id!r} is not a hub of this participant"
-            known = some(self.hub_ids, _MOST_NAMED)
+            fault = f"{entity_id!r} is not a hub of this participant"
+            hubs = some(self.hub_ids, _MOST_NAMED)
             raise UnknownPeer(
-                f"{told}; expected one that the option 'hub' names ({known}). Ask"
+                f"{fault}; expected one that the option 'hub' names ({hubs}). Ask"
                 " the author of that option, or the federation's operator"
             )
         entity = self._member(entity_id)

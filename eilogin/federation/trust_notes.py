@@ -55,10 +55,10 @@ def remarks_on(
     """All notes; ``hubs`` are the usable ones."""
     for option, lines in unsigned_lines(options).items():
         files = [*map(str, lines)]
-        them = "them" if len(files) > 1 else "it"
+        pronoun = "them" if len(files) > 1 else "it"
         text = (
             f"{', '.join(files)}: eilogin verifies no signature there, so anybody"
-            f" who can write {them} decides whom this site trusts"
+            f" who can write {pronoun} decides whom this site trusts"
         )
         yield Remark(option, METADATA_UNSIGNED, text)
     yield from _on_lifetime(options, federation)
@@ -84,16 +84,16 @@ def _on_lifetime(options: TrustOptions, federation: Membership) -> Iterator[Rema
         return
     ends = [federation.end_of(name) for name in federation.members]
     # A peer's own file often has no end.
-    first = min((math.inf if one is None else one for one in ends), default=0.0)
+    first = min((math.inf if end is None else end for end in ends), default=0.0)
     if first <= clock.now() + _LONG:
         return
-    found = (
+    validity = (
         "has no validUntil"
         if first == math.inf
         else f"is valid until {write_instant(first)}"
     )
     text = (
-        f"the federation's metadata {found}, so an old copy could bring back"
+        f"the federation's metadata {validity}, so an old copy could bring back"
         " removed members and keys; ask the operator for a validUntil within weeks,"
         " then set 'federation_validity'"
     )
@@ -105,9 +105,9 @@ def _on_refreshing(options: TrustOptions, federation: Membership) -> Iterator[Re
     fetched = [x for x in options.federation if isinstance(x, FederationAddress)]
     if folder is None and fetched:
         # The person who replaces a file knows that.
-        what = some([*map(str, fetched)], _NAMED)
+        addresses = some([*map(str, fetched)], _NAMED)
         text = (
-            f"eilogin fetches {what} only at the start, so it does not learn of"
+            f"eilogin fetches {addresses} only at the start, so it does not learn of"
             " new, removed or changed members after that; set 'federation_folder'"
         )
         yield Remark("federation", METADATA_READ_ONCE, text)

@@ -29,12 +29,12 @@ _log = logging.getLogger("eilogin")
 
 
 def trust_of(options: TrustOptions) -> Trust:
-    """Build the trust and log remarks; ConfigurationError if we cannot use metadata."""
+    """Build the trust and log remarks; raises ConfigurationError."""
     own, folder = own_of(options), folder_of(options)
     if folder is None:
         watch, federation = None, federation_of(options)
     else:
-        watch, federation = _watched(options, own, folder)
+        watch, federation = _watch_and_members(options, own, folder)
     hubs = hubs_of(options, own, federation)
     trust = Trust(
         own,
@@ -54,8 +54,8 @@ def trust_of(options: TrustOptions) -> Trust:
     return trust
 
 
-def looked_at(options: TrustOptions, own: Own) -> Membership:
-    """The members as a start would have them; raises as :func:`trust_of`."""
+def members_at_start(options: TrustOptions, own: Own) -> Membership:
+    """The members that a start would use; raises as :func:`trust_of`."""
     folder = folder_of(options)
     if folder is None:
         return federation_of(options)
@@ -63,11 +63,11 @@ def looked_at(options: TrustOptions, own: Own) -> Membership:
     active = folder.active
     if active is None:
         return federation_of(options)
-    found = _usable(options, own, folder, active)
-    return fetched(options, folder) if found is None else found
+    federation = _usable(options, own, folder, active)
+    return fetched(options, folder) if federation is None else federation
 
 
-def _watched(
+def _watch_and_members(
     options: TrustOptions, own: Own, folder: SiteFolder
 ) -> tuple[Watch, Membership]:
     folder.prepare()
@@ -76,18 +76,18 @@ def _watched(
     if federation is None:
         with folder.locked(LONGEST):
             # Another process may have tried meanwhile.
-            if folder.stamp == stamp or not _is_by(folder.active, options):
-                _refreshed(options, own, folder)
+            if folder.stamp == stamp or not _is_made_by(folder.active, options):
+                _refresh_unless_usable(options, own, folder)
             stamp, active = folder.stamp, folder.active
             federation = None if active is None else opened(folder, active.state)
-    if not _is_by(active, options) or federation is None:
-        why = _nothing(options, folder)
+    if not _is_made_by(active, options) or federation is None:
+        why = _why_unusable(options, folder)
         raise ConfigurationError(f"federation_folder: {folder} {why}")
-    found = OpenedState(stamp, active, federation)
-    return Watch(options, own, folder, found), federation
+    opened_state = OpenedState(stamp, active, federation)
+    return Watch(options, own, folder, opened_state), federation
 
 
-def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
+def _why_unusable(options: TrustOptions, folder: SiteFolder) -> str:
     waiting, configuration = folder.waiting, configuration_of(options)
     if waiting is None or waiting.configuration != configuration:
         return "has no usable metadata"
@@ -97,18 +97,18 @@ def _nothing(options: TrustOptions, folder: SiteFolder) -> str:
     )
 
 
-def _refreshed(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
+def _refresh_unless_usable(options: TrustOptions, own: Own, folder: SiteFolder) -> None:
     active = folder.active
     if _usable(options, own, folder, active) is not None:
         return
     try:
         refresh(options, folder)
     except ConfigurationError:
-        if not _is_by(active, options) or is_expired(active.state):
+        if not _is_made_by(active, options) or is_expired(active.state):
             raise
 
 
-def _is_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
+def _is_made_by(active: Active | None, options: TrustOptions) -> TypeGuard[Active]:
     configuration = configuration_of(options)
     return active is not None and active.state.configuration == configuration
 
@@ -118,7 +118,7 @@ def _usable(
 ) -> Membership | None:
     sources = sources_of(options)
     if (
-        not _is_by(active, options)
+        not _is_made_by(active, options)
         or is_expired(active.state)
         or is_changed(active.state, sources)
     ):

@@ -26,7 +26,9 @@ class Note:
     @classmethod
     def of(cls, remark: Remark, section: str = "") -> "Note":
         """Make a note of a remark, in its own section or else in ``section``."""
-        return cls(remark.section or section, remark.option, remark.told, remark.code)
+        return cls(
+            remark.section or section, remark.option, remark.text_with_code, remark.code
+        )
 
     @classmethod
     def at(cls, part: Part, option: str, text: str, code: str = "note") -> "Note":

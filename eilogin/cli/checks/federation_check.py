@@ -18,10 +18,10 @@ from eilogin.federation.members import certificate_expiry, hub_requirements
 from eilogin.federation.members.trust_options import (
     TrustOptions,
     operator_keys,
-    said_in,
+    sources_in_words,
 )
 from eilogin.federation.trust_notes import remarks_on
-from eilogin.federation.trust_start import looked_at
+from eilogin.federation.trust_start import members_at_start
 from eilogin.saml.signing_keys import fingerprints
 
 
@@ -35,7 +35,7 @@ def check_federation(
         file.add_fault(title, "federation_certificate", "", str(error))
         return [], None
     try:
-        federation = looked_at(options, own)
+        federation = members_at_start(options, own)
     except ConfigurationError as error:
         file.add_fault(title, "federation", "", _with_code(error), error.code)
         return [], None
@@ -61,7 +61,7 @@ def _check_remarks(  # noqa: PLR0913,PLR0917 - the metadata of one section
         file.add_fault(title, remark.option, "", expected, remark.code)
     for remark in remarks_on(options, own, federation, hubs):
         if remark.is_fault:
-            file.add_fault(title, remark.option, "", remark.told, remark.code)
+            file.add_fault(title, remark.option, "", remark.text_with_code, remark.code)
         elif remark not in expired:
             yield Note.of(remark, title)
 
@@ -116,7 +116,7 @@ def _check_hub(
     try:
         hub_ids = hub_requirements.wanted(options.hub, federation)
     except ConfigurationError as error:
-        expected = f"{said_in(options)}: {_with_code(error)}"
+        expected = f"{sources_in_words(options)}: {_with_code(error)}"
         file.add_fault(title, "hub", "", expected, error.code)
         return []
     usable = []
@@ -166,7 +166,9 @@ def check_capabilities(
     )
     for remark in remarks:
         if remark.is_fault:
-            file.add_fault(remark.section, remark.option, "", remark.told, remark.code)
+            file.add_fault(
+                remark.section, remark.option, "", remark.text_with_code, remark.code
+            )
     return [Note.of(remark) for remark in remarks if not remark.is_fault]
 
 

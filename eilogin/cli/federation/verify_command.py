@@ -116,7 +116,7 @@ def _notes(registry: Folder, last: SignedMetadata, days: int) -> Iterator[str]:
             for ending in endings_of(registry)
             if ending.option != "signed" and ending.ends < limit
         ),
-        key=lambda ending: (ending.ends, ending.what),
+        key=lambda ending: (ending.ends, ending.subject),
     )
     yield from first_of([*map(_ending_note, endings)], _MOST_NOTES)
     differences = [
@@ -129,7 +129,7 @@ def _notes(registry: Folder, last: SignedMetadata, days: int) -> Iterator[str]:
 
 
 def _ending_note(ending: Expiry) -> str:
-    note = f"{ending.what} {ends_in_words(ending.ends)}"
+    note = f"{ending.subject} {ends_in_words(ending.ends)}"
     if ending.name != "metadata":
         note += (
             ": eilogin uses only the key, but other products may reject the certificate"

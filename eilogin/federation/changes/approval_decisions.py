@@ -14,7 +14,7 @@ from eilogin.federation.changes.quarantine import (
     QuarantinedMember,
     composed,
     held_of,
-    known_of,
+    last_records,
 )
 from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.members import hub_requirements
@@ -104,7 +104,9 @@ def require_hubs(options: TrustedHubOptions, federation: Membership) -> None:
             hub_requirements.hub(federation, name)
 
 
-def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Membership:
+def members_after_approval(
+    folder: SiteFolder, pending: Collection[Pending]
+) -> Membership:
     """The members after approval; raises ConfigurationError or MetadataUnusable."""
     waiting, active = folder.quarantine, folder.active
     if active is None or waiting is None:
@@ -112,11 +114,11 @@ def looked_ahead(folder: SiteFolder, pending: Collection[Pending]) -> Membership
     if waiting.state is not None:
         return Membership.from_index(folder.index(waiting.state))
     names = {change.entity_id for change in pending}
-    state = composed(folder, active.state, _but_for(folder, active, names))
+    state = composed(folder, active.state, _held_except(folder, active, names))
     return Membership.from_index(folder.index(state))
 
 
-def _but_for(
+def _held_except(
     folder: SiteFolder, active: Active, names: Collection[str]
 ) -> dict[str, QuarantinedMember]:
     held = held_of(folder, active.state)
@@ -168,8 +170,8 @@ def _activate(
         return
     names = {change.entity_id for change in changes}
     held = held_of(folder, active.state)
-    state = composed(folder, active.state, _but_for(folder, active, names))
+    state = composed(folder, active.state, _held_except(folder, active, names))
     old, new = (Membership.from_index(folder.index(x)) for x in (active.state, state))
     require(new)
-    note_departed(folder, old, new, known_of(held))
+    note_departed(folder, old, new, last_records(held))
     folder.activate(state, replace(active.tries, rejected=""))

@@ -67,12 +67,12 @@ def note_departed(
     folder: SiteFolder,
     old: Membership,
     new: Membership,
-    known: Mapping[str, EntityDescriptor] = MappingProxyType({}),
+    last_records: Mapping[str, EntityDescriptor] = MappingProxyType({}),
 ) -> None:
-    """Keep the members that ``new`` lacks, before its activation; under the lock.
+    """Store the members that ``new`` lacks, before its activation; under the lock.
 
-    ``known`` has the whole records of members in quarantine. Raises ConfigurationError
-    if the file cannot be read or written.
+    ``last_records`` has the whole records of members in quarantine. Raises
+    ConfigurationError if the file cannot be read or written.
     """
     before = departed_of(folder).lines
     leaving = [name for name in old.members if name not in new.members]
@@ -81,7 +81,7 @@ def note_departed(
         return
     lines = {name: before[name] for name in staying}
     for name in leaving:
-        lines[name] = _type().dump_json(known.get(name) or old.members[name])
+        lines[name] = _type().dump_json(last_records.get(name) or old.members[name])
     newest = [*lines.items()][-_MOST:]
     folder.write(_FILE, b"".join(_line(*entry) for entry in newest))
 

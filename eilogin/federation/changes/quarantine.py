@@ -85,7 +85,7 @@ def held_of(folder: SiteFolder, state: State | None) -> dict[str, QuarantinedMem
         ) from error
 
 
-def keep_held(folder: SiteFolder, held: Quarantined) -> str:
+def store_held(folder: SiteFolder, held: Quarantined) -> str:
     """Store the members in quarantine; return the file name, "" for none."""
     if not held:
         return ""
@@ -93,8 +93,8 @@ def keep_held(folder: SiteFolder, held: Quarantined) -> str:
     return folder.keep(b"".join(lines), _NAME)
 
 
-def known_of(held: Quarantined) -> dict[str, EntityDescriptor]:
-    """The known records."""
+def last_records(held: Quarantined) -> dict[str, EntityDescriptor]:
+    """The last known records of members, by entityID."""
     return {n: member.known for n, member in held.items() if member.known is not None}
 
 
@@ -134,7 +134,7 @@ def composed(
         digest=federation.digest,
         index=index,
         members=len(federation.members),
-        held=keep_held(folder, held),
+        held=store_held(folder, held),
         signed=signed.name if held else "",
     )
 

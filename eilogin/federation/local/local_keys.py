@@ -100,11 +100,11 @@ def published(keys: Sequence[OwnKey], now: float) -> tuple[OwnKey, ...]:
     first = in_turn(keys, now)
     if first is None:
         return ()
-    rest = sorted(
+    other_keys = sorted(
         (key for key in keys if key is not first and not key.is_over(now)),
         key=lambda key: (key.begins <= first.begins, key.begins),
     )
-    return (first, *rest)
+    return (first, *other_keys)
 
 
 def last_in_line(keys: Sequence[OwnKey]) -> OwnKey:

@@ -51,7 +51,7 @@ def remarks(options: TrustOptions) -> Iterator[Remark]:
     for ending in _ours(options):
         counts[ending.option] = counts.get(ending.option, 0) + ending.is_soon
         if ending.is_soon and counts[ending.option] <= _MOST_NAMED:
-            yield Remark(ending.option, ending.code, ending.told)
+            yield Remark(ending.option, ending.code, ending.message)
 
 
 def faults(options: TrustOptions) -> Iterator[Remark]:

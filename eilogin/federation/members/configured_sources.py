@@ -57,7 +57,7 @@ def _files_of(
             line.longest or LONGEST,
             folder,
             validity=line.validity,
-            choice=line.choice,
+            filters=line.choice,
             on_loopback=is_on_loopback(options),
         )
 
@@ -91,6 +91,6 @@ def _fetched_from(
         yield replace(
             source,
             validity=line.validity,
-            choice=line.choice,
+            filters=line.choice,
             on_loopback=is_on_loopback(options),
         )

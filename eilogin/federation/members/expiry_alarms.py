@@ -40,7 +40,8 @@ class Expiry:
     option: str
     #: A short stable name among the certificates of an entity.
     name: str
-    what: str
+    #: The certificate, in words.
+    subject: str
     ends: float
     #: The owner; "" for our own.
     peer: str = ""
@@ -63,11 +64,15 @@ class Expiry:
         return self.ends < clock.now() + SOON
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """The end and the cure, in words."""
         when = ends_in_words(self.ends)
         is_over = self.ends < clock.now()
-        return f"{self.what} {when}" if is_over else f"{self.what} {when}: {self.cure}"
+        return (
+            f"{self.subject} {when}"
+            if is_over
+            else f"{self.subject} {when}: {self.cure}"
+        )
 
 
 def ends_in_words(ends: float) -> str:
@@ -121,5 +126,5 @@ class Alarms:
     def _log_ending(self, ending: Expiry, now: float) -> None:
         is_urgent = ending.ends - now <= _URGENT
         level = logging.ERROR if is_urgent else logging.WARNING
-        text = f"{ending.option}: {ending.told} ({ending.code})"
+        text = f"{ending.option}: {ending.message} ({ending.code})"
         _log.log(level, "%s: %s", self._site, text)

@@ -57,10 +57,10 @@ class Remark:
 
     def __str__(self) -> str:
         place = f"[{self.section}] " if self.section else ""
-        return f"{place}{self.option}: {self.told}"
+        return f"{place}{self.option}: {self.text_with_code}"
 
     @property
-    def told(self) -> str:
+    def text_with_code(self) -> str:
         """The text with its code, without the option."""
         return f"{self.text} ({self.code})"
 

@@ -339,7 +339,7 @@ def is_on_loopback(options: TrustOptions) -> bool:
     return any(is_loopback(urlsplit(url).hostname or "") for url in own)
 
 
-def said_in(options: TrustOptions) -> str:
+def sources_in_words(options: TrustOptions) -> str:
     """The sources, for an error message."""
     return ", ".join(map(str, options.federation))
 

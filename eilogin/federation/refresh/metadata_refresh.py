@@ -29,7 +29,7 @@ from eilogin.federation.changes.federation_changes import (
 )
 from eilogin.federation.changes.quarantine import (
     composed,
-    known_of,
+    last_records,
 )
 from eilogin.federation.changes.source_changes import parts_of
 from eilogin.federation.local.local_entity import HUB
@@ -148,7 +148,7 @@ class _Refresh:
             applied = self._applied(old, effective, changes)
             if old is not None:
                 note_departed(
-                    self._folder, old, effective, known_of(self._metadata.held)
+                    self._folder, old, effective, last_records(self._metadata.held)
                 )
             self._activate(state, tries, applied)
         else:
@@ -278,7 +278,7 @@ class _Refresh:
             return False
         old = opened(self._folder, before)
         if old is not None:
-            note_departed(self._folder, old, new, known_of(self._metadata.held))
+            note_departed(self._folder, old, new, last_records(self._metadata.held))
         self._activate(state, tries, Changes())
         self._metadata.follow(self._folder.active, state)
         return True

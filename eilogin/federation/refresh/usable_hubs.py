@@ -5,7 +5,7 @@ from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.membership import Membership
-from eilogin.federation.members.trust_options import TrustOptions, said_in
+from eilogin.federation.members.trust_options import TrustOptions, sources_in_words
 from eilogin.federation.state.state_folder import SiteFolder
 
 
@@ -24,7 +24,7 @@ def hubs_of(options: TrustOptions, own: Own, federation: Membership) -> tuple[st
         return hub_requirements.our_hubs(own, options.hub, federation)
     except (HubUnknown, MetadataExpired, PeerUnusable) as error:
         cure = _cure(options) if isinstance(error, MetadataExpired) else ""
-        raise type(error)(f"{said_in(options)}: {error}{cure}") from error
+        raise type(error)(f"{sources_in_words(options)}: {error}{cure}") from error
 
 
 def _cure(options: TrustOptions) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from eilogin.errors import MetadataUnusable, PeerUnusable
 from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
-from eilogin.saml.metadata.packed_members import as_kept
+from eilogin.saml.metadata.packed_members import without_decoding
 from eilogin.saml.printable_text import some
 
 _NAMED = 3
@@ -61,21 +61,21 @@ ANYBODY = MemberFilters()
 class MemberSelection:
     """Filters with the content of their lists."""
 
-    choice: MemberFilters
+    filters: MemberFilters
     included: frozenset[str] | None
     excluded: frozenset[str]
 
     @property
     def version(self) -> str:
         """An identifier; "" if all are selected."""
-        if self.choice == ANYBODY:
+        if self.filters == ANYBODY:
             return ""
         lists = (sorted(self.included or ()), sorted(self.excluded))
-        return hashlib.sha256(repr((self.choice, lists)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.filters, lists)).encode()).hexdigest()
 
     def of(self, name: str, metadata: FederationMetadata) -> FederationMetadata:
         """Select the members of metadata from ``name``."""
-        if self.choice == ANYBODY:
+        if self.filters == ANYBODY:
             return metadata
         found = (self._wanted(entity) for entity in metadata.entities)
         entities = tuple(entity for entity in found if entity is not None)
@@ -105,10 +105,10 @@ class MemberSelection:
             entity.entity_id, entity.registrar, entity.entity_categories
         ):
             return None
-        if self.choice.role == "hub":
+        if self.filters.role == "hub":
             entity = replace(entity, service_provider=None)
             return entity if entity.identity_provider else None
-        if self.choice.role == "participant":
+        if self.filters.role == "participant":
             entity = replace(entity, identity_provider=None)
             return entity if entity.service_provider else None
         return entity
@@ -119,15 +119,15 @@ class MemberSelection:
             return any(
                 self._wants_unusable(entity_id, one) for one in error.alternatives
             )
-        is_in_role = self.choice.role is None or error.is_hub is (
-            self.choice.role == "hub"
+        is_in_role = self.filters.role is None or error.is_hub is (
+            self.filters.role == "hub"
         )
         return is_in_role and self._wants(entity_id, error.registrar, error.categories)
 
     def _wants(
         self, entity_id: str, registrar: str, categories: Collection[str]
     ) -> bool:
-        wanted = self.choice
+        wanted = self.filters
         return (
             entity_id not in self.excluded
             and (self.included is None or entity_id in self.included)
@@ -140,7 +140,7 @@ class MemberSelection:
         )
 
     def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
-        members = (one.entity_id for one in as_kept(metadata.entities))
+        members = (one.entity_id for one in without_decoding(metadata.entities))
         known = {*members, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
             "include": self.included or (),

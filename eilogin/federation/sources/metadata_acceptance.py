@@ -20,7 +20,7 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
-from eilogin.saml.metadata.metadata_texts import told_of
+from eilogin.saml.metadata.metadata_texts import in_full_with_cure
 from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.signing_keys import PublicKey
 
@@ -54,7 +54,11 @@ def understood(
             " operator for the right certificate"
         ) from error
     except Refused as error:
-        told = told_of(error) if isinstance(error, MalformedMessage) else str(error)
+        told = (
+            in_full_with_cure(error)
+            if isinstance(error, MalformedMessage)
+            else str(error)
+        )
         # It may quote foreign text.
         told = CONTROL.sub(" ", told)
         but = _if_html(octets)

@@ -33,7 +33,7 @@ from eilogin.federation.sources.metadata_acceptance import understood
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import FederationMetadata
-from eilogin.saml.metadata.packed_members import as_kept
+from eilogin.saml.metadata.packed_members import without_decoding
 from eilogin.saml.signing_keys import PublicKey
 
 #: In bytes: 10,000 entities.
@@ -55,6 +55,7 @@ class AcceptedMetadata:
     sha256: str = ""
     #: SHA-256 of earlier versions, newest first.
     recent: tuple[str, ...] = ()
+    #: A version of the filters; "" for all members.
     choice: str = ""
 
 
@@ -136,7 +137,7 @@ class MetadataSource(ABC):
     on_loopback: bool = False
     #: Seconds from now, infinite for no limit; None for the usual.
     validity: float | None = None
-    choice: MemberFilters = ANYBODY
+    filters: MemberFilters = ANYBODY
 
     @property
     def line(self) -> str:
@@ -178,7 +179,7 @@ class MetadataSource(ABC):
     def _taken(
         self, came: SourceContent, before: AcceptedCopy | None, longest: float | None
     ) -> Fetched:
-        chosen = self.choice.read()
+        chosen = self.filters.read()
         try:
             metadata = self._understood(str(self), came.octets, longest)
         except (MetadataUnusable, MetadataUntrusted) as error:
@@ -213,7 +214,7 @@ class MetadataSource(ABC):
             self._longest(longest),
             on_loopback=self.on_loopback,
         )
-        names = (one.entity_id for one in as_kept(metadata.entities))
+        names = (one.entity_id for one in without_decoding(metadata.entities))
         found = [*names, *metadata.left_out] if self.only else []
         if self.only and found != [self.only]:
             raise MetadataUnusable(
@@ -284,7 +285,7 @@ class MetadataSource(ABC):
 
         ``failure``: why it replaces the present content. Raises as :meth:`fetch`.
         """
-        chosen, copy = self.choice.read(), before.copy
+        chosen, copy = self.filters.read(), before.copy
         try:
             octets = b"" if copy is None else copy.read_bytes()
         except OSError as error:

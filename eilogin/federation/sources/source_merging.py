@@ -11,7 +11,7 @@ from eilogin.federation.sources.metadata_sources import (
     MetadataSource,
 )
 from eilogin.saml.metadata import FederationMetadata
-from eilogin.saml.metadata.packed_members import as_kept, but_for
+from eilogin.saml.metadata.packed_members import members_except, without_decoding
 from eilogin.saml.printable_text import some
 
 _NAMED = 3
@@ -63,7 +63,7 @@ def fetch_all(
 
 def names_in(metadata: FederationMetadata) -> Iterator[str]:
     """The entityIDs of usable members."""
-    return (entity.entity_id for entity in as_kept(metadata.entities))
+    return (entity.entity_id for entity in without_decoding(metadata.entities))
 
 
 def each_once(
@@ -137,7 +137,7 @@ def _remarks(source: MetadataSource, names: Sequence[str], how: str) -> Iterator
 
 def without(metadata: FederationMetadata, names: Collection[str]) -> FederationMetadata:
     """The metadata without some members."""
-    return replace(metadata, entities=but_for(metadata.entities, names))
+    return replace(metadata, entities=members_except(metadata.entities, names))
 
 
 def _refuse_second_source(

@@ -73,7 +73,7 @@ def _is_other_file(record: Source, source: MetadataSource) -> bool:
         return False
     try:
         octets = source.path.read_bytes()
-        choice = source.choice.read().version
+        choice = source.filters.read().version
     except (OSError, ConfigurationError):
         return True
     present = (hashlib.sha256(octets).hexdigest(), choice)

@@ -67,7 +67,7 @@ def plain(text: str) -> str:
     return text if text.isprintable() else CONTROL.sub(" ", text)
 
 
-def told_of(error: MalformedMessage) -> str:
+def in_full_with_cure(error: MalformedMessage) -> str:
     """Return an error in full, on one line, with a known cure."""
     cures = (
         cure

@@ -81,7 +81,9 @@ class Gathered(Mapping[str, EntityDescriptor]):
 
     def __init__(self, sources: Iterable[Iterable[EntityDescriptor]]) -> None:
         self._members = {
-            member.entity_id: member for source in sources for member in as_kept(source)
+            member.entity_id: member
+            for source in sources
+            for member in without_decoding(source)
         }
 
     def __getitem__(self, entity_id: str) -> EntityDescriptor:
@@ -112,14 +114,14 @@ class Gathered(Mapping[str, EntityDescriptor]):
         }
 
 
-def as_kept(
+def without_decoding(
     members: Iterable[EntityDescriptor],
 ) -> Iterable[EntityDescriptor | Packed]:
     """Return the members packed or decoded, as they are; both have the entityID."""
     return members.packed if isinstance(members, Members) else members
 
 
-def but_for(
+def members_except(
     members: Sequence[EntityDescriptor], names: Collection[str]
 ) -> Sequence[EntityDescriptor]:
     """Return the members except some, packed or decoded as they are."""
@@ -134,7 +136,7 @@ class LeftOut(NamedTuple):
     """The reason why a member is left out."""
 
     code: str
-    told: str
+    text: str
     is_hub: bool
     registrar: str
     categories: list[str]
@@ -152,7 +154,7 @@ class LeftOut(NamedTuple):
 
     def error(self) -> PeerUnusable:
         """Decode the error."""
-        error = _ERRORS[self.code](self.told)
+        error = _ERRORS[self.code](self.text)
         error.is_hub = self.is_hub
         error.registrar = self.registrar
         error.categories = frozenset(self.categories)

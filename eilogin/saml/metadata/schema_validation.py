@@ -11,7 +11,7 @@ from lxml import etree
 
 from eilogin.errors import MalformedMessage
 from eilogin.saml.messages import read_instant
-from eilogin.saml.metadata.metadata_texts import shown, told_of
+from eilogin.saml.metadata.metadata_texts import in_full_with_cure, shown
 from eilogin.saml.metadata.unread_elements import (
     READ_ROLES,
     add_placeholder,
@@ -226,7 +226,7 @@ def _without_faulty_parts(member: etree._Element) -> Iterator[str]:
 
 def _remark_on(part: etree._Element, fault: MalformedMessage | None) -> str:
     name = etree.QName(part).localname
-    reason = "" if fault is None else f": {told_of(fault)}"
+    reason = "" if fault is None else f": {in_full_with_cure(fault)}"
     return (
         f"eilogin reads only the valid part of its {name}{reason}; other products may"
         " reject it"
@@ -256,7 +256,7 @@ def _without_faulty_roles(member: etree._Element) -> Iterator[tuple[str, str]]:
             member.remove(role)
             if next(member.iterchildren(*READ_ROLES), None) is None:
                 add_placeholder(member, index)
-            yield role.tag, told_of(fault)
+            yield role.tag, in_full_with_cure(fault)
 
 
 def _fault_of(element: etree._Element) -> MalformedMessage | None:

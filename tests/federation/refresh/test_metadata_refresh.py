@@ -30,7 +30,7 @@ from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import configuration_of
 from eilogin.federation.state.state_records import Approval
-from eilogin.federation.trust_start import looked_at, trust_of
+from eilogin.federation.trust_start import members_at_start, trust_of
 
 HUB, UWV = "https://hub.test/metadata", "https://uwv.test/eilogin/metadata"
 STAD = "https://stad.test/eilogin/metadata"
@@ -802,7 +802,7 @@ class TestWhoIsInTwoSources:
         trust_of(site)
         assert self.host_of(folder, UWV) == "uwv.test"
         assert "partner.xml: 1 member is in another source" in caplog.text
-        assert looked_at(site, own_of(site)).entity(UWV)
+        assert members_at_start(site, own_of(site)).entity(UWV)
 
     def test_does_not_become_of_the_other_unseen(self, site, sources, folder, partner):
         partner(STAD, UWV)
@@ -970,12 +970,12 @@ class TestACheck:
     def test_sees_what_is_active_and_writes_nothing(self, site, sources, folder):
         before = sorted(folder.path.iterdir())
         sources.close()
-        found = looked_at(site, own_of(site))
+        found = members_at_start(site, own_of(site))
         assert found.hubs == [HUB]
         assert sorted(folder.path.iterdir()) == before
 
     def test_asks_where_nothing_is_active(self, site):
-        found = looked_at(site, own_of(site))
+        found = members_at_start(site, own_of(site))
         assert found.hubs == [HUB]
         assert [*site.federation_folder.iterdir()] == []
 

@@ -47,7 +47,7 @@ from eilogin.federation.trust_start import trust_of
 from eilogin.http_client import ClientCertificate
 from eilogin.saml import messages, safe_xml, xml_signatures
 from eilogin.saml.metadata import write_entity, write_federation
-from eilogin.saml.metadata.packed_members import Members, Packed, but_for
+from eilogin.saml.metadata.packed_members import Members, Packed, members_except
 from eilogin.saml.signing_keys import SigningKey
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
@@ -543,7 +543,7 @@ class TestWhatIsKnown:
 
     def test_is_another_choice_where_others_are_wanted(self, source, taken):
         _, known = taken(source())
-        hubs = source(choice=MemberFilters(role="hub"))
+        hubs = source(filters=MemberFilters(role="hub"))
         chosen = hubs.fetch(known, None)
         assert chosen.is_new
         known = chosen.known(known, known.copy)
@@ -1372,6 +1372,6 @@ def test_a_name_that_nobody_has_is_no_answer(operator):
 
 def test_skipped_entity_is_also_skipped_among_packed_members(members):
     packed = Members([Packed.of(one) for one in members])
-    left = but_for(packed, {HUB})
+    left = members_except(packed, {HUB})
     assert isinstance(left, Members)
-    assert [*left] == [*but_for(members, {HUB})] == [members[1]]
+    assert [*left] == [*members_except(members, {HUB})] == [members[1]]

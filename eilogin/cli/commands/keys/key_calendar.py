@@ -102,7 +102,7 @@ def _events(own: Own, endings: Iterable[Expiry]) -> Iterator[Event]:
 
 def _ending_event(ending: Expiry) -> Event:
     name = f"ends {ending.peer} {ending.name}"
-    text = f"{ending.what} ends: {ending.cure}"
+    text = f"{ending.subject} ends: {ending.cure}"
     # A signature lasts for days, and a certificate for years.
     reminders = (3, 1) if ending.option == "signed" else (60, 30, 7)
     return Event(ending.ends, name, text, reminders)

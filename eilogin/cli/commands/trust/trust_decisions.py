@@ -20,7 +20,7 @@ from eilogin.cli.commands.trust.trust_sites import TrustSite
 from eilogin.errors import ConfigurationError, EiloginError
 from eilogin.federation.changes.approval_decisions import (
     approve,
-    looked_ahead,
+    members_after_approval,
     reject,
     require_hubs,
     require_judged,
@@ -145,7 +145,7 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
             f"{error}; nothing was done. Refresh first: {site.typed('refresh')}"
         ) from error
     try:
-        require_hubs(site.options, looked_ahead(site.folder, case.pending))
+        require_hubs(site.options, members_after_approval(site.folder, case.pending))
     except ConfigurationError as error:
         raise case.refused(
             f"nobody could log in, because no hub would be left: {error}; nothing was "

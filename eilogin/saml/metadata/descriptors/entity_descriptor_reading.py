@@ -32,7 +32,7 @@ from eilogin.saml.metadata.descriptors.ui_info_reading import (
     read_logos,
     read_texts,
 )
-from eilogin.saml.metadata.metadata_texts import clean, line, shown, told_of
+from eilogin.saml.metadata.metadata_texts import clean, in_full_with_cure, line, shown
 from eilogin.saml.metadata.metadata_values import (
     CONTACT_KINDS,
     ENTITY_CATEGORY,
@@ -171,8 +171,8 @@ def _read_entity(
     fault = member.verdict.fault
     if fault is not None:
         raise PeerUnusable(
-            f"entity '{member.entity_id}': {told_of(fault)}; ask its administrator"
-            " for valid metadata"
+            f"entity '{member.entity_id}': {in_full_with_cure(fault)}; ask its"
+            " administrator for valid metadata"
         ) from fault
     for text in member.verdict.remarks:
         member.remark(text)

@@ -15,4 +15,6 @@ belongs in ``participant``, ``web`` or below.
 * ``session``: finds the visitor's session, and applies its limits.
 * ``session_options``: the options of ``session``.
 * ``trust``: holds the federation, and publishes this participant's metadata.
+
+The options of ``trust`` are in ``federation.members.trust_options``.
 """

@@ -14,7 +14,8 @@ does not know their contents. It protects our threads from a slow or hostile pee
 The first call opens the connections. Each process opens its own, so a server may fork
 after it made a back channel. The modules, from the top down:
 
-* ``back_channel``: POST a SOAP message, GET a document, check reachability.
+* ``back_channel``: POST a SOAP message, GET a document, check reachability; the time
+  limits of a call.
 * ``response_reading``: read a response within a limit of bytes.
 * ``soap_faults``: the error for an unsuccessful response to a SOAP message.
 * ``connection_failures``: describe a failed connection.

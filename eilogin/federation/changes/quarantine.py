@@ -14,6 +14,9 @@ own hub, or part of a mass change) stays until its record expires.
 
 The records have their own file, which later versions read: an index suits one version,
 and could be made again only from metadata with the change.
+
+:mod:`.federation_changes` says which changes need approval, and :mod:`.change_approval`
+which members are in quarantine.
 """
 
 from collections.abc import Mapping

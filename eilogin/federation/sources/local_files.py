@@ -20,7 +20,7 @@ def _files_of(line: FederationLine) -> Iterator[Path]:
         yield line.path
         yield from _in_folder(line.path)
     lists = (*line.choice.include, *line.choice.exclude)
-    yield from (one for one in lists if isinstance(one, Path))
+    yield from (entry for entry in lists if isinstance(entry, Path))
 
 
 def _in_folder(path: Path) -> Sequence[Path]:
@@ -33,7 +33,7 @@ def _in_folder(path: Path) -> Sequence[Path]:
 
 def _look(path: Path) -> tuple[str, int, int, int] | str:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return str(path)
-    return (str(path), found.st_ino, found.st_mtime_ns, found.st_size)
+    return (str(path), status.st_ino, status.st_mtime_ns, status.st_size)

@@ -94,7 +94,7 @@ class FederationAddress(FederationLine):
 # --- the values of settings -------------------------------------------------------
 
 
-def _of_type(kind: Any) -> "_Read":
+def _reader_of(kind: Any) -> "_Reader":
     adapter = TypeAdapter(kind)
 
     def read(text: str, _: ValidationInfo) -> Any:
@@ -107,18 +107,18 @@ def _of_type(kind: Any) -> "_Read":
 
 
 def _validity(text: str, info: ValidationInfo) -> float:
-    found: float | None = _of_type(Days)(text, info)
-    return math.inf if found is None else found
+    seconds: float | None = _reader_of(Days)(text, info)
+    return math.inf if seconds is None else seconds
 
 
-_SIZES = {"": 1, "k": 1024, "m": 1024**2}
+_UNITS = {"": 1, "k": 1024, "m": 1024**2}
 
 
 def _size(text: str, _: ValidationInfo) -> int:
-    found = re.fullmatch(r"([1-9]\d{0,8})([km]?)b?", text.lower(), re.ASCII)
-    size = int(found[1]) * _SIZES[found[2]] if found else 0
+    match = re.fullmatch(r"([1-9]\d{0,8})([km]?)b?", text.lower(), re.ASCII)
+    size = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < size <= METADATA.octets:
-        most = METADATA.octets // _SIZES["m"]
+        most = METADATA.octets // _UNITS["m"]
         raise ValueError(f"a size such as '80MB', at most '{most}MB'")
     return size
 
@@ -145,7 +145,7 @@ def _role(text: str, _: ValidationInfo) -> str:
     return text
 
 
-def _near_role(text: str, _: ValidationInfo) -> str:
+def _role_hint(text: str, _: ValidationInfo) -> str:
     return did_you_mean(text, _ROLES)
 
 
@@ -155,7 +155,7 @@ def _pattern(text: str, _: ValidationInfo) -> str:
     return text
 
 
-def _listed(text: str, info: ValidationInfo) -> str | Path:
+def _entity_id_or_file(text: str, info: ValidationInfo) -> str | Path:
     if ENTITY_ID.fullmatch(text):
         return text
     try:
@@ -164,28 +164,31 @@ def _listed(text: str, info: ValidationInfo) -> str | Path:
         raise ValueError(f"an entityID, or {fault} with one on each line") from None
 
 
-def _near(text: str, info: ValidationInfo) -> str:
-    for first, _ in _ways_to_part(text):
-        path = from_ini(first, info)
+def _path_hint(text: str, info: ValidationInfo) -> str:
+    for path_text, _ in _splits(text):
+        path = from_ini(path_text, info)
         try:
             files = list(islice(path.parent.iterdir(), _MOST_COMPARED))
         except OSError:
             continue
         # A file of another kind, such as the program, was not meant.
-        names = [n.name for n in files if did_you_mean(n.suffix, [path.suffix])]
+        names = [
+            file.name for file in files if did_you_mean(file.suffix, [path.suffix])
+        ]
         if hint := did_you_mean(path.name, sorted(names)):
             return hint
     return ""
 
 
-_Read = Callable[[str, ValidationInfo], Any]
+_Reader = Callable[[str, ValidationInfo], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
     field: str
-    read: _Read
-    is_choice: bool = False
+    read: _Reader
+    #: Whether it is a field of MemberFilters.
+    is_filter: bool = False
     is_repeated: bool = False
     hint: Callable[[str, ValidationInfo], str] = lambda *_: ""
     only_of: type[FederationLine] = FederationLine
@@ -198,24 +201,32 @@ def _uri(text: str, _: ValidationInfo) -> str:
 _SETTINGS: Mapping[str, _Setting] = {
     "validity": _Setting("validity", _validity),
     "longest": _Setting("longest", _size),
-    "unsigned": _Setting("is_unsigned", _of_type(Flag), only_of=FederationFile),
-    "timeout": _Setting("timeout", _of_type(Seconds), only_of=FederationAddress),
+    "unsigned": _Setting("is_unsigned", _reader_of(Flag), only_of=FederationFile),
+    "timeout": _Setting("timeout", _reader_of(Seconds), only_of=FederationAddress),
     "proxy": _Setting("proxy", _proxy, only_of=FederationAddress),
-    "ca": _Setting("ca", readable_file, hint=_near, only_of=FederationAddress),
-    "role": _Setting("role", _role, is_choice=True, hint=_near_role),
-    "entity": _Setting("entities", _pattern, is_choice=True, is_repeated=True),
-    "registrar": _Setting("registrars", _uri, is_choice=True, is_repeated=True),
-    "category": _Setting("categories", _uri, is_choice=True, is_repeated=True),
+    "ca": _Setting("ca", readable_file, hint=_path_hint, only_of=FederationAddress),
+    "role": _Setting("role", _role, is_filter=True, hint=_role_hint),
+    "entity": _Setting("entities", _pattern, is_filter=True, is_repeated=True),
+    "registrar": _Setting("registrars", _uri, is_filter=True, is_repeated=True),
+    "category": _Setting("categories", _uri, is_filter=True, is_repeated=True),
     "include": _Setting(
-        "include", _listed, is_choice=True, is_repeated=True, hint=_near
+        "include",
+        _entity_id_or_file,
+        is_filter=True,
+        is_repeated=True,
+        hint=_path_hint,
     ),
     "exclude": _Setting(
-        "exclude", _listed, is_choice=True, is_repeated=True, hint=_near
+        "exclude",
+        _entity_id_or_file,
+        is_filter=True,
+        is_repeated=True,
+        hint=_path_hint,
     ),
 }
 
-#: Why it does not apply to the other kind of source.
-_NOT_OF = {
+#: Why a setting of one kind of source does not apply to the other.
+_ONLY_OF_REASONS = {
     FederationFile: "behind an address: metadata from a URL must be signed",
     FederationAddress: "behind a file or folder: eilogin fetches nothing for those",
 }
@@ -227,67 +238,75 @@ _NOT_OF = {
 def read_line(line: str, info: ValidationInfo) -> FederationFile | FederationAddress:
     """Parse a line; raises ValueError with the expected form."""
     if is_address := bool(_ADDRESS.match(line)):
-        head, said = _apart(line)
+        head, assignments = _split_settings(line)
     elif is_there(from_ini(line, info).exists):
-        head, said = line, []
+        head, assignments = line, []
     else:
-        head, said = _apart(line)
+        head, assignments = _split_settings(line)
     kind = FederationAddress if is_address else FederationFile
-    settings, choice = _read_settings(said, kind, info)
+    fields, filters = _read_settings(assignments, kind, info)
     if is_address:
-        place, rest = _read_address(head)
+        location, rest = _read_address(head)
     else:
-        place, rest = _read_place(head, info)
-    certificates = tuple(_paths(rest, info))
-    if certificates and settings.get("is_unsigned"):
+        location, rest = _read_path(head, info)
+    certificates = tuple(_certificate_paths(rest, info))
+    if certificates and fields.get("is_unsigned"):
         raise ValueError("either a certificate or 'unsigned=true' behind it")
     return kind(
-        **place, **settings, certificates=certificates, choice=MemberFilters(**choice)
+        **location,
+        **fields,
+        certificates=certificates,
+        choice=MemberFilters(**filters),
     )
 
 
-def _apart(line: str) -> tuple[str, list[tuple[str, str]]]:
+def _split_settings(line: str) -> tuple[str, list[tuple[str, str]]]:
     names = list(_NAME.finditer(line))
-    ends = [*(found.start() for found in names), len(line)]
-    said = [
-        (found[1], line[found.end() : end].strip())
-        for found, end in zip(names, ends[1:], strict=True)
+    ends = [*(name.start() for name in names), len(line)]
+    assignments = [
+        (name[1], line[name.end() : end].strip())
+        for name, end in zip(names, ends[1:], strict=True)
     ]
     head = line[: ends[0]].strip()
-    if "=" in head.split() or any(not value or " = " in value for _, value in said):
+    if "=" in head.split() or any(
+        not value or " = " in value for _, value in assignments
+    ):
         raise ValueError("NAME=VALUE, without spaces around the '='")
-    return head, said
+    return head, assignments
 
 
 def _read_settings(
-    said: Sequence[tuple[str, str]], kind: type[FederationLine], info: ValidationInfo
+    assignments: Sequence[tuple[str, str]],
+    kind: type[FederationLine],
+    info: ValidationInfo,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the fields of a line, and those of its MemberFilters."""
     fields: dict[str, Any] = {}
-    choice: dict[str, Any] = {}
-    for name, text in said:
+    filters: dict[str, Any] = {}
+    for name, text in assignments:
         setting = _setting(name, kind)
         try:
             value = setting.read(text, info)
         except ValueError as fault:
             found = f"{without_password(text)!r}{setting.hint(text, info)}"
             raise ValueError(f"behind '{name}=' {fault}, and not {found}") from None
-        into = choice if setting.is_choice else fields
+        target = filters if setting.is_filter else fields
         if setting.is_repeated:
-            value = (*into.get(setting.field, ()), value)
-        elif setting.field in into:
+            value = (*target.get(setting.field, ()), value)
+        elif setting.field in target:
             raise ValueError(f"'{name}=' once")
-        into[setting.field] = value
-    return fields, choice
+        target[setting.field] = value
+    return fields, filters
 
 
 def _setting(name: str, kind: type[FederationLine]) -> _Setting:
     setting = _SETTINGS.get(name)
     if setting is None:
         hint = did_you_mean(name.lower(), _SETTINGS)
-        known = ", ".join(_SETTINGS)
-        raise ValueError(f"one of {known} before a '=', and not {name!r}{hint}")
+        names = ", ".join(_SETTINGS)
+        raise ValueError(f"one of {names} before a '=', and not {name!r}{hint}")
     if setting.only_of not in {FederationLine, kind}:
-        raise ValueError(f"no '{name}=' {_NOT_OF[setting.only_of]}")
+        raise ValueError(f"no '{name}=' {_ONLY_OF_REASONS[setting.only_of]}")
     return setting
 
 
@@ -301,8 +320,8 @@ def _read_address(head: str) -> tuple[dict[str, Any], str]:
     return {"url": url, "is_query": is_query}, rest
 
 
-def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
-    for text, rest in _ways_to_part(head):
+def _read_path(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
+    for text, rest in _splits(head):
         path = from_ini(text, info)
         if is_there(path.is_dir):
             if not os.access(path, os.R_OK | os.X_OK):
@@ -310,31 +329,32 @@ def _read_place(head: str, info: ValidationInfo) -> tuple[dict[str, Any], str]:
             return {"path": path}, rest
         if is_there(path.is_file):
             return {"path": readable_file(text, info)}, rest
-    if slip := _SCHEME.match(head):
-        hint = did_you_mean(slip[1].lower(), ("https", "mdq"))
+    if scheme := _SCHEME.match(head):
+        hint = did_you_mean(scheme[1].lower(), ("https", "mdq"))
         raise ValueError(
             f"an https address, 'mdq:' and an https address, or a path{hint}"
         )
-    hint = _near(head, info)
+    hint = _path_hint(head, info)
     raise ValueError(f"an existing file or folder, or an https address{hint}")
 
 
-def _paths(text: str, info: ValidationInfo) -> Iterator[Path]:
+def _certificate_paths(text: str, info: ValidationInfo) -> Iterator[Path]:
     text = text.strip()
     while text:
-        for first, rest in _ways_to_part(text):
-            if is_there(from_ini(first, info).is_file):
-                yield readable_file(first, info)
+        for path_text, rest in _splits(text):
+            if is_there(from_ini(path_text, info).is_file):
+                yield readable_file(path_text, info)
                 text = rest
                 break
         else:
             raise ValueError(
                 "an existing file with a certificate, or NAME=VALUE, and not"
-                f" {text!r}{_near(text, info)}"
+                f" {text!r}{_path_hint(text, info)}"
             )
 
 
-def _ways_to_part(text: str) -> Iterator[tuple[str, str]]:
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    """The ways to split a text at a blank, the longest path first."""
     yield text, ""
     for blank in reversed(list(re.finditer(r"\s+", text))):
         yield text[: blank.start()], text[blank.end() :]
@@ -343,12 +363,15 @@ def _ways_to_part(text: str) -> Iterator[tuple[str, str]]:
 def _federation_lines(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
-    found = read_lines(split(value), lambda line: read_line(line, info))
-    if not found:
+    lines = read_lines(split(value), lambda line: read_line(line, info))
+    if not lines:
         raise ValueError("the path of a file, or several, one on each line")
-    if sum(isinstance(one, FederationAddress) and one.is_query for one in found) > 1:
+    queries = [
+        line for line in lines if isinstance(line, FederationAddress) and line.is_query
+    ]
+    if len(queries) > 1:
         raise ValueError("at most one line with 'mdq:'")
-    return found
+    return lines
 
 
 FederationLines = Annotated[

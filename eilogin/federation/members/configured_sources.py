@@ -70,7 +70,7 @@ def _fetched_from(
     line: FederationAddress, keys: Sequence[PublicKey], options: TrustOptions
 ) -> Iterator[MetadataURL]:
     usual_ca, usual_proxy = line.ca is None, line.proxy is None
-    web = MetadataClient(
+    client = MetadataClient(
         ca_file=options.back_channel_ca if usual_ca else line.ca,
         client_certificate=client_certificate_of(options),
         proxy=(options.back_channel_proxy if usual_proxy else line.proxy) or None,
@@ -83,10 +83,10 @@ def _fetched_from(
     )
     if line.is_query:
         sources = [
-            MetadataURL.of_entity(line.url, hub, keys, web) for hub in options.hub
+            MetadataURL.of_entity(line.url, hub, keys, client) for hub in options.hub
         ]
     else:
-        sources = [MetadataURL(line.url, keys, web)]
+        sources = [MetadataURL(line.url, keys, client)]
     for source in sources:
         yield replace(
             source,

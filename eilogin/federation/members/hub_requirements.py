@@ -22,7 +22,7 @@ from eilogin.errors import (
 from eilogin.federation.local.local_entity import HUB, Own
 from eilogin.federation.members.expiry_alarms import SOON, Expiry, ends_in_words
 from eilogin.federation.members.membership import Membership
-from eilogin.federation.sources.member_filters import PASSED_OVER
+from eilogin.federation.sources.member_filters import SKIPPED_MEMBERS
 from eilogin.saml import bindings
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import (
@@ -139,7 +139,7 @@ def _unclear(federation: Membership) -> ConfigurationError:
 def _passed_over(federation: Membership) -> str:
     """Explain that our own filters may exclude the entity."""
     remarks_on_filters = [
-        text for text in federation.remarks if text.endswith(PASSED_OVER)
+        text for text in federation.remarks if text.endswith(SKIPPED_MEMBERS)
     ]
     return f"; {some(remarks_on_filters, _NAMED)}" if remarks_on_filters else ""
 

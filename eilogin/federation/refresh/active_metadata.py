@@ -175,7 +175,7 @@ def _read_copy(
         metadata = read_unsigned(octets, on_loopback=here)
     else:
         metadata = read_federation(octets, source.signers, on_loopback=here)
-    chosen = source.filters.read().of(str(source), metadata)
+    chosen = source.filters.read().select(str(source), metadata)
     return without(chosen, record.passed)
 
 

@@ -73,7 +73,7 @@ def _earlier_content(
     if not _is_whole(copy, record.sha256):
         raise MetadataUnusable(f"{copy}: was changed")
     before = metadata.copy(source)
-    return fetched if before is None else source.copied(before, longest)
+    return fetched if before is None else source.read_copy(before, longest)
 
 
 def _is_whole(copy: Path, sha256: str) -> bool:

@@ -23,7 +23,7 @@ def record_of(
     before: AcceptedCopy | None,
 ) -> Source:
     """The record of a source after ``earlier``; keeps its copy after ``before``."""
-    accepted = {} if fetched.failure else accepted_of(fetched.known(before))
+    accepted = {} if fetched.failure else accepted_of(fetched.accepted_after(before))
     record = replace(
         earlier or Source("", key_of(source)),
         line=line_of(source),

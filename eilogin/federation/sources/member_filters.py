@@ -12,13 +12,13 @@ from eilogin.saml.metadata import EntityDescriptor, FederationMetadata
 from eilogin.saml.metadata.packed_members import without_decoding
 from eilogin.saml.printable_text import some
 
-_NAMED = 3
+_MOST_NAMED = 3
 
 #: To distinguish it from a path.
 ENTITY_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 #: Ends the remark that counts skipped members.
-PASSED_OVER = "skipped, as its line of 'federation' wants it"
+SKIPPED_MEMBERS = "skipped, as its line of 'federation' wants it"
 
 #: A remark on a member: an entityID has no blanks.
 _ABOUT = re.compile(r"entity '(\S+)': ")
@@ -45,13 +45,14 @@ class MemberFilters:
 
         So nodes of both versions can share one folder. `Choice` is the former name.
         """
-        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        names = (field.name for field in fields(self))
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"Choice({values})"
 
     def read(self) -> "MemberSelection":
         """The filters with the present lists; raises MetadataUnusable."""
-        included = frozenset(_names(self.include)) if self.include else None
-        return MemberSelection(self, included, frozenset(_names(self.exclude)))
+        included = frozenset(_entity_ids(self.include)) if self.include else None
+        return MemberSelection(self, included, frozenset(_entity_ids(self.exclude)))
 
 
 ANYBODY = MemberFilters()
@@ -73,34 +74,34 @@ class MemberSelection:
         lists = (sorted(self.included or ()), sorted(self.excluded))
         return hashlib.sha256(repr((self.filters, lists)).encode()).hexdigest()
 
-    def of(self, name: str, metadata: FederationMetadata) -> FederationMetadata:
+    def select(self, name: str, metadata: FederationMetadata) -> FederationMetadata:
         """Select the members of metadata from ``name``."""
         if self.filters == ANYBODY:
             return metadata
-        found = (self._wanted(entity) for entity in metadata.entities)
-        entities = tuple(entity for entity in found if entity is not None)
+        parts = (self._selected_part(entity) for entity in metadata.entities)
+        entities = tuple(part for part in parts if part is not None)
         left_out = {
             entity_id: error
             for entity_id, error in metadata.left_out.items()
             if self._wants_unusable(entity_id, error)
         }
         count = len(metadata.entities) + len(metadata.left_out)
-        passed_over = count - len(entities) - len(left_out)
-        there = {entity.entity_id for entity in entities} | left_out.keys()
+        skipped = count - len(entities) - len(left_out)
+        selected = {entity.entity_id for entity in entities} | left_out.keys()
         return replace(
             metadata,
             entities=entities,
             left_out=left_out,
             remarks=(
-                *_told(name, passed_over, count),
-                *self._unknown(name, metadata),
-                *(text for text in metadata.remarks if _about(text) in there),
+                *_skipped_remarks(name, skipped, count),
+                *self._unknown_remarks(name, metadata),
+                *(text for text in metadata.remarks if _entity_id_in(text) in selected),
             ),
             # An absent entity may still be a member.
-            is_aggregate=metadata.is_aggregate and not passed_over,
+            is_aggregate=metadata.is_aggregate and not skipped,
         )
 
-    def _wanted(self, entity: EntityDescriptor) -> EntityDescriptor | None:
+    def _selected_part(self, entity: EntityDescriptor) -> EntityDescriptor | None:
         if not self._wants(
             entity.entity_id, entity.registrar, entity.entity_categories
         ):
@@ -117,60 +118,61 @@ class MemberSelection:
         if error.alternatives:
             # Any of these may be the wanted one.
             return any(
-                self._wants_unusable(entity_id, one) for one in error.alternatives
+                self._wants_unusable(entity_id, alternative)
+                for alternative in error.alternatives
             )
-        is_in_role = self.filters.role is None or error.is_hub is (
-            self.filters.role == "hub"
-        )
+        role = self.filters.role
+        is_in_role = role is None or error.is_hub is (role == "hub")
         return is_in_role and self._wants(entity_id, error.registrar, error.categories)
 
     def _wants(
         self, entity_id: str, registrar: str, categories: Collection[str]
     ) -> bool:
-        wanted = self.filters
+        filters = self.filters
         return (
             entity_id not in self.excluded
             and (self.included is None or entity_id in self.included)
-            and (not wanted.registrars or registrar in wanted.registrars)
-            and (not wanted.categories or not _apart(wanted.categories, categories))
+            and (not filters.registrars or registrar in filters.registrars)
             and (
-                not wanted.entities
-                or any(_looks_like(entity_id, one) for one in wanted.entities)
+                not filters.categories
+                or any(category in categories for category in filters.categories)
+            )
+            and (
+                not filters.entities
+                or any(_matches(entity_id, pattern) for pattern in filters.entities)
             )
         )
 
-    def _unknown(self, name: str, metadata: FederationMetadata) -> Iterator[str]:
-        members = (one.entity_id for one in without_decoding(metadata.entities))
-        known = {*members, *metadata.left_out}
+    def _unknown_remarks(
+        self, name: str, metadata: FederationMetadata
+    ) -> Iterator[str]:
+        usable = (entity.entity_id for entity in without_decoding(metadata.entities))
+        known = {*usable, *metadata.left_out}
         lists: Mapping[str, Collection[str]] = {
             "include": self.included or (),
             "exclude": self.excluded,
         }
         for option, names in lists.items():
             if unknown := [*map(repr, sorted(set(names) - known))]:
-                what = some(unknown, _NAMED)
+                shown = some(unknown, _MOST_NAMED)
                 yield (
                     f"{name}: '{option}' names an entity that is not in the metadata:"
-                    f" {what}"
+                    f" {shown}"
                 )
 
 
-def _told(name: str, passed_over: int, count: int) -> Iterator[str]:
-    if passed_over:
+def _skipped_remarks(name: str, skipped: int, count: int) -> Iterator[str]:
+    if skipped:
         members = "1 member" if count == 1 else f"{count} members"
-        yield f"{name}: {passed_over} of {members} {PASSED_OVER}"
+        yield f"{name}: {skipped} of {members} {SKIPPED_MEMBERS}"
 
 
-def _about(remark: str) -> str:
-    found = _ABOUT.match(remark)
-    return found[1] if found else ""
+def _entity_id_in(remark: str) -> str:
+    match = _ABOUT.match(remark)
+    return match[1] if match else ""
 
 
-def _apart(some_names: Sequence[str], others: Collection[str]) -> bool:
-    return not any(name in others for name in some_names)
-
-
-def _looks_like(text: str, pattern: str) -> bool:
+def _matches(text: str, pattern: str) -> bool:
     """Match ``*`` in linear time, because others choose the text."""
     first, *rest = pattern.split("*")
     if not rest:
@@ -178,24 +180,24 @@ def _looks_like(text: str, pattern: str) -> bool:
     *middle, last = rest
     if not text.startswith(first):
         return False
-    here = len(first)
+    end = len(first)
     for part in middle:
-        found = text.find(part, here)
-        if found < 0:
+        start = text.find(part, end)
+        if start < 0:
             return False
-        here = found + len(part)
-    return text.endswith(last) and len(text) - len(last) >= here
+        end = start + len(part)
+    return text.endswith(last) and len(text) - len(last) >= end
 
 
-def _names(said: Sequence[str | Path]) -> Iterator[str]:
-    for one in said:
-        if isinstance(one, str):
-            yield one
+def _entity_ids(entries: Sequence[str | Path]) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, str):
+            yield entry
         else:
-            yield from _names_in(one)
+            yield from _entity_ids_in(entry)
 
 
-def _names_in(path: Path) -> Iterator[str]:
+def _entity_ids_in(path: Path) -> Iterator[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -25,17 +25,17 @@ from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.signing_keys import PublicKey
 
 
-def understood(
+def read_acceptable(
     name: str,
     octets: bytes,
     keys: Sequence[PublicKey] | None,
-    longest: float | None,
+    longest_validity: float | None,
     *,
     on_loopback: bool,
 ) -> FederationMetadata:
     """Verify and parse the octets of metadata that came from ``name``.
 
-    ``longest`` is the longest validity from now in seconds, None for no limit. Raises
+    ``longest_validity`` is in seconds from now, None for no limit. Raises
     ConfigurationError that names the source: MetadataUnusable (unreadable),
     MetadataUntrusted (signature), MetadataExpired, MetadataLifetime (too long), or
     PeerUnusable (its only member is unusable).
@@ -54,48 +54,48 @@ def understood(
             " operator for the right certificate"
         ) from error
     except Refused as error:
-        told = (
+        fault = (
             in_full_with_cure(error)
             if isinstance(error, MalformedMessage)
             else str(error)
         )
         # It may quote foreign text.
-        told = CONTROL.sub(" ", told)
-        but = _if_html(octets)
+        fault = CONTROL.sub(" ", fault)
+        hint = _html_hint(octets)
         raise MetadataUnusable(
-            f"{name}: {told}; expected SAML metadata{but}. Ask the operator for it"
+            f"{name}: {fault}; expected SAML metadata{hint}. Ask the operator for it"
         ) from error
-    _require_in_time(name, metadata.valid_until, longest)
+    _require_in_time(name, metadata.valid_until, longest_validity)
     return metadata
 
 
-def _if_html(octets: bytes) -> str:
+def _html_hint(octets: bytes) -> str:
     start = octets.lstrip()[:100].lower()
     is_html = start.startswith((b"<!doctype html", b"<html"))
     return ", but this looks like a page of HTML" if is_html else ""
 
 
 def _require_in_time(
-    name: str, valid_until: float | None, longest: float | None
+    name: str, valid_until: float | None, longest_validity: float | None
 ) -> None:
     now = clock.now()
     if valid_until is not None and now >= valid_until + SKEW:
-        ended, told = map(write_instant, (valid_until, now))
+        expiry_text, now_text = map(write_instant, (valid_until, now))
         raise MetadataExpired(
-            f"{name}: this metadata expired at {ended}, and the time here is"
-            f" {told}; ask the operator for newer metadata"
+            f"{name}: this metadata expired at {expiry_text}, and the time here is"
+            f" {now_text}; ask the operator for newer metadata"
         )
-    if longest is None:
+    if longest_validity is None:
         return
-    latest = now + longest
+    latest = now + longest_validity
     if valid_until is None or valid_until > latest + SKEW:
-        found = (
+        fault = (
             "has no validUntil"
             if valid_until is None
             else f"is valid until {write_instant(valid_until)}"
         )
         raise MetadataLifetime(
-            f"{name}: this metadata {found}; expected a validUntil on its root, by"
+            f"{name}: this metadata {fault}; expected a validUntil on its root, by"
             f" {write_instant(latest)} at the latest (federation_validity). Ask the"
             " operator"
         )

@@ -64,27 +64,28 @@ class MetadataClient:
             raise _failed(url, str(error)) from error
 
     def _follow(self, url: str, validators: Validators) -> PeerResponse:
-        ends = time.monotonic() + self.timeout
-        here = url
+        deadline = time.monotonic() + self.timeout
+        current = url
         for _ in range(_MOST_REDIRECTS + 1):
-            left = max(round(ends - time.monotonic(), 1), 0.1)
-            with closing(self._channel(is_elsewhere=_host(here) != _host(url))) as way:
-                answer = way.get(
-                    here,
+            timeout = max(round(deadline - time.monotonic(), 1), 0.1)
+            is_elsewhere = _host(current) != _host(url)
+            with closing(self._channel(is_elsewhere=is_elsewhere)) as channel:
+                answer = channel.get(
+                    current,
                     _TYPE,
                     longest=self.longest,
-                    timeout=left,
+                    timeout=timeout,
                     validators=validators,
                 )
-            is_known = answer.status == _NOT_MODIFIED and any(validators)
-            if answer.status == _OK or is_known:
+            is_current = answer.status == _NOT_MODIFIED and any(validators)
+            if answer.status == _OK or is_current:
                 return answer
             if answer.status not in _REDIRECTS or not answer.location:
-                told = f"{named(here)} answered with status {answer.status}"
-                raise _failed(url, told)
-            here = _led_to(url, here, answer.location)
-        told = f"more than {_MOST_REDIRECTS} redirects, the last to {named(here)}"
-        raise _failed(url, told)
+                fault = f"{named(current)} answered with status {answer.status}"
+                raise _failed(url, fault)
+            current = _redirect_target(url, current, answer.location)
+        fault = f"more than {_MOST_REDIRECTS} redirects, the last to {named(current)}"
+        raise _failed(url, fault)
 
     def _channel(self, *, is_elsewhere: bool) -> BackChannel:
         """Only the configured host sees our certificate."""
@@ -103,18 +104,22 @@ class MetadataURL(MetadataSource):
 
     url: str
     keys: Sequence[PublicKey]
-    web: MetadataClient
+    client: MetadataClient
 
     def __str__(self) -> str:
         return named(self.url)
 
     @classmethod
     def of_entity(
-        cls, base: str, entity_id: str, keys: Sequence[PublicKey], web: MetadataClient
+        cls,
+        base: str,
+        entity_id: str,
+        keys: Sequence[PublicKey],
+        client: MetadataClient,
     ) -> "MetadataURL":
         """The query for one party to the responder at ``base`` (MDQ 3.1)."""
         url = f"{base.rstrip('/')}/entities/{quote(entity_id, safe='')}"
-        return cls(url, keys, web, only=entity_id)
+        return cls(url, keys, client, only=entity_id)
 
     @property
     def address(self) -> str:
@@ -129,11 +134,11 @@ class MetadataURL(MetadataSource):
     def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
         """Fetch the present content."""
         if before is None or kept is None:
-            return _came(self.web.fetch(self.url))
+            return _content_of(self.client.fetch(self.url))
         validators = Validators(before.etag, before.last_modified)
-        answer = self.web.fetch(self.url, validators)
+        answer = self.client.fetch(self.url, validators)
         if answer.status != _NOT_MODIFIED:
-            return _came(answer)
+            return _content_of(answer)
         return SourceContent(
             kept,
             etag=answer.etag or before.etag,
@@ -142,7 +147,7 @@ class MetadataURL(MetadataSource):
         )
 
 
-def _came(answer: PeerResponse) -> SourceContent:
+def _content_of(answer: PeerResponse) -> SourceContent:
     return SourceContent(
         answer.body,
         answer.content_type or "nothing",
@@ -152,29 +157,29 @@ def _came(answer: PeerResponse) -> SourceContent:
     )
 
 
-def _led_to(url: str, here: str, location: str) -> str:
-    """The target of a redirect, if as safe as the address before."""
+def _redirect_target(url: str, current: str, location: str) -> str:
+    """The target of a redirect, if as safe as the ``current`` address."""
     # Others must not redirect us to loopback: a service there may trust every request.
     try:
-        there = urldefrag(urljoin(here, location)).url
-        require_address(there, on_loopback=is_loopback(_host(here)))
+        target = urldefrag(urljoin(current, location)).url
+        require_address(target, on_loopback=is_loopback(_host(current)))
     except (ValueError, MalformedMessage) as error:
-        told = (
-            f"{named(here)} redirected to an address that eilogin does not follow from"
-            " there"
+        fault = (
+            f"{named(current)} redirected to an address that eilogin does not follow"
+            f" from there: {error}"
         )
-        raise _failed(url, f"{told}: {error}") from error
-    return there
+        raise _failed(url, fault) from error
+    return target
 
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def _failed(url: str, what: str) -> MetadataUnavailable:
+def _failed(url: str, fault: str) -> MetadataUnavailable:
     # The fault may come from a redirect.
-    asked = "" if what.startswith(f"{named(url)} ") else f"{named(url)}: "
+    prefix = "" if fault.startswith(f"{named(url)} ") else f"{named(url)}: "
     return MetadataUnavailable(
-        f"{asked}{what}; expected SAML metadata, with status 200. Ask the"
+        f"{prefix}{fault}; expected SAML metadata, with status 200. Ask the"
         " administrator of that address"
     )

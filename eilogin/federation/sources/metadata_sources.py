@@ -29,7 +29,7 @@ from eilogin.errors import (
     MetadataUnusable,
 )
 from eilogin.federation.sources.member_filters import ANYBODY, MemberFilters
-from eilogin.federation.sources.metadata_acceptance import understood
+from eilogin.federation.sources.metadata_acceptance import read_acceptable
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import FederationMetadata
@@ -109,12 +109,13 @@ class Fetched:
         """The ID of its root, or ""."""
         return self.metadata.id
 
-    def known(
+    def accepted_after(
         self, before: AcceptedCopy | None, copy: Path | None = None
     ) -> AcceptedCopy:
         """The record to store after ``before``; ``copy`` is the file of metadata."""
-        were = () if before is None else (before.sha256, *before.recent)
-        recent = dict.fromkeys(one for one in were if one not in ("", self.sha256))
+        earlier = () if before is None else (before.sha256, *before.recent)
+        older = (sha256 for sha256 in earlier if sha256 not in ("", self.sha256))
+        recent = dict.fromkeys(older)
         return AcceptedCopy(
             etag=self.etag,
             last_modified=self.last_modified,
@@ -158,83 +159,88 @@ class MetadataSource(ABC):
     def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
         """Read the present content; ``kept`` is the earlier one, if available."""
 
-    def load(self, longest: float | None) -> FederationMetadata:
+    def load(self, usual_validity: float | None) -> FederationMetadata:
         """Read the present content, verified; raises as :meth:`fetch`."""
-        return self.fetch(None, longest).metadata
+        return self.fetch(None, usual_validity).metadata
 
-    def fetch(self, before: AcceptedCopy | None, longest: float | None) -> Fetched:
+    def fetch(
+        self, before: AcceptedCopy | None, usual_validity: float | None
+    ) -> Fetched:
         """Read the present content, or the earlier copy if eilogin rejects that.
 
-        ``longest`` is the validity in seconds of a source without its own; None for no
-        limit. Raises ConfigurationError that names the source.
+        ``usual_validity`` is the longest validity in seconds for a source without its
+        own; None for no limit. Raises ConfigurationError that names the source.
         """
         kept = _kept(before)
-        if before and before.copy and _is_gone(before.copy):
+        if before and before.copy and _is_missing(before.copy):
             before = None
         try:
-            return self._taken(self.look(before, kept), before, longest)
+            return self._accept(self.look(before, kept), before, usual_validity)
         except ConfigurationError as error:
-            return self._from_before(error, before, longest)
+            return self._use_copy(error, before, usual_validity)
 
-    def _taken(
-        self, came: SourceContent, before: AcceptedCopy | None, longest: float | None
+    def _accept(
+        self,
+        content: SourceContent,
+        before: AcceptedCopy | None,
+        usual_validity: float | None,
     ) -> Fetched:
-        chosen = self.filters.read()
+        selection = self.filters.read()
         try:
-            metadata = self._understood(str(self), came.octets, longest)
+            metadata = self._verify(str(self), content.octets, usual_validity)
         except (MetadataUnusable, MetadataUntrusted) as error:
-            if not came.content_type:
+            if not content.content_type:
                 raise
-            what = f"{len(came.octets)} bytes of {came.content_type[:80]!r}"
+            what = f"{len(content.octets)} bytes of {content.content_type[:80]!r}"
             raise type(error)(f"{error}; the server sent {what}") from error
-        sha256 = sha256_of(came.octets)
+        sha256 = sha256_of(content.octets)
         is_another = before is None or sha256 != before.sha256
         if self.signers is not None:
-            self._require_made(metadata.created)
+            self._require_not_in_future(metadata.created)
             if before is not None and is_another:
                 self._require_no_older(metadata, sha256, before)
         return Fetched(
-            chosen.of(str(self), metadata),
-            came.octets,
+            selection.select(str(self), metadata),
+            content.octets,
             sha256,
-            came.etag,
-            came.last_modified,
-            chosen.version,
-            is_new=before is None or is_another or chosen.version != before.choice,
-            max_age=came.max_age,
+            content.etag,
+            content.last_modified,
+            selection.version,
+            is_new=before is None or is_another or selection.version != before.choice,
+            max_age=content.max_age,
         )
 
-    def _understood(
-        self, name: str, octets: bytes, longest: float | None
+    def _verify(
+        self, name: str, octets: bytes, usual_validity: float | None
     ) -> FederationMetadata:
-        metadata = understood(
+        metadata = read_acceptable(
             name,
             octets,
             self.signers,
-            self._longest(longest),
+            self._longest_validity(usual_validity),
             on_loopback=self.on_loopback,
         )
-        names = (one.entity_id for one in without_decoding(metadata.entities))
-        found = [*names, *metadata.left_out] if self.only else []
-        if self.only and found != [self.only]:
+        usable = (entity.entity_id for entity in without_decoding(metadata.entities))
+        names = [*usable, *metadata.left_out] if self.only else []
+        if self.only and names != [self.only]:
             raise MetadataUnusable(
-                f"{name}: found {found[:3]}; expected the metadata of {self.only!r}"
+                f"{name}: found {names[:3]}; expected the metadata of {self.only!r}"
                 " alone. Ask the administrator of that address"
             )
         return metadata
 
-    def _longest(self, usual: float | None) -> float | None:
+    def _longest_validity(self, usual_validity: float | None) -> float | None:
         if self.validity is None:
-            return usual
+            return usual_validity
         return None if math.isinf(self.validity) else self.validity
 
-    def _require_made(self, created: float | None) -> None:
-        if created is not None and _is_to_come(created):
-            made, told = map(write_instant, (created, clock.now()))
+    def _require_not_in_future(self, created: float | None) -> None:
+        if created is not None and _is_in_future(created):
+            created_text, now_text = map(write_instant, (created, clock.now()))
             raise MetadataUnusable(
-                f"{self}: found metadata with the time {made}, and the time here is"
-                f" {told}; expected no time in the future. Check the clock here, or"
-                " ask the operator to sign it again with the right time"
+                f"{self}: found metadata with the time {created_text}, and the time"
+                f" here is {now_text}; expected no time in the future. Check the clock"
+                " here, or ask the operator to sign it again with the right time"
             )
 
     def _require_no_older(
@@ -248,7 +254,7 @@ class MetadataSource(ABC):
             if metadata.created is None
             else f"made at {write_instant(metadata.created)}"
         )
-        had = (
+        expected = (
             "which the operator published after it"
             if before.created is None
             else f"made at {write_instant(before.created)}"
@@ -260,45 +266,45 @@ class MetadataSource(ABC):
         )
         raise MetadataOlder(
             f"{self}: found metadata {found}; expected none older than our copy,"
-            f" {had}. Ask the operator whether somebody serves an old file; {cure}"
+            f" {expected}. Ask the operator whether somebody serves an old file; {cure}"
         )
 
-    def _from_before(
+    def _use_copy(
         self,
         error: ConfigurationError,
         before: AcceptedCopy | None,
-        longest: float | None,
+        usual_validity: float | None,
     ) -> Fetched:
         if before is None or before.copy is None:
             raise error
         try:
-            return self.copied(before, longest, f"{error} ({error.code})")
-        except ConfigurationError as worse:
+            return self.read_copy(before, usual_validity, f"{error} ({error.code})")
+        except ConfigurationError as copy_error:
             raise type(error)(
-                f"{error}; eilogin cannot use the previous copy either: {worse}"
+                f"{error}; eilogin cannot use the previous copy either: {copy_error}"
             ) from error
 
-    def copied(
-        self, before: AcceptedCopy, longest: float | None, failure: str = ""
+    def read_copy(
+        self, before: AcceptedCopy, usual_validity: float | None, failure: str = ""
     ) -> Fetched:
         """Read the earlier copy under the present signers and filters.
 
         ``failure``: why it replaces the present content. Raises as :meth:`fetch`.
         """
-        chosen, copy = self.filters.read(), before.copy
+        selection, copy = self.filters.read(), before.copy
         try:
             octets = b"" if copy is None else copy.read_bytes()
         except OSError as error:
             raise MetadataUnusable(f"{copy}: {error.strerror}") from error
-        metadata = self._understood(str(copy), octets, longest)
+        metadata = self._verify(str(copy), octets, usual_validity)
         return Fetched(
-            replace(chosen.of(str(self), metadata), instead_of=failure),
+            replace(selection.select(str(self), metadata), instead_of=failure),
             octets,
             sha256_of(octets),
             before.etag,
             before.last_modified,
-            chosen.version,
-            is_new=chosen.version != before.choice,
+            selection.version,
+            is_new=selection.version != before.choice,
             failure=failure,
         )
 
@@ -351,14 +357,14 @@ def files_in(folder: Path) -> list[Path]:
     """The metadata files in a folder by name; MetadataUnusable without any."""
     # An empty folder is probably the wrong one, or not mounted.
     try:
-        found = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
+        files = [path for path in sorted(folder.iterdir()) if _is_metadata(path)]
     except OSError as error:
         raise MetadataUnusable(f"{folder}: {error.strerror}") from None
-    if not found:
+    if not files:
         raise MetadataUnusable(
             f"{folder}: found no file '*.xml' in this folder; expected SAML metadata"
         )
-    return found
+    return files
 
 
 def _is_metadata(path: Path) -> bool:
@@ -383,7 +389,7 @@ def _kept(before: AcceptedCopy | None) -> bytes | None:
     return octets if sha256_of(octets) == before.sha256 else None
 
 
-def _is_gone(path: Path) -> bool:
+def _is_missing(path: Path) -> bool:
     try:
         path.stat()
     except FileNotFoundError:
@@ -394,23 +400,24 @@ def _is_gone(path: Path) -> bool:
 
 
 def _is_older(metadata: FederationMetadata, sha256: str, before: AcceptedCopy) -> bool:
-    created, there = metadata.created, before.created
+    created, previous = metadata.created, before.created
     if sha256 in before.recent:
         return True
-    if there is not None and _is_to_come(there):
+    if previous is not None and _is_in_future(previous):
         return False
-    if created == there:
+    if created == previous:
         return (
             created is not None
             and "" != before.id != metadata.id != ""
-            and _ends_sooner(metadata.valid_until, before.valid_until)
+            and _is_earlier(metadata.valid_until, before.valid_until)
         )
-    return there is not None and (created is None or created < there)
+    return previous is not None and (created is None or created < previous)
 
 
-def _ends_sooner(one: float | None, other: float | None) -> bool:
-    return one is not None and (other is None or one < other)
+def _is_earlier(expiry: float | None, previous: float | None) -> bool:
+    """Whether an expiry is earlier than the previous one; None is never."""
+    return expiry is not None and (previous is None or expiry < previous)
 
 
-def _is_to_come(made: float) -> bool:
-    return made > clock.now() + SKEW
+def _is_in_future(created: float) -> bool:
+    return created > clock.now() + SKEW

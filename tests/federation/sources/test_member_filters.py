@@ -57,7 +57,7 @@ def metadata():
 @pytest.fixture
 def federation(metadata):
     return lambda **said: Membership(
-        MemberFilters(**said).read().of("all.xml", metadata)
+        MemberFilters(**said).read().select("all.xml", metadata)
     )
 
 
@@ -118,7 +118,9 @@ def test_a_star_is_anything_and_all_else_itself(pattern, text):
     grammar = ".*".join(map(re.escape, pattern.split("*")))
     entity = EntityDescriptor(entity_id=text, service_provider=ServiceProvider())
     metadata = FederationMetadata((entity,), None, "", None)
-    found = MemberFilters(entities=(pattern,)).read().of("all.xml", metadata).entities
+    found = (
+        MemberFilters(entities=(pattern,)).read().select("all.xml", metadata).entities
+    )
     assert bool(found) == bool(re.fullmatch(grammar, text))
 
 
@@ -127,8 +129,8 @@ def test_a_pattern_takes_no_long_time():
     entity = EntityDescriptor(entity_id=name, service_provider=ServiceProvider())
     metadata = FederationMetadata((entity,), None, "", None)
     chosen = MemberFilters(entities=("*a" * 60 + "*b",)).read()
-    assert not chosen.of("x", metadata).entities
-    assert cpu_seconds(lambda: chosen.of("x", metadata)) < 1
+    assert not chosen.select("x", metadata).entities
+    assert cpu_seconds(lambda: chosen.select("x", metadata)) < 1
 
 
 class TestAList:

@@ -393,7 +393,7 @@ class TestWhatIsKnown:
         def taken(source, before=None):
             fetched = source.fetch(before, None)
             copy.write_bytes(fetched.octets)
-            return fetched, fetched.known(before, copy)
+            return fetched, fetched.accepted_after(before, copy)
 
         return taken
 
@@ -481,7 +481,7 @@ class TestWhatIsKnown:
         assert "refuses connections" in again.failure
         assert again.metadata.instead_of == again.failure
         assert not again.is_new
-        assert again.known(known, known.copy) == known
+        assert again.accepted_after(known, known.copy) == known
 
     def test_is_older_where_it_was_there_before_another_of_its_second(
         self, source, server, members, operator, taken
@@ -546,14 +546,14 @@ class TestWhatIsKnown:
         hubs = source(filters=MemberFilters(role="hub"))
         chosen = hubs.fetch(known, None)
         assert chosen.is_new
-        known = chosen.known(known, known.copy)
+        known = chosen.accepted_after(known, known.copy)
         assert known.recent == ()
         assert not hubs.fetch(known, None).is_new
 
     def test_has_a_bound(self, source, taken):
         fetched, _ = taken(source())
         before = AcceptedCopy(sha256="x", recent=tuple(map(str, range(1000))))
-        recent = fetched.known(before).recent
+        recent = fetched.accepted_after(before).recent
         assert len(recent) == 500
         assert recent[:2] == ("x", "0")
 
@@ -588,7 +588,7 @@ class TestAFile:
             return _of_one_second(members, operator, 3 * HOUR)[0]
 
     def test_is_judged_as_what_is_fetched_is(self, file, old, octets):
-        known = file.fetch(None, None).known(None)
+        known = file.fetch(None, None).accepted_after(None)
         assert not file.fetch(known, None).is_new
         file.path.write_bytes(old)
         told = (
@@ -611,7 +611,7 @@ class TestAFile:
         for which in data.draw(st.lists(st.sampled_from(few), min_size=3, max_size=6)):
             file.path.write_bytes(which)
             try:
-                known = file.fetch(known, None).known(known)
+                known = file.fetch(known, None).accepted_after(known)
             except MetadataOlder:
                 continue
             assert which not in replaced
@@ -629,7 +629,7 @@ class TestAFile:
 
     def test_that_nobody_signs_is_as_old_as_who_writes_it_wants(self, file, old):
         file = replace(file, keys=None)
-        known = file.fetch(None, None).known(None)
+        known = file.fetch(None, None).accepted_after(None)
         file.path.write_bytes(old)
         assert file.fetch(known, None).is_new
 
@@ -664,7 +664,7 @@ class Kept:
         fetched = self.source.fetch(self.known[0], longest)
         if not fetched.failure:
             self.copy.write_bytes(fetched.octets)
-            self.known[0] = fetched.known(self.known[0], self.copy)
+            self.known[0] = fetched.accepted_after(self.known[0], self.copy)
         return fetched
 
 

@@ -39,16 +39,16 @@ def send_through_browser(  # noqa: PLR0913 - the parts of one message on its way
     key: SigningKey,
     relay_state: str = "",
     headers: Iterable[tuple[str, str]] = (),
-    is_response: bool = False,
     framed_by: str = "",
 ) -> Response:
     """Send an unsigned message through the browser to ``endpoint``, over its binding.
 
-    ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a response (``is_response``) goes
-    to the endpoint's address for responses. Redirect signs the query (SAML bindings
+    ``kind`` is ``SAMLRequest`` or ``SAMLResponse``; a response goes to the endpoint's
+    address for responses. Redirect signs the query (SAML bindings
     3.4), POST the message (3.5). URLs in ``framed_by``, separated by blanks, may frame
     the page of a POST.
     """
+    is_response = kind == bindings.RESPONSE
     location = endpoint.for_answers if is_response else endpoint.location
     if endpoint.binding == bindings.REDIRECT:
         url = bindings.redirect_url(

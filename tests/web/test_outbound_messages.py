@@ -55,7 +55,6 @@ def send(trust):
             "SAMLResponse" if is_response else "SAMLRequest",
             message,
             key=trust.own.key,
-            is_response=is_response,
             **more,
         )
 

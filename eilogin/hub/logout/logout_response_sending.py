@@ -66,7 +66,6 @@ class LogoutResponseSender:
             key=trust.key_for(peer),
             relay_state=back.relay_state,
             headers=expired_cookie(visit),
-            is_response=True,
         )
 
     def endpoint(self, role: ServiceProvider) -> Endpoint | None:

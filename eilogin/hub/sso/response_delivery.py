@@ -69,7 +69,7 @@ class ResponseDelivery:
         if pending.binding == bindings.POST:
             if login is not None and not visit.sessions.is_live(login):
                 raise LoginEnded(TOO_LATE)
-            fields = bindings.post_fields("SAMLResponse", octets, state)
+            fields = bindings.post_fields(bindings.RESPONSE, octets, state)
             return self._pages.auto_post(
                 visit,
                 pending.acs_url,

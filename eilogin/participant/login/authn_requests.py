@@ -106,7 +106,7 @@ class AuthnRequestSender:
             visit,
             self._pages,
             route.endpoint,
-            "SAMLRequest",
+            bindings.REQUEST,
             messages.write_authn_request(request),
             key=trust.key_for(route.peer),
             relay_state=pending.handle,

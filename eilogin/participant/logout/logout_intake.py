@@ -139,7 +139,6 @@ class LogoutRequestIntake:
             ),
             key=trust.key_for(hub),
             relay_state=pending.relay_state,
-            is_response=True,
             framed_by=destination,
         )
 

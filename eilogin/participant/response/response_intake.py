@@ -142,7 +142,7 @@ class ResponseReader:
         if artifact_form is not None:
             return _to_query(visit, *artifact_form)
         received = bindings.read_post(body)
-        if received.kind != "SAMLResponse":
+        if received.kind != bindings.RESPONSE:
             raise MalformedMessage(
                 "the message is no Response to a login; expected SAMLResponse"
             )

@@ -23,7 +23,7 @@ from eilogin.hub.logout.logout_propagation import (
 from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.receipts.logout_receipts import Receipts, require_own_browser
 from eilogin.hub.logout.receipts.receipt_records import Receipt
-from eilogin.saml import messages
+from eilogin.saml import bindings, messages
 from eilogin.saml.metadata import Endpoint, ServiceProvider
 from eilogin.web.inbound_messages import Inbound
 from eilogin.web.outbound_messages import Route, send_through_browser
@@ -128,7 +128,7 @@ class BrowserNotifier(ABC):
             visit,
             self._pages,
             route.endpoint,
-            "SAMLRequest",
+            bindings.REQUEST,
             self._propagation.request(trust, recipient, route, request_id),
             key=trust.key_for(route.peer),
             framed_by=framed_by,

@@ -13,6 +13,7 @@ import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from cryptography.hazmat.primitives import hashes
@@ -85,6 +86,13 @@ class Received:
     #: By Redirect: the signature, and the URI of its algorithm; or empty.
     signature: bytes = field(default=b"", repr=False)
     algorithm: str = ""
+
+
+class ReceivedArtifact(NamedTuple):
+    """An artifact as it came through the browser, and its RelayState, or ""."""
+
+    artifact: str
+    relay_state: str
 
 
 # --- Redirect (SAML bindings 3.4) ---------------------------------------------------
@@ -266,8 +274,8 @@ def artifact_url(location: str, artifact: str, relay_state: str) -> str:
     return _with_query(location, query)
 
 
-def read_artifact_query(query: str) -> tuple[str, str]:
-    """Read the artifact and the RelayState ("" if absent) in a query.
+def read_artifact_query(query: str) -> ReceivedArtifact:
+    """Read an artifact in a query.
 
     Raises MalformedMessage and MessageTooLarge.
     """
@@ -276,11 +284,12 @@ def read_artifact_query(query: str) -> tuple[str, str]:
         raise MalformedMessage(
             "expected one SAMLart, and no SAMLRequest or SAMLResponse beside it"
         )
-    return _decoded(raw[_ARTIFACT]), _relay_state(raw, LONGEST_RELAY_STATE)
+    relay_state = _relay_state(raw, LONGEST_RELAY_STATE)
+    return ReceivedArtifact(_decoded(raw[_ARTIFACT]), relay_state)
 
 
-def read_artifact_form(body: bytes) -> tuple[str, str] | None:
-    """Read both in a form (bindings 3.6.3); None for a form without an artifact."""
+def read_artifact_form(body: bytes) -> ReceivedArtifact | None:
+    """Read an artifact in a form (bindings 3.6.3); None for a form without one."""
     text = body.decode("latin-1")
     if _ARTIFACT not in _parameters(text, LONGEST_FORM):
         return None

@@ -186,4 +186,4 @@ class AssertionConsumer:
 
 
 def _handle_in(visit: Visit) -> str:
-    return read_artifact_query(visit.query_string)[1]
+    return read_artifact_query(visit.query_string).relay_state

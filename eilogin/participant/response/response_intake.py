@@ -87,21 +87,20 @@ class ResponseReader:
         answer = pending_responses.fetched(visit)
         if answer is not None:
             return answer
-        query = visit.query_string
-        artifact, handle = bindings.read_artifact_query(query)
-        answer = self._by_artifact(visit, artifact, handle)
+        received = bindings.read_artifact_query(visit.query_string)
+        answer = self._by_artifact(visit, received)
         return _at_reloadable_address(visit.trust, answer)
 
     # --- by artifact (SAML bindings 3.6) --------------------------------------------
 
     def _by_artifact(
-        self, visit: Visit, artifact: str, handle: str
+        self, visit: Visit, received: bindings.ReceivedArtifact
     ) -> ReceivedResponse:
-        pending = pending_logins.of_browser(visit, handle)
+        pending = pending_logins.of_browser(visit, received.relay_state)
         if pending.spent_by:
             return ReceivedResponse(pending)
         try:
-            return self._resolve(visit, pending, artifact)
+            return self._resolve(visit, pending, received.artifact)
         except (Refused, Unavailable) as error:
             if not pending.is_passive:
                 raise
@@ -138,9 +137,9 @@ class ResponseReader:
         body = read_form_body(visit, bindings.LONGEST_FORM)
         if pending_responses.is_consent(body):
             return self._agreed(visit, body)
-        artifact_form = bindings.read_artifact_form(body)
-        if artifact_form is not None:
-            return _to_query(visit, *artifact_form)
+        received_artifact = bindings.read_artifact_form(body)
+        if received_artifact is not None:
+            return _to_query(visit, received_artifact)
         received = bindings.read_post(body)
         if received.kind != bindings.RESPONSE:
             raise MalformedMessage(
@@ -288,11 +287,10 @@ def name_of(assertion: messages.Assertion) -> str:
     return f"assertion:{assertion.issuer}\0{assertion.id}"
 
 
-def _to_query(visit: Visit, artifact: str, handle: str) -> Response:
+def _to_query(visit: Visit, received: bindings.ReceivedArtifact) -> Response:
     # The browser brings the artifact again with a GET and its Lax cookies.
-    request_id_of(handle)
-    acs = visit.trust.own.url("acs")
-    return see_other(bindings.artifact_url(acs, artifact, handle))
+    request_id_of(received.relay_state)
+    return see_other(bindings.artifact_url(visit.trust.own.url("acs"), *received))
 
 
 def _at_reloadable_address(

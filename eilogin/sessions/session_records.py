@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isinf
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from zlib import crc32
 
 from eilogin import clock
@@ -68,6 +68,14 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+class _Qualifiers(NamedTuple):
+    """The attributes of a NameID; "" if absent."""
+
+    format: str
+    name_qualifier: str
+    sp_name_qualifier: str
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A subject: its NameID, the entity that issued it, and the one that got it.
@@ -85,10 +93,9 @@ class Subject:
     format: str = UNSPECIFIED
     name_qualifier: str = ""
     sp_name_qualifier: str = ""
-    #: Format, NameQualifier and SPNameQualifier as sent ("" if absent), or None if sent
-    #: as above. Some products compare those of a LogoutRequest literally
-    #: (LemonLDAP::NG).
-    sent: tuple[str, str, str] | None = field(default=None, compare=False, repr=False)
+    #: The attributes as sent, or None if sent as above. Some products compare those of
+    #: a LogoutRequest literally (LemonLDAP::NG).
+    sent: _Qualifiers | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def named(cls, name_id: NameID, *, issuer: str, audience: str) -> "Subject":
@@ -96,8 +103,14 @@ class Subject:
         # A NameID must not pass for an attribute.
         if name_id.format.startswith(BY_ATTRIBUTE):
             raise MalformedMessage("a NameID in a Format that stands for an attribute")
-        sent = (name_id.format, name_id.name_qualifier, name_id.sp_name_qualifier)
-        qualifiers = (sent[0] or UNSPECIFIED, sent[1] or issuer, sent[2] or audience)
+        sent = _Qualifiers(
+            name_id.format, name_id.name_qualifier, name_id.sp_name_qualifier
+        )
+        qualifiers = _Qualifiers(
+            sent.format or UNSPECIFIED,
+            sent.name_qualifier or issuer,
+            sent.sp_name_qualifier or audience,
+        )
         return cls(
             issuer,
             audience,
@@ -116,8 +129,7 @@ class Subject:
         if sent is None:
             return cls(**values)
         _require(str, *sent)
-        format_, name_qualifier, sp_name_qualifier = sent
-        return cls(**values, sent=(format_, name_qualifier, sp_name_qualifier))
+        return cls(**values, sent=_Qualifiers(*sent))
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON for :meth:`from_parts`, without unset fields."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from eilogin import audit, clock, metrics
 from eilogin.errors import Unavailable
@@ -34,6 +35,16 @@ from eilogin.web.visit import Visit
 
 #: Selects the participants that get a LogoutRequest.
 TargetFilter = Callable[[list[Participant]], list[Participant]]
+
+
+class _BegunLogout(NamedTuple):
+    """The sessions that a LogoutRequest ends, stored until it has its outcome."""
+
+    handle: str
+    #: Keys of the sessions.
+    keys: Sequence[str]
+    #: The label of the visitor's sessions.
+    whose: str
 
 
 class SessionEndings:
@@ -310,11 +321,11 @@ class SessionEndings:
         whose = logins[0].who.label() if logins else ""
         stored = values.get(begun) if again else None
         note_received(sessions, named, is_known=bool(matched.logins or stored))
-        handle, keys, whose = _begin(values, begun, stored, keys, whose)
+        logout = _begin(values, begun, stored, keys, whose)
         ending = self.end(
             visit,
             logins,
-            handle=handle,
+            handle=logout.handle,
             spare=lambda them: not_ended_by_requester(visit, them, named, matched),
         )
         # The visitor's login above is unknown the second time.
@@ -326,23 +337,23 @@ class SessionEndings:
         return ending.outcome()._replace(
             is_overtaken=is_overtaken,
             above=_above(logins),
-            ended=keys,
-            whose=whose,
+            ended=logout.keys,
+            whose=logout.whose,
         )
 
 
 def _begin(
-    values: Values, begun: str, stored: str | None, keys: list[str], whose: str
-) -> tuple[str, list[str], str]:
-    if stored is None:
-        handle, until = new_handle(), clock.now() + KNOWN_FOR
-        # Stored first: later, nobody knows whose it was.
-        record = json.dumps([handle, keys, whose])
-        values.add(begun, record, until, durable=False)
-    else:
+    values: Values, begun: str, stored: str | None, keys: Sequence[str], whose: str
+) -> _BegunLogout:
+    if stored is not None:
         with readable_record():
             handle, keys, whose, *_ = json.loads(stored)
-    return handle, keys, whose
+            return _BegunLogout(handle, keys, whose)
+    logout = _BegunLogout(new_handle(), keys, whose)
+    # Stored first: later, nobody knows whose it was.
+    until = clock.now() + KNOWN_FOR
+    values.add(begun, json.dumps(logout), until, durable=False)
+    return logout
 
 
 def _unfinished_logouts(

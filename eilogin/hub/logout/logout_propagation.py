@@ -65,6 +65,13 @@ class Delivery(NamedTuple):
     has_soap: bool | None = None
 
 
+class _ProcessQueues(NamedTuple):
+    """The queues of one process."""
+
+    pid: int
+    queues: ParticipantQueues
+
+
 #: The metadata of recipients.
 _Routes = Mapping[Recipient, LogoutRoute]
 _Tasks = Mapping[Recipient, "Future[Delivery]"]
@@ -79,7 +86,7 @@ class Propagation:
         self._timeout = timeout
         self._encrypts = encrypts
         self.ways = ways
-        self._queues: tuple[int, ParticipantQueues] | None = None
+        self._queues: _ProcessQueues | None = None
 
     @property
     def longest(self) -> float:
@@ -195,9 +202,10 @@ class Propagation:
 
     def _process_queues(self) -> ParticipantQueues:
         # Threads do not survive a fork.
-        if self._queues is None or self._queues[0] != os.getpid():
-            self._queues = (os.getpid(), ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE))
-        return self._queues[1]
+        if self._queues is None or self._queues.pid != os.getpid():
+            queues = ParticipantQueues(_AT_ONCE_TO_ONE, _AT_ONCE)
+            self._queues = _ProcessQueues(os.getpid(), queues)
+        return self._queues.queues
 
     def _send_all(self, trust: Trust, tasks: _Tasks) -> bool | None:
         """Send until the timeout; return whether it answered, or None if not sent."""

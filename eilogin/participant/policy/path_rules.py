@@ -35,7 +35,7 @@ from eilogin.participant.policy.path_variants import (
     segments_of,
     without_view_prefix,
 )
-from eilogin.participant.policy.rule_lines import read_line
+from eilogin.participant.policy.rule_lines import RuleLine, read_line
 from eilogin.participant.policy.strictest_rule import (
     DEFAULT,
     OFF,
@@ -68,15 +68,15 @@ class _Lines:
     general: PathRule | None = None
     named: dict[str, PathRule] = field(default_factory=dict)
 
-    def add(self, path: str, rule: PathRule, methods: Sequence[str]) -> None:
-        if not methods and self.general is None:
-            self.general = rule
+    def add(self, line: RuleLine) -> None:
+        if not line.methods and self.general is None:
+            self.general = line.rule
             return
-        repeated = [name for name in methods if name in self.named]
-        if repeated or not methods:
-            names = ", ".join([repr(path), *repeated])
+        repeated = [name for name in line.methods if name in self.named]
+        if repeated or not line.methods:
+            names = ", ".join([repr(line.path), *repeated])
             raise ValueError(f"one line for each path and method, found {names} twice")
-        self.named.update(dict.fromkeys(methods, rule))
+        self.named.update(dict.fromkeys(line.methods, line.rule))
 
     def __bool__(self) -> bool:
         return self.general is not None or bool(self.named)
@@ -158,16 +158,16 @@ class PathRules:
             "level or a higher one, because otherwise no Response can reach it"
         )
 
-    def _add(self, line: str) -> None:
-        path, rule, methods = read_line(line)
+    def _add(self, text: str) -> None:
+        line = read_line(text)
         node = self._root
-        for name in segments_of(path.removeprefix("=")):
+        for name in segments_of(line.path.removeprefix("=")):
             # The line holds for both ``@@zaken`` and ``zaken``.
             below = node.below.setdefault(without_view_prefix(name), _Node())
             node.below[name] = below
             node = below
-        lines = node.exact_lines if path.startswith("=") else node.lines
-        lines.add(path, rule, methods)
+        lines = node.exact_lines if line.path.startswith("=") else node.lines
+        lines.add(line)
 
     def _settle(self) -> None:
         self._root.settle(DEFAULT)

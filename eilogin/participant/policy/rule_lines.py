@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
@@ -27,8 +28,18 @@ _EXAMPLE = "a path and a rule, such as '/mijn/bezwaar midden'"
 _SETTINGS = ("methods", "idle", "max_age")
 
 
-def read_line(line: str) -> tuple[str, PathRule, Sequence[str]]:
-    """Return a line's decoded path with ``=``, the rule, and the methods."""
+class RuleLine(NamedTuple):
+    """The content of one line."""
+
+    #: Decoded; begins with ``=`` if the rule holds for no path below it.
+    path: str
+    rule: PathRule
+    #: Empty for all.
+    methods: Sequence[str]
+
+
+def read_line(line: str) -> RuleLine:
+    """Parse a line, or raise ValueError."""
     match line.split():
         case [written, need, *words]:
             pass
@@ -47,7 +58,7 @@ def read_line(line: str) -> tuple[str, PathRule, Sequence[str]]:
         )
     located = frozenset(replace(condition, path=written) for condition in conditions)
     rule = PathRule(need, **limits, conditions=located)
-    return path, rule, _methods_in(settings.get("methods"))
+    return RuleLine(path, rule, _methods_in(settings.get("methods")))
 
 
 def _settings_and_conditions(

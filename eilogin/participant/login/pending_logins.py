@@ -36,6 +36,17 @@ _MOST_ROOM = 4000
 CLAIMED = "claimed"
 
 _COOKIES = "eilogin-login-"
+#: The fields in the cookie; a new one goes to the end.
+_STORED = (
+    "target",
+    "level",
+    "hub",
+    "is_passive",
+    "is_forced",
+    "began",
+    "begun_as",
+    "is_required",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +110,7 @@ def _instant_of(handle: str) -> float:
 
 def keep(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
     """Return headers that keep a login in this browser, and expire the oldest ones."""
-    fields = [
-        pending.target,
-        pending.level,
-        pending.hub,
-        pending.is_passive,
-        pending.is_forced,
-        pending.began,
-        pending.begun_as,
-        pending.is_required,
-    ]
+    fields = [getattr(pending, name) for name in _STORED]
     octets = json.dumps(fields, separators=(",", ":")).encode()
     text = as_text(_sealer(visit).seal(octets, *_bound_to(visit, pending.handle)))
     yield from per_tab_cookies.make_room(
@@ -156,21 +158,9 @@ def is_over(handle: str) -> bool:
 
 def _opened(visit: Visit, handle: str, text: str, spent_by: str) -> PendingLogin:
     octets = _sealer(visit).open(from_text(text), *_bound_to(visit, handle))
-    target, level, hub, is_passive, is_forced, *newer = json.loads(octets)
-    # The cookie of an older version has fewer fields.
-    began, begun_as, is_required = [*newer, "", "", False][:3]
-    return PendingLogin(
-        target,
-        level,
-        hub,
-        is_passive=is_passive,
-        is_forced=is_forced,
-        began=began,
-        begun_as=begun_as,
-        is_required=is_required is True,
-        handle=handle,
-        spent_by=spent_by,
-    )
+    # The cookie of another version has fewer fields or more.
+    fields = dict(zip(_STORED, json.loads(octets), strict=False))
+    return PendingLogin(**fields, handle=handle, spent_by=spent_by)
 
 
 def unsolicited(visit: Visit, target: str, hub: str, handle: str) -> PendingLogin:

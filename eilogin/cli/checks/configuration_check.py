@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distributions
 from operator import itemgetter
+from typing import NamedTuple
 
 from paste.deploy.loadwsgi import APP, FILTER, SERVER, loadcontext
 from waitress.adjustments import Adjustments
@@ -78,22 +79,24 @@ def check(file: IniFile) -> CheckResult:
     for stack in stacks:
         check_stack(file, stack, options_by_section)
     check_unused(file, parts, stacks)
-    notes, store_faults, trust_by_section = _check_dependencies(
-        file, eilogin_parts, options_by_section
-    )
+    dependencies = _check_dependencies(file, eilogin_parts, options_by_section)
+    trust_by_section = dependencies.trust_by_section
     _check_processes(file, options_by_section)
     inline = _inline_parts(file, parts, stacks)
     _check_foreign(file, [*parts, *servers, *inline])
-    notes += [note for stack in stacks for note in guard_notes(stack)]
-    notes += file_notes(
-        file, [*parts, *inline], stacks, options_by_section, trust_by_section
-    )
+    notes = [
+        *dependencies.notes,
+        *(note for stack in stacks for note in guard_notes(stack)),
+        *file_notes(
+            file, [*parts, *inline], stacks, options_by_section, trust_by_section
+        ),
+    ]
     notes += check_capabilities(file, stacks, options_by_section, trust_by_section)
     if not file.sections and not file.faults:
         file.add_fault("", "", "", "expected sections, such as [app:main]")
     return CheckResult(
         file.faults,
-        store_faults,
+        dependencies.store_faults,
         len(file.sections),
         len(eilogin_parts),
         len(stacks),
@@ -212,11 +215,20 @@ def _check_main(file: IniFile) -> None:
 # --- metadata, stores and files ------------------------------------------------
 
 
+class _Dependencies(NamedTuple):
+    """The results for metadata, stores and files."""
+
+    notes: Sequence[Note]
+    #: Faults of stores that do not answer.
+    store_faults: Sequence[Fault]
+    trust_by_section: Mapping[str, CheckedTrust]
+
+
 def _check_dependencies(
     file: IniFile,
     eilogin_parts: Sequence[Part],
     options_by_section: Mapping[str, Options],
-) -> tuple[list[Note], list[Fault], dict[str, CheckedTrust]]:
+) -> _Dependencies:
     # Reading a key takes time, so each entity reads it once.
     own_entities = {
         title: own_of(options)
@@ -243,7 +255,7 @@ def _check_dependencies(
     ]
     trust_by_section |= hidden_federations(file, faulty_parts)
     check_addresses(file, own_entities)
-    return notes, store_faults, trust_by_section
+    return _Dependencies(notes, store_faults, trust_by_section)
 
 
 def _import_folders(sections: Iterable[Options]) -> Sequence[str]:

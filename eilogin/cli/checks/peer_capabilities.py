@@ -6,6 +6,7 @@ not depend on our options are in ``federation.members.hub_requirements``.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eilogin.cli.inifiles.ini_pipelines import Part, Stack
 from eilogin.config import Options
@@ -165,6 +166,17 @@ def _encrypted_logout_remarks(
 _FindLack = Callable[[EntityDescriptor, ServiceProvider], str]
 
 
+class _ParticipantCheck(NamedTuple):
+    """A check of each participant, with the option that its remark names."""
+
+    section: str
+    option: str
+    #: The code of the remark.
+    code: str
+    #: Returns what a participant lacks, or "".
+    find_lack: _FindLack
+
+
 def _participant_remarks(
     part: Part, trust_section: str, options: HubOptions, trust: CheckedTrust
 ) -> Iterator[Remark]:
@@ -174,48 +186,45 @@ def _participant_remarks(
         if entity.service_provider is not None
         and (options.sign_in == "own" or entity.entity_id in options.passed_on_to)
     ]
-    for section, option, code, find_lack in _participant_checks(
-        part, trust_section, options, trust.own
-    ):
+    for check in _participant_checks(part, trust_section, options, trust.own):
         texts = [
             f"'{entity.entity_id}' {text}"
             for entity, role in members
-            if (text := find_lack(entity, role))
+            if (text := check.find_lack(entity, role))
         ]
         for text in first_of(texts, _MOST_NAMED):
-            yield Remark(option, code, text, section)
+            yield Remark(check.option, check.code, text, check.section)
 
 
 def _participant_checks(
     part: Part, trust_section: str, options: HubOptions, own: Own
-) -> Iterator[tuple[str, str, str, _FindLack]]:
-    """Yield section, option, code, and a function that returns the lack, or ""."""
-    yield trust_section, "federation", BindingMissing.code, _response_lack(own)
-    yield trust_section, "federation", LOGOUT_IMPOSSIBLE, _logout_lack(options.nameless)
-    find_lack, option = (
-        _logout_binding_lack(own, LogoutBindings(options.logout_binding)),
-        "logout_binding",
-    )
-    section = _section_of(part, option)
+) -> Iterator[_ParticipantCheck]:
+    def of_hub(option: str, code: str, find_lack: _FindLack) -> _ParticipantCheck:
+        return _ParticipantCheck(_section_of(part, option), option, code, find_lack)
+
+    def of_federation(code: str, find_lack: _FindLack) -> _ParticipantCheck:
+        return _ParticipantCheck(trust_section, "federation", code, find_lack)
+
+    yield of_federation(BindingMissing.code, _response_lack(own))
+    yield of_federation(LOGOUT_IMPOSSIBLE, _logout_lack(options.nameless))
+    find_lack = _logout_binding_lack(own, LogoutBindings(options.logout_binding))
     if own.profile.logout_request_bindings:
-        # DigiD does not read that option.
-        section, option = trust_section, "federation"
-    yield section, option, BindingMissing.code, find_lack
+        # DigiD does not read logout_binding.
+        yield of_federation(BindingMissing.code, find_lack)
+    else:
+        yield of_hub("logout_binding", BindingMissing.code, find_lack)
     # DigiD encrypts nothing.
     if not own.profile.encrypts:
         return
-    encrypt, section = options.encrypt, _section_of(part, "encrypt")
+    encrypt = options.encrypt
     find_lack = _if_encrypted(encrypt, _encryption_key_lack, "required")
-    yield section, "encrypt", EncryptionKeyMissing.code, find_lack
+    yield of_hub("encrypt", EncryptionKeyMissing.code, find_lack)
     find_lack = _algorithm_lack("cannot get an encrypted assertion")
     find_lack = _if_encrypted(encrypt, find_lack, "required", "when-possible")
-    yield section, "encrypt", AlgorithmMissing.code, find_lack
+    yield of_hub("encrypt", AlgorithmMissing.code, find_lack)
     if options.encrypt_name_id:
-        find_lack, option = (
-            _algorithm_lack("cannot receive a LogoutRequest"),
-            "encrypt_name_id",
-        )
-        yield _section_of(part, option), option, AlgorithmMissing.code, find_lack
+        find_lack = _algorithm_lack("cannot receive a LogoutRequest")
+        yield of_hub("encrypt_name_id", AlgorithmMissing.code, find_lack)
 
 
 def _response_lack(own: Own) -> _FindLack:

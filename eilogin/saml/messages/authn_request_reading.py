@@ -1,5 +1,7 @@
 """Read an AuthnRequest, which a participant sends to its hub (SAML core 3.4.1)."""
 
+from typing import NamedTuple
+
 from lxml import etree
 
 from eilogin.errors import MalformedMessage
@@ -38,7 +40,7 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
     """
     parts = open_message(element, "samlp:AuthnRequest")
     issuer = read_issuer(parts)
-    comparison, level_classes, declarations = _read_requested_context(parts)
+    context = _read_requested_context(parts)
     name_id_format, sp_name_qualifier = _read_name_id_policy(parts)
     may_create = _read_allow_create(parts)
     return AuthnRequest(
@@ -51,9 +53,9 @@ def read_authn_request(element: etree._Element) -> AuthnRequest:
         acs_url=optional_attribute(element, "AssertionConsumerServiceURL"),
         acs_index=index_attribute(element, "AssertionConsumerServiceIndex"),
         protocol_binding=text_attribute(element, "ProtocolBinding"),
-        comparison=comparison,
-        level_classes=level_classes,
-        level_declarations=declarations,
+        comparison=context.comparison,
+        level_classes=context.classes,
+        level_declarations=context.declarations,
         name_id_format=name_id_format,
         sp_name_qualifier="" if sp_name_qualifier == issuer else sp_name_qualifier,
         names_subject=optional_part(parts, "saml:Subject") is not None,
@@ -100,13 +102,18 @@ def _forbids_other_hubs(parts: Parts) -> bool:
     return bool(count) and not count.strip("+-0")
 
 
-def _read_requested_context(
-    parts: Parts,
-) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    # By default every class is accepted.
+class _RequestedContext(NamedTuple):
+    """A RequestedAuthnContext; by default every class is accepted."""
+
+    comparison: str = "minimum"
+    classes: tuple[str, ...] = ()
+    declarations: tuple[str, ...] = ()
+
+
+def _read_requested_context(parts: Parts) -> _RequestedContext:
     requested = optional_part(parts, "samlp:RequestedAuthnContext")
     if requested is None:
-        return "minimum", (), ()
+        return _RequestedContext()
     # SAML core 3.3.2.2.1.
     comparison = optional_attribute(requested, "Comparison") or "exact"
     context_parts = parts_of(requested)
@@ -117,4 +124,4 @@ def _read_requested_context(
         raise MalformedMessage(
             "a RequestedAuthnContext names no class, or compares in an unknown way"
         )
-    return comparison, classes, declarations
+    return _RequestedContext(comparison, classes, declarations)

@@ -7,7 +7,7 @@ import heapq
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from eilogin import clock
 from eilogin.stores.store_interface import (
@@ -43,6 +43,12 @@ class _Belongings:
     values: set[str] = field(default_factory=set)
 
 
+class _Expiry(NamedTuple):
+    until: float
+    kind: _Kind
+    name: str
+
+
 class MemoryStore:
     """A :class:`eilogin.stores.Store` in dictionaries, guarded by one lock."""
 
@@ -57,7 +63,7 @@ class MemoryStore:
         self._marks: dict[str, _Mark] = {}
         #: Possible expiries, the earliest first, at least one for each row. The row has
         #: the real one.
-        self._expiries: list[tuple[float, _Kind, str]] = []
+        self._expiries: list[_Expiry] = []
 
     def prepare(self, *, patience: float | None = None) -> None:
         """Do nothing: memory is always available."""
@@ -296,16 +302,16 @@ class MemoryStore:
             self._belongings[value.owner].values.discard(key)
 
     def _note_expiry(self, until: float, kind: _Kind, name: str) -> None:
-        heapq.heappush(self._expiries, (until, kind, name))
+        heapq.heappush(self._expiries, _Expiry(until, kind, name))
 
     def _swept(self) -> float:
         """Delete a few expired rows; return the present instant."""
         now = clock.now()
         for _ in range(SWEEP):
-            if not self._expiries or self._expiries[0][0] > now:
+            if not self._expiries or self._expiries[0].until > now:
                 break
-            _, kind, name = heapq.heappop(self._expiries)
-            self._delete_if_over(kind, name, now)
+            expiry = heapq.heappop(self._expiries)
+            self._delete_if_over(expiry.kind, expiry.name, now)
         return now
 
     def _delete_if_over(self, kind: _Kind, name: str, now: float) -> None:

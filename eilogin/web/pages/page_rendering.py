@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 from webob import Response
@@ -68,6 +68,15 @@ _PAGE_OF = {
     "form-refused": "form_not_sent.html",
 }
 Headers = Iterable[tuple[str, str]]
+
+
+class _RenderedPage(NamedTuple):
+    """A page as HTML."""
+
+    text: str
+    stylesheet: str
+    #: The visitor's, if the templates have it.
+    language: str
 
 
 class Pages:
@@ -222,10 +231,9 @@ class Pages:
             for name, code in scripts.items()
         }
         values = {**values, **marked}
-        language = language_of(visit)
-        text, stylesheet, language = self._rendered(visit, language, template, values)
+        rendered = self._rendered(visit, language_of(visit), template, values)
         policy = content_security_policy(
-            source_expression(stylesheet),
+            source_expression(rendered.stylesheet),
             form_action,
             [source_expression(code) for code in scripts.values()],
             ancestor=ancestor,
@@ -233,10 +241,10 @@ class Pages:
             fetches=script in _FETCHING,
         )
         page = Response(
-            body=text.encode(),
+            body=rendered.text.encode(),
             headerlist=[
                 ("Content-Type", "text/html; charset=UTF-8"),
-                ("Content-Language", language),
+                ("Content-Language", rendered.language),
                 ("Content-Security-Policy", policy),
                 *FRAME_OPTIONS.get(ancestor, ()),
                 *COMMON_HEADERS,
@@ -251,7 +259,7 @@ class Pages:
         language: str,
         template: str,
         values: Mapping[str, Any],
-    ) -> tuple[str, str, str]:
+    ) -> _RenderedPage:
         # If the site's template fails, eilogin shows its own.
         trust = visit.trust_or_none
         folder = None if trust is None else trust.own.templates
@@ -262,13 +270,14 @@ class Pages:
         }
         values = {**around, **values}
 
-        def dressed(look: Look) -> tuple[str, str, str]:
+        def dressed(look: Look) -> _RenderedPage:
             style = look.wearing(accent)
             # The hash of the stylesheet is in the policy.
             marked = Markup(style)  # noqa: S704 - ours or the sysadmin's
             dressing = {**values, "stylesheet": marked}
             spoken = look.spoken(language)
-            return look.render(spoken, template, dressing), style, spoken
+            text = look.render(spoken, template, dressing)
+            return _RenderedPage(text, style, spoken)
 
         if folder is not None:
             try:

@@ -75,16 +75,22 @@ def _watch_and_members(
     federation = _usable(options, own, folder, active)
     if federation is None:
         with folder.locked(LONGEST):
-            # Another process may have tried meanwhile.
-            if folder.stamp == stamp or not _is_made_by(folder.active, options):
+            # Another process may have tried meanwhile. One of another version leaves
+            # an index that this version cannot read.
+            if folder.stamp == stamp or _members(options, folder) is None:
                 _refresh_unless_usable(options, own, folder)
             stamp, active = folder.stamp, folder.active
-            federation = None if active is None else opened(folder, active.state)
-    if not _is_made_by(active, options) or federation is None:
+            federation = _members(options, folder)
+    if active is None or federation is None:
         why = _why_unusable(options, folder)
         raise ConfigurationError(f"federation_folder: {folder} {why}")
     opened_state = OpenedState(stamp, active, federation)
     return Watch(options, own, folder, opened_state), federation
+
+
+def _members(options: TrustOptions, folder: SiteFolder) -> Membership | None:
+    active = folder.active
+    return opened(folder, active.state) if _is_made_by(active, options) else None
 
 
 def _why_unusable(options: TrustOptions, folder: SiteFolder) -> str:

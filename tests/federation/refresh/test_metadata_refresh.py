@@ -172,6 +172,25 @@ class TestANextStart:
         other = sources.site(federation_validity="400d")
         assert trust_of(other).hub_ids == (HUB,)
 
+    def test_makes_the_index_again_that_another_version_made_meanwhile(
+        self, site, sources, folder, monkeypatch
+    ):
+        """As if both versions started at once with new options."""
+        trust_of(site)
+        other = sources.site(federation_validity="400d")
+        lock = SiteFolder.lock
+
+        def refreshed_first(self):
+            monkeypatch.undo()
+            number = lock(self)
+            refresh(other, folder)
+            folder.index(folder.active.state).write_bytes(b"of another version")
+            return number
+
+        monkeypatch.setattr(SiteFolder, "lock", refreshed_first)
+        assert trust_of(other).hub_ids == (HUB,)
+        assert members(folder) == [HUB, UWV]
+
     def test_waits_for_who_is_at_it(self, site, monkeypatch):
         folder = folder_of(site)
         folder.prepare()

@@ -27,16 +27,18 @@ Every file is written whole or not at all. Modules:
 """
 
 from eilogin.registry.key_possession import prove as prove
-from eilogin.registry.member_description import asked_by as asked_by
+from eilogin.registry.member_description import description_lines as description_lines
 from eilogin.registry.member_rules import MemberRule as MemberRule
 from eilogin.registry.metadata_publishing import publish as publish
 from eilogin.registry.metadata_signing import Elements as Elements
 from eilogin.registry.metadata_signing import SignedMetadata as SignedMetadata
-from eilogin.registry.metadata_signing import about_to_sign as about_to_sign
-from eilogin.registry.metadata_signing import difference as difference
+from eilogin.registry.metadata_signing import differences as differences
+from eilogin.registry.metadata_signing import elements_to_sign as elements_to_sign
+from eilogin.registry.metadata_signing import (
+    fault_without_members as fault_without_members,
+)
 from eilogin.registry.metadata_signing import faults_of as faults_of
 from eilogin.registry.metadata_signing import last_signed as last_signed
-from eilogin.registry.metadata_signing import nobody as nobody
 from eilogin.registry.metadata_signing import sign_all as sign_all
 from eilogin.registry.operator_keys import certificate_in as certificate_in
 from eilogin.registry.operator_keys import operator_certificate as operator_certificate
@@ -46,12 +48,12 @@ from eilogin.registry.operator_keys import (
 from eilogin.registry.operator_keys import operator_key as operator_key
 from eilogin.registry.operator_rollover import NEXT_CERTIFICATE as NEXT_CERTIFICATE
 from eilogin.registry.operator_rollover import Rollover as Rollover
-from eilogin.registry.operator_rollover import begun as begun
+from eilogin.registry.operator_rollover import begin as begin
 from eilogin.registry.operator_rollover import finish as finish
 from eilogin.registry.operator_rollover import publish_next as publish_next
 from eilogin.registry.operator_rollover import read_rollover as read_rollover
 from eilogin.registry.operator_rollover import switch as switch
-from eilogin.registry.operator_rollover import waited_for as waited_for
+from eilogin.registry.operator_rollover import unready_members as unready_members
 from eilogin.registry.operator_rollover import write_rollover as write_rollover
 from eilogin.registry.pkcs11_tokens import TOKEN as TOKEN
 from eilogin.registry.registry_expiry import endings_of as endings_of

@@ -40,17 +40,17 @@ def prove(
     certificates = _certificates_of(before or member)
     try:
         if request:
-            key = _by_request(request, member, certificates, challenge)
+            certificate = _request_certificate(request, member, certificates, challenge)
             replayable = "" if challenge else ", which others may have seen too,"
             proof = f"it has signed an AuthnRequest{replayable} with its key"
-            return f"{proof} {fingerprints(key)}"
-        key = _by_metadata(octets, certificates)
+            return f"{proof} {fingerprints(certificate)}"
+        certificate = _metadata_certificate(octets, certificates)
     except Refused as error:
         raise MetadataUntrusted(
             f"no proof that '{member.entity_id}' sent this: {error}; expected"
             f" {_expected(before)}"
         ) from error
-    return f"it has signed its metadata with its key {fingerprints(key)}"
+    return f"it has signed its metadata with its key {fingerprints(certificate)}"
 
 
 def _expected(before: RegistryMember | None) -> str:
@@ -67,13 +67,13 @@ def _certificates_of(member: RegistryMember) -> Sequence[str]:
     return list(dict.fromkeys(certificates))
 
 
-def _by_metadata(octets: bytes, certificates: Iterable[str]) -> str:
+def _metadata_certificate(octets: bytes, certificates: Iterable[str]) -> str:
     document = parse(octets, METADATA)
     check_structure(document, only_its_own=True)
-    return _first(certificates, lambda keys: signed(document, keys))
+    return _signing_certificate(certificates, lambda keys: signed(document, keys))
 
 
-def _by_request(
+def _request_certificate(
     octets: bytes, member: RegistryMember, certificates: Iterable[str], challenge: str
 ) -> str:
     """The certificate of an AuthnRequest; ``challenge``: its ProviderName, or ""."""
@@ -93,12 +93,12 @@ def _by_request(
             verify_redirect(received, keys)
             requests.append(read_authn_request(parse(received.octets)))
 
-    certificate = _first(certificates, verify)
+    certificate = _signing_certificate(certificates, verify)
     _require(requests[-1], member, challenge)
     return certificate
 
 
-def _first(certificates: Iterable[str], verify: _Verify) -> str:
+def _signing_certificate(certificates: Iterable[str], verify: _Verify) -> str:
     by_text = {text: public_key(text) for text in certificates}
     verify([*by_text.values()])
     for text, key in by_text.items():

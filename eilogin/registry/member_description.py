@@ -30,17 +30,17 @@ _MOST = 20
 _LONGEST = 200
 
 
-def asked_by(
+def description_lines(
     member: RegistryMember, other_members: Iterable[RegistryMember]
 ) -> Iterator[str]:
-    """Describe a member, its requests, and what it shares with ``others``, in lines."""
+    """Describe a member and its requests, and compare it with ``other_members``."""
     remarks = first_of(member.remarks, _MOST)
     # Last, so that no text of the member moves them out of sight.
     notes = (*remarks, *_lacking(member), *likenesses(member, other_members))
-    mended = first_of(member.mended, _MOST)
+    repairs = first_of(member.repairs, _MOST)
     lines = (
         *_member_lines(member),
-        *(f"mended        {text}" for text in mended),
+        *(f"mended        {text}" for text in repairs),
         *(f"note          {text}" for text in notes),
     )
     # Its words may neither look like ours nor move them.

@@ -20,7 +20,7 @@ from eilogin.saml.metadata import IDPDISC
 from eilogin.saml.printable_text import printable
 from eilogin.saml.safe_xml import ALG, DS, MD, MDATTR, MDUI, XML, XS, q, validate
 
-_Tell = Callable[[etree._Element, str], None]  # noqa: SLF001 - it has no other name
+_Report = Callable[[etree._Element, str], None]  # noqa: SLF001 - it has no other name
 
 _HOLDER_OF_KEY = "urn:oasis:names:tc:SAML:2.0:profiles:holder-of-key:SSO:browser"
 _INIT = "urn:oasis:names:tc:SAML:profiles:SSO:request-init"
@@ -141,47 +141,49 @@ _URI = re.compile(
 
 #: In errors of :func:`validate`, and of libxml2.
 _LINE, _BRACES = re.compile(r"at line (\d+)"), re.compile(r"\{[^{}]*\}")
-_LONGEST_TOLD, _LONGEST_SHOWN = 500, 100
+_LONGEST_REASON, _LONGEST_SHOWN = 500, 100
 
 #: Other products show these; with their first bytes.
 _OTHER_IMAGE = re.compile(r"data:image/(jpeg|gif);base64,", re.IGNORECASE)
 _MAGIC = {"jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
 
 
-def mend(element: etree._Element) -> tuple[str, ...]:
+def repair(element: etree._Element) -> tuple[str, ...]:
     """Repair an ``md:EntityDescriptor`` for strict products; return the changes."""
     changes: list[str] = []
 
-    def tell(part: etree._Element, text: str) -> None:
+    def report(part: etree._Element, text: str) -> None:
         name = etree.QName(part).localname
         changes.append(f"line {part.sourceline}: {name} {text}")
 
     for work in (
         _drop_foreign_roles,
         _drop_unknown_extensions,
-        _mend_attributes,
-        _mend_texts,
-        _mend_base64,
+        _repair_attributes,
+        _repair_texts,
+        _repair_base64,
         _drop_bad_endpoints,
         _drop_bad_logos,
-        _mend_services,
+        _repair_services,
         _drop_half_organizations,
         _drop_empty,
         _put_into_order,
         _drop_broken_roles,
     ):
-        work(element, tell)
+        work(element, report)
     return tuple(changes)
 
 
 def fault_of(element: etree._Element) -> str:
-    """The fault for which strict products refuse mended metadata, or ""."""
+    """The fault for which strict products reject repaired metadata, or ""."""
     try:
         validate(element, "publication")
     except MalformedMessage as error:
         place = _LINE.search(str(error))
         reason = _BRACES.sub("", error.parser_said or str(error)).rstrip(".")
-        return f"line {place[1] if place else '?'}: {printable(reason[:_LONGEST_TOLD])}"
+        return (
+            f"line {place[1] if place else '?'}: {printable(reason[:_LONGEST_REASON])}"
+        )
     for part in element.iter():
         for name, address in _addresses_in(part):
             if not is_uri(address):
@@ -223,8 +225,8 @@ def fault_of_logo(text: str) -> str:
     return "" if is_one else f"it is not a {kind.upper()} of at most {kilobytes} KiB"
 
 
-def _drop(part: etree._Element, why: str, tell: _Tell) -> None:
-    tell(part, f"was removed: {why}")
+def _drop(part: etree._Element, why: str, report: _Report) -> None:
+    report(part, f"was removed: {why}")
     part.getparent().remove(part)
 
 
@@ -239,25 +241,25 @@ def _is_blank(part: etree._Element) -> bool:
 # --- content that not all products know -----------------------------------------------
 
 
-def _drop_foreign_roles(element: etree._Element, tell: _Tell) -> None:
+def _drop_foreign_roles(element: etree._Element, report: _Report) -> None:
     """Drop roles of other protocols, such as AD FS, whose schemas no reader has."""
     for role in _inside(element, q("md:RoleDescriptor")):
         role_type = role.get(q("xsi:type"), "none")
-        _drop(role, f"no SAML schema knows its type ({role_type})", tell)
+        _drop(role, f"no SAML schema knows its type ({role_type})", report)
 
 
-def _drop_unknown_extensions(element: etree._Element, tell: _Tell) -> None:
+def _drop_unknown_extensions(element: etree._Element, report: _Report) -> None:
     """Drop elements for which a reader may have a schema, and eilogin has none."""
     for part in list(element):
         namespace = etree.QName(part).namespace or ""
         is_known = namespace in _KNOWN or part.tag in _KNOWN_ELEMENTS
         if not is_known and namespace.startswith(_STANDARD):
-            _drop(part, f"eilogin cannot validate {namespace}", tell)
+            _drop(part, f"eilogin cannot validate {namespace}", report)
         else:
-            _drop_unknown_extensions(part, tell)
+            _drop_unknown_extensions(part, report)
 
 
-def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
+def _repair_attributes(element: etree._Element, report: _Report) -> None:
     """Drop attributes without meaning here, such as ``xml:id`` (must be unique)."""
     for part in element.iter():
         for name in list(part.attrib):
@@ -265,7 +267,7 @@ def _mend_attributes(element: etree._Element, tell: _Tell) -> None:
                 value = part.attrib.pop(name)
                 if name not in _SILENT:
                     local = etree.QName(name).localname
-                    tell(part, f"lost its {local}, which was {value[:80]!a}")
+                    report(part, f"lost its {local}, which was {value[:80]!a}")
 
 
 def _is_odd(part: etree._Element, name: str) -> bool:
@@ -282,7 +284,7 @@ def _is_simple(value: etree._Element, name: str) -> bool:
     return bool(value.nsmap.get(prefix or None) == XS)
 
 
-def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
+def _drop_bad_endpoints(element: etree._Element, report: _Report) -> None:
     """Drop endpoints in extensions that break their schema, which eilogin lacks."""
     names = f"{{{IDPDISC}}}*", f"{{{_INIT}}}*"
     for part in _inside(element, *names):
@@ -299,73 +301,73 @@ def _drop_bad_endpoints(element: etree._Element, tell: _Tell) -> None:
         if is_sound:
             part.text = None
         else:
-            _drop(part, "it does not have the form of an endpoint", tell)
+            _drop(part, "it does not have the form of an endpoint", report)
     for part in _inside(element, q("shibmd:Scope")):
         # A reader with the schema would add this default to the signed element.
         part.set("regexp", part.get("regexp", "false"))
         is_flag = part.get("regexp").strip() in _FLAGS
         if len(part) or len(part.attrib) > 1 or not is_flag:
-            _drop(part, "it has more than a text and regexp true or false", tell)
+            _drop(part, "it has more than a text and regexp true or false", report)
 
 
 # --- texts ----------------------------------------------------------------------------
 
 
-def _mend_texts(element: etree._Element, tell: _Tell) -> None:
+def _repair_texts(element: etree._Element, report: _Report) -> None:
     for part in _inside(element, *_WITH_TEXT):
         if not len(part):
             part.text = (part.text or "").strip()
         if _is_blank(part):
-            _drop(part, "it has no text", tell)
+            _drop(part, "it has no text", report)
         elif part.tag in _LOCALIZED and not part.get(_LANGUAGE, "").strip():
-            tell(part, f"had no xml:lang and now has '{_UNDETERMINED}'")
+            report(part, f"had no xml:lang and now has '{_UNDETERMINED}'")
             part.set(_LANGUAGE, _UNDETERMINED)
     for part in _inside(element, q("md:ContactPerson")):
         contact_type = part.get("contactType", "")
         if contact_type not in _CONTACTS:
-            tell(part, f"has contactType 'other' now, not {contact_type[:40]!a}")
+            report(part, f"has contactType 'other' now, not {contact_type[:40]!a}")
             part.set("contactType", "other")
 
 
-def _mend_base64(element: etree._Element, tell: _Tell) -> None:
+def _repair_base64(element: etree._Element, report: _Report) -> None:
     """Drop certificates and the like that are not base64; libxml2 accepts them."""
     for part in _inside(element, *_BASE64):
         text = "".join((part.text or "").split())
         try:
             octets = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            _drop(part, "it is not base64", tell)
+            _drop(part, "it is not base64", report)
             continue
         # Unused bits may be set.
         if base64.b64encode(octets).decode() != text:
             part.text = base64.b64encode(octets).decode()
 
 
-def _drop_bad_logos(element: etree._Element, tell: _Tell) -> None:
+def _drop_bad_logos(element: etree._Element, report: _Report) -> None:
     for logo in _inside(element, q("mdui:Logo")):
         sizes = [logo.get(name, "").strip() for name in ("width", "height")]
         if not all(re.fullmatch(r"0*[1-9]\d{0,5}", size, re.ASCII) for size in sizes):
-            _drop(logo, "it lacks a width and height in pixels", tell)
+            _drop(logo, "it lacks a width and height in pixels", report)
         elif logo.text.lower().startswith("data:"):
             if fault := fault_of_logo(logo.text):
-                _drop(logo, fault, tell)
+                _drop(logo, fault, report)
             elif not is_uri(logo.text):
-                tell(logo, "is in base64 now, because its address was not a URI")
+                report(logo, "is in base64 now, because its address was not a URI")
                 logo.text = logos.shown(logo.text)
 
 
-def _mend_services(element: etree._Element, tell: _Tell) -> None:
+def _repair_services(element: etree._Element, report: _Report) -> None:
     """Name each AttributeConsumingService, and drop those without attributes."""
     for attribute in _inside(element, q("saml:Attribute"), q("md:RequestedAttribute")):
         if not attribute.get("Name", "").strip():
-            _drop(attribute, "it has no Name", tell)
+            _drop(attribute, "it has no Name", report)
     names = [display_name.text for display_name in element.iter(q("mdui:DisplayName"))]
     name = next(iter(names), None) or element.get("entityID", "")
     for service in _inside(element, q("md:AttributeConsumingService")):
         if service.find(q("md:RequestedAttribute")) is None:
-            _drop(service, "it asks for no attribute", tell)
+            _drop(service, "it asks for no attribute", report)
         elif service.find(q("md:ServiceName")) is None:
-            tell(service, f"had no ServiceName and now has {name[:80]!a}")
+            report(service, f"had no ServiceName and now has {name[:80]!a}")
             service_name = etree.Element(
                 q("md:ServiceName"), {_LANGUAGE: _UNDETERMINED}
             )
@@ -373,35 +375,35 @@ def _mend_services(element: etree._Element, tell: _Tell) -> None:
             service.insert(0, service_name)
 
 
-def _drop_half_organizations(element: etree._Element, tell: _Tell) -> None:
+def _drop_half_organizations(element: etree._Element, report: _Report) -> None:
     for organization in _inside(element, q("md:Organization")):
         missing = [name for name in _OF_ORGANIZATION if organization.find(name) is None]
         if missing:
             named = ", ".join(etree.QName(name).localname for name in missing)
-            _drop(organization, f"it lacks {named}", tell)
+            _drop(organization, f"it lacks {named}", report)
 
 
-def _drop_empty(element: etree._Element, tell: _Tell) -> None:
+def _drop_empty(element: etree._Element, report: _Report) -> None:
     for part in reversed(list(element.iterdescendants())):
         is_leaf = etree.QName(part).namespace == DS and not part.attrib
         if (is_leaf or part.tag in _CONTAINERS) and _is_blank(part):
-            _drop(part, "it is empty", tell)
+            _drop(part, "it is empty", report)
 
 
 # --- the whole ------------------------------------------------------------------------
 
 
-def _put_into_order(element: etree._Element, tell: _Tell) -> None:
+def _put_into_order(element: etree._Element, report: _Report) -> None:
     for part in list(element.iter(*_ORDERED)):
         places = [_ORDER.get(child.tag, -1) for child in part]
         if -1 not in places and places != sorted(places):
-            tell(part, "has its elements in the order of the schema now")
+            report(part, "has its elements in the order of the schema now")
             part[:] = sorted(part, key=lambda child: _ORDER[child.tag])
 
 
-def _drop_broken_roles(element: etree._Element, tell: _Tell) -> None:
+def _drop_broken_roles(element: etree._Element, report: _Report) -> None:
     for role in _inside(element, *map(q, _OTHER_ROLES)):
         alone = etree.Element(q("md:EntityDescriptor"), {"entityID": "x"})
         alone.append(deepcopy(role))
         if fault := fault_of(alone):
-            _drop(role, f"it is not valid: {fault.partition(': ')[2]}", tell)
+            _drop(role, f"it is not valid: {fault.partition(': ')[2]}", report)

@@ -66,7 +66,7 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
         raise ConfigurationError("\n".join(faults))
     _require_later(folder)
     octets = sign_federation(
-        about_to_sign(folder).values(),
+        elements_to_sign(folder).values(),
         name=folder.options.name,
         publisher=folder.options.publisher or folder.options.name,
         valid_until=int(clock.now() + seconds),
@@ -79,7 +79,7 @@ def sign_all(folder: Folder, key: SigningKey, seconds: float) -> FederationMetad
     return metadata
 
 
-def about_to_sign(folder: Folder) -> Elements:
+def elements_to_sign(folder: Folder) -> Elements:
     """The members with their rules, unsigned."""
     return {
         entity_id: _with_rule(
@@ -106,7 +106,7 @@ def faults_of(folder: Folder) -> list[str]:
     """The reasons, as sentences, why the members cannot be signed."""
     faults = []
     if not folder.members:
-        faults.append(nobody(folder))
+        faults.append(fault_without_members(folder))
     for entity_id, member in folder.members.items():
         ends = member.descriptor.valid_until
         if ends is not None and ends <= clock.now():
@@ -129,7 +129,7 @@ def faults_of(folder: Folder) -> list[str]:
     return faults
 
 
-def nobody(folder: Folder) -> str:
+def fault_without_members(folder: Folder) -> str:
     """The fault of a federation without members, and what is valid now.
 
     Metadata needs a member (saml-metadata 2.3.1), and nothing revokes the last metadata
@@ -200,7 +200,7 @@ def _require_later(folder: Folder) -> None:
         )
 
 
-def difference(before: Elements, after: Elements) -> Iterator[str]:
+def differences(before: Elements, after: Elements) -> Iterator[str]:
     """The differences of members: in the words of ``eilogin trust``, then in full.
 
     ``!`` marks changes that need approval at a site.
@@ -213,10 +213,10 @@ def difference(before: Elements, after: Elements) -> Iterator[str]:
             differing.add(entity_id)
             names = (entity_id, entity_id, "before", "after")
             full += difflib.unified_diff(old, new, *names, lineterm="")
-    old_ones, new_ones = (
+    old_members, new_members = (
         _federation(elements, differing) for elements in (before, after)
     )
-    yield from compare(old_ones, new_ones).lines
+    yield from compare(old_members, new_members).lines
     yield from full
 
 

@@ -49,7 +49,7 @@ class Rollover:
         return _configured_certificate(folder) == self.certificate
 
 
-def begun(folder: Folder, key: str, certificate: str) -> Rollover:
+def begin(folder: Folder, key: str, certificate: str) -> Rollover:
     """Begin the change to another key; raises ConfigurationError."""
     rollover = Rollover(
         _configured_certificate(folder), key, certificate, int(clock.now())
@@ -109,7 +109,7 @@ def write_rollover(folder: Folder, rollover: Rollover) -> None:
     write(folder.path / STATE, text.encode(), mode=PUBLIC)
 
 
-def waited_for(folder: Folder, rollover: Rollover) -> list[str]:
+def unready_members(folder: Folder, rollover: Rollover) -> list[str]:
     """The members that are not ready."""
     return [name for name in folder.members if name not in rollover.ready]
 
@@ -126,12 +126,12 @@ def switch(folder: Folder, rollover: Rollover) -> None:
     # federation.ini comes last: it shows whether the switch was made.
     write_rollover(folder, replace(rollover, until=until))
     file = folder.path / OPTIONS
-    text = _with(file.read_text("utf-8"), "key", rollover.key)
-    text = _with(text, "certificate", rollover.certificate)
+    text = _with_option(file.read_text("utf-8"), "key", rollover.key)
+    text = _with_option(text, "certificate", rollover.certificate)
     write(file, text.encode(), mode=PUBLIC)
 
 
-def _with(text: str, name: str, value: str) -> str:
+def _with_option(text: str, name: str, value: str) -> str:
     return re.sub(rf"(?im)^{name}\s*=.*$", lambda _: f"{name} = {value}", text, count=1)
 
 

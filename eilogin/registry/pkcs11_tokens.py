@@ -71,7 +71,7 @@ def _parts(uri: str) -> dict[str, str]:
     return parts
 
 
-def _not_there(*_: object) -> NoReturn:
+def _unsupported(*_: object) -> NoReturn:
     raise NotImplementedError("the key is on a token and does not leave it")
 
 
@@ -100,7 +100,7 @@ class _RSA(rsa.RSAPrivateKey):
     def __deepcopy__(self, memo: object) -> "_RSA":
         return self
 
-    decrypt = private_numbers = private_bytes = _not_there  # type: ignore[assignment]
+    decrypt = private_numbers = private_bytes = _unsupported  # type: ignore[assignment]
 
 
 class _Curve(ec.EllipticCurvePrivateKey):
@@ -137,7 +137,7 @@ class _Curve(ec.EllipticCurvePrivateKey):
     def __deepcopy__(self, memo: object) -> "_Curve":
         return self
 
-    exchange = private_numbers = private_bytes = _not_there  # type: ignore[assignment]
+    exchange = private_numbers = private_bytes = _unsupported  # type: ignore[assignment]
 
 
 def _hash_name(algorithm: hashes.HashAlgorithm | Prehashed) -> str:

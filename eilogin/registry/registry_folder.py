@@ -173,7 +173,7 @@ class Folder:
 
     def put(self, member: RegistryMember, note: str) -> Path:
         """Add or replace a member; return its file."""
-        path = self.files.get(member.entity_id) or self._free(member.file_name)
+        path = self.files.get(member.entity_id) or self._unused_path(member.file_name)
         octets = member.octets(note)
         if len(octets) > LONGEST:
             # Such a file would make the folder unusable.
@@ -198,7 +198,7 @@ class Folder:
         text = with_rule(path.read_text("utf-8"), entity_id, rule)
         write(path, text.encode(), mode=PUBLIC)
 
-    def _free(self, name: str) -> Path:
+    def _unused_path(self, name: str) -> Path:
         folder, number = self.path / MEMBERS, 1
         path = folder / f"{name}.xml"
         while path.exists():

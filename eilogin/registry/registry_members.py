@@ -12,7 +12,7 @@ from functools import cached_property
 from lxml import etree
 
 from eilogin.errors import MalformedMessage, MetadataUnusable, PeerUnusable, Refused
-from eilogin.registry.metadata_repair import fault_of, fault_of_logo, mend
+from eilogin.registry.metadata_repair import fault_of, fault_of_logo, repair
 from eilogin.saml.bindings import ARTIFACT, POST, REDIRECT
 from eilogin.saml.metadata import (
     OURS,
@@ -77,7 +77,7 @@ class RegistryMember:
     note: str = ""
     #: Parts that eilogin skips.
     remarks: tuple[str, ...] = ()
-    mended: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
     @property
     def entity_id(self) -> str:
@@ -125,9 +125,9 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMembe
         )
     try:
         element = parse(octets, _LIMITS)
-        _require_one(element)
+        _require_single_member(element)
         _clean(element)
-        mended = mend(element)
+        repairs = repair(element)
         etree.indent(element)
         _require_links(element)
         _require_no_scripts(element)
@@ -141,7 +141,7 @@ def read_member(name: str, octets: bytes, *, on_loopback: bool) -> RegistryMembe
     _require_use(name, descriptor)
     note = _HEAD.match(octets)
     note_text = note[1].decode().strip() if note else ""
-    return RegistryMember(element, descriptor, note_text, metadata.remarks, mended)
+    return RegistryMember(element, descriptor, note_text, metadata.remarks, repairs)
 
 
 def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
@@ -155,18 +155,18 @@ def _read(element: etree._Element, *, on_loopback: bool) -> FederationMetadata:
         raise PeerUnusable(f"{fault}{VALID}") from error
 
 
-def _require_one(element: etree._Element) -> None:
+def _require_single_member(element: etree._Element) -> None:
     if element.tag != q("md:EntityDescriptor"):
-        found = etree.QName(element).localname[:40]
+        name = etree.QName(element).localname[:40]
         raise MalformedMessage(
-            f"found '{found}'; expected an EntityDescriptor: the SAML metadata of one"
+            f"found '{name}'; expected an EntityDescriptor: the SAML metadata of one"
             " member"
         )
-    inside = (inner.tag for inner in element.iterdescendants(*_MEMBERS))
-    if found := next(inside, None):
+    inner_tags = (inner.tag for inner in element.iterdescendants(*_MEMBERS))
+    if inner_tag := next(inner_tags, None):
         # A search at any depth would find another member.
         raise MalformedMessage(
-            f"found '{etree.QName(found).localname}' inside it; expected the"
+            f"found '{etree.QName(inner_tag).localname}' inside it; expected the"
             " metadata of one member alone"
         )
 

@@ -30,7 +30,7 @@ def likenesses(
             yield f"{likeness} {some(similar, _MOST)}"
 
 
-def _called(member: RegistryMember) -> set[str]:
+def _entity_ids(member: RegistryMember) -> set[str]:
     text = unquote(member.entity_id).casefold().rstrip("/")
     return {re.sub(r"^https?://(www\.)?", "", text).replace(":443/", "/")}
 
@@ -52,7 +52,7 @@ def _keys(member: RegistryMember) -> set[bytes]:
 
 
 _SHARED: dict[str, Callable[[RegistryMember], set[str] | set[bytes]]] = {
-    "its entityID looks like that of": _called,
+    "its entityID looks like that of": _entity_ids,
     "it has the same name as": _names,
     "it has addresses at a host of": hosts_of,
     "it signs with a key of": _keys,

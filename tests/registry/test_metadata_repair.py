@@ -19,7 +19,7 @@ def member(octets):
 
 def test_a_careful_member_is_left_as_it_is():
     kept = member(rich())
-    assert kept.mended == ()
+    assert kept.repairs == ()
     assert kept.fault == ""
     for said in (b"remd:contactType", b"RequestInitiator", b"DiscoveryResponse"):
         assert said in serialize(kept.element)
@@ -29,9 +29,9 @@ def test_a_careful_member_is_left_as_it_is():
 def test_a_slip_is_mended_and_told(name):
     kept = member(with_slip(name))
     assert kept.fault == ""
-    assert bool(kept.mended) != (name in SILENT)
-    assert all(one.startswith("line ") for one in kept.mended)
-    assert member(kept.octets("")).mended == (), "once"
+    assert bool(kept.repairs) != (name in SILENT)
+    assert all(one.startswith("line ") for one in kept.repairs)
+    assert member(kept.octets("")).repairs == (), "once"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_slip_is_mended_and_told(name):
     ],
 )
 def test_each_is_told_in_its_own_words(name, says):
-    assert says in " ".join(member(with_slip(name)).mended)
+    assert says in " ".join(member(with_slip(name)).repairs)
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -79,7 +79,7 @@ def test_nothing_of_what_counts_is_lost(name):
 )
 def test_a_logo_of_an_image_stays(logo):
     kept = member(rich(**{"https://rich.test/logo.png": logo}))
-    assert kept.mended == ()
+    assert kept.repairs == ()
     assert logo.encode() in serialize(kept.element)
 
 

@@ -24,9 +24,9 @@ from eilogin.registry import (
     Folder,
     MemberRule,
     RegistryMember,
-    asked_by,
-    difference,
-    nobody,
+    description_lines,
+    differences,
+    fault_without_members,
     octets_of,
     prove,
     read_member,
@@ -103,7 +103,7 @@ def add_command(  # noqa: PLR0913 - one for each option
     if not without_proof:
         request = proof.read_bytes()[:_LONGEST_PROOF] if proof else b""
         proof_text = prove(octets, member, old_member, request, challenge)
-    for line in asked_by(member, registry.members.values()):
+    for line in description_lines(member, registry.members.values()):
         click.echo(line)
     click.echo(f"proof         {proof_text}")
     if old_member is not None and not _print_difference(old_member, member):
@@ -129,7 +129,7 @@ def _require_one_proof(proof: Path | None, challenge: str, reason: str) -> None:
 
 def _print_difference(old_member: RegistryMember, new_member: RegistryMember) -> bool:
     lines = list(
-        difference(
+        differences(
             {old_member.entity_id: old_member.element},
             {new_member.entity_id: new_member.element},
         )
@@ -184,7 +184,9 @@ def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
     if len(registry.members) > 1:
         click.echo(f"removed; {sign_hint(folder)}")
     else:
-        click.echo(f"removed; this was the last member: {nobody(registry)}")
+        click.echo(
+            f"removed; this was the last member: {fault_without_members(registry)}"
+        )
 
 
 def _name(member: RegistryMember) -> str:
@@ -229,7 +231,7 @@ def show_command(folder: Path, entity_id: str) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
     member = chosen_member(registry, entity_id)
-    for line in asked_by(member, registry.members.values()):
+    for line in description_lines(member, registry.members.values()):
         click.echo(line)
     rule = registry.rules.get(member.entity_id, MemberRule())
     click.echo(printable(f"rules         {rule_in_words(rule)}"))

@@ -22,13 +22,13 @@ from eilogin.registry import (
     NEXT_CERTIFICATE,
     Folder,
     Rollover,
-    begun,
+    begin,
     certificate_in,
     finish,
     operator_certificate_ends,
     read_rollover,
     switch,
-    waited_for,
+    unready_members,
     write_rollover,
 )
 from eilogin.saml.messages import write_instant
@@ -137,7 +137,7 @@ def _start(registry: Folder, key: str | None, certificate: str | None) -> None:
         key, certificate = (
             relative_to_folder(registry.path, path) for path in (key, certificate)
         )
-    begun(registry, key, certificate)
+    begin(registry, key, certificate)
 
 
 def _current_rollover(registry: Folder) -> Rollover:
@@ -162,7 +162,7 @@ def _switch(registry: Folder, *, anyway: bool) -> None:
     rollover = _current_rollover(registry)
     if rollover.has_switched(registry):
         raise ConfigurationError(f"{registry.path}: the next key signs already")
-    unready = waited_for(registry, rollover)
+    unready = unready_members(registry, rollover)
     if unready and not anyway:
         names = "\n".join(
             f"  {name}" for name in first_of(_quoted(unready), _MOST_NAMED)
@@ -232,7 +232,7 @@ def _step_lines(registry: Folder) -> Iterator[str]:
         "'eilogin federation publish' also publishes the next certificate, as "
         f"{NEXT_CERTIFICATE}; members must check its fingerprint"
     )
-    if waited_for(registry, rollover):
+    if unready_members(registry, rollover):
         command = typed(_COMMAND, registry.path, "--ready")
         yield f"when a member tells you that it has both, type: {command} ENTITYID"
     else:
@@ -258,7 +258,7 @@ def _certificates(registry: Folder, rollover: Rollover) -> Iterator[str]:
 
 
 def _readiness(registry: Folder, rollover: Rollover) -> Iterator[str]:
-    unready = waited_for(registry, rollover)
+    unready = unready_members(registry, rollover)
     count = len(registry.members)
     yield f"ready {count - len(unready)} of {count} members:"
     for name in registry.members:

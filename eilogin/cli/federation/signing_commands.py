@@ -12,8 +12,8 @@ from eilogin.cli.terminal.reports import many
 from eilogin.registry import (
     NEXT_CERTIFICATE,
     Folder,
-    about_to_sign,
-    difference,
+    differences,
+    elements_to_sign,
     last_signed,
     operator_key,
     publish,
@@ -90,7 +90,7 @@ def diff_command(folder: Path) -> None:
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     registry = Folder(folder, bar("reading"))
     last = last_signed(registry)
-    lines = list(difference(last.elements if last else {}, about_to_sign(registry)))
+    lines = list(differences(last.elements if last else {}, elements_to_sign(registry)))
     for line in lines:
         click.echo(line)
     if not lines:

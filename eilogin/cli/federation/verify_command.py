@@ -16,13 +16,13 @@ from eilogin.registry import (
     Folder,
     RegistryMember,
     SignedMetadata,
-    about_to_sign,
-    difference,
+    differences,
+    elements_to_sign,
     endings_of,
+    fault_without_members,
     faults_of,
     last_signed,
     member_endings,
-    nobody,
 )
 from eilogin.saml.messages import write_instant
 from eilogin.saml.printable_text import first_of, printable
@@ -122,7 +122,7 @@ def _notes(registry: Folder, last: SignedMetadata, days: int) -> Iterator[str]:
     differences = [
         f"the signed metadata differs from {registry.files[entity_id]}: {text}"
         for entity_id, member in registry.members.items()
-        for text in member.mended
+        for text in member.repairs
     ]
     yield from first_of(differences, _MOST_NOTES)
     yield from _unsigned_notes(registry, last.elements)
@@ -146,9 +146,9 @@ def print_unsigned_notes(registry: Folder, elements: Elements) -> None:
 def _unsigned_notes(registry: Folder, elements: Elements) -> Iterator[str]:
     try:
         if not registry.members:
-            yield f"some changes are not signed: {nobody(registry)}"
+            yield f"some changes are not signed: {fault_without_members(registry)}"
             return
-        is_signed = not any(difference(elements, about_to_sign(registry)))
+        is_signed = not any(differences(elements, elements_to_sign(registry)))
     except ConfigurationError:
         # "verify" reports the fault; the published file is still valid.
         is_signed = False

@@ -1403,7 +1403,7 @@ def test_diff_prints_no_error_after_a_broken_pipe(three, run, monkeypatch):
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("eilogin.cli.federation.signing_commands.difference", closed)
+    monkeypatch.setattr("eilogin.cli.federation.signing_commands.differences", closed)
     assert run("diff", code=1) == ""
 
 

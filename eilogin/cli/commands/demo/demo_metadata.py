@@ -8,8 +8,8 @@ from eilogin.errors import ConfigurationError
 from eilogin.registry import (
     MEMBERS,
     Folder,
-    about_to_sign,
-    difference,
+    differences,
+    elements_to_sign,
     last_signed,
     read_member,
 )
@@ -57,5 +57,5 @@ def is_signed(folder: Folder) -> bool:
         return False
     if last is None:
         return False
-    is_unchanged = not any(difference(last.elements, about_to_sign(folder)))
+    is_unchanged = not any(differences(last.elements, elements_to_sign(folder)))
     return is_unchanged and last.ends - clock.now() > _RENEWAL

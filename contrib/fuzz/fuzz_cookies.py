@@ -174,7 +174,7 @@ def seeds() -> Iterator[bytes]:
         f"\xa0{_START}x",
     ):
         yield b"\0" + header.encode("latin-1")
-    (_, cookie), *_ = pending_logins.keep(Visit(_PARTY), _PENDING)
+    (_, cookie), *_ = pending_logins.cookie_headers(Visit(_PARTY), _PENDING)
     yield b"\1" + cookie.partition("=")[2].partition(";")[0].encode()
     yield b"\2" + as_text(_SEALER.seal(b"what was sealed", "here")).encode()
     yield b"\2" + _FORMS.note_for(_WHO, "token", _FAR).encode()

@@ -152,7 +152,7 @@ class IdentityFilter(PipelinePart):
             use = self._attribute_use or self._find_attribute_use(visit)
             if use.is_needed:
                 inner.update(self._attributes_of(login, encoded))
-                self._keep_from_application(inner, login, use)
+                self._hide_from_application(inner, login, use)
         return inner
 
     def _without_forged(self, visit: Visit) -> "WSGIEnvironment":
@@ -188,7 +188,7 @@ class IdentityFilter(PipelinePart):
                 keys[variable.key] = encoded(_joined(values))
         return keys
 
-    def _keep_from_application(
+    def _hide_from_application(
         self, inner: "WSGIEnvironment", login: Login, use: _AttributeUse
     ) -> None:
         # The application sees a DigiD number only if an option names that. An inner hub

@@ -120,7 +120,7 @@ class AccessControl:
         handle = handle_in(visit)
         answer = self.require(visit, level)
         if answer is not None:
-            return self._forms.keep(visit, level, handle, answer)
+            return self._forms.store(visit, level, handle, answer)
         if handle is None:
             return None
         # The stored form may be for a path with a stricter rule.

@@ -196,7 +196,7 @@ def error_texts(text: str, text_en: str) -> Mapping[str, str]:
     return {**texts, "en": text_en} if text_en else texts
 
 
-def said_in(texts: Mapping[str, str], language: str) -> str:
+def text_in(texts: Mapping[str, str], language: str) -> str:
     """Return the text in a language, or else in English."""
     return texts.get(language) or texts["en"]
 

@@ -62,10 +62,10 @@ class InnerHub:
         """
         if noted is None:
             return True
-        before = inner_hub_logouts.left_before(visit, noted)
+        before = inner_hub_logouts.still_unconfirmed(visit, noted)
         is_known = self._is_known(visit, logins, before, through)
         if logins and not is_known:
-            inner_hub_logouts.keep(visit, noted, logins)
+            inner_hub_logouts.store(visit, noted, logins)
         else:
             inner_hub_logouts.forget(visit, noted, before if is_known else {})
         return is_known

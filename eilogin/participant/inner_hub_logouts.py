@@ -47,13 +47,13 @@ def note(visit: Visit, who: Subject) -> NotedLogout:
     return NotedLogout(who, name, before)
 
 
-def left_before(visit: Visit, noted: NotedLogout) -> Logouts:
+def still_unconfirmed(visit: Visit, noted: NotedLogout) -> Logouts:
     """Return the earlier logouts that not all participants may know of."""
     logouts = _read(visit.values.get(_key(noted.who)))
     return {name: logouts[name] for name in noted.before if name in logouts}
 
 
-def keep(visit: Visit, noted: NotedLogout, logins: Iterable[Login]) -> None:
+def store(visit: Visit, noted: NotedLogout, logins: Iterable[Login]) -> None:
     """Note the ended logins of a logout that not all know of."""
     ended = [EndedBefore(login.name, login.who) for login in logins]
     _change(visit, noted.who, lambda logouts: {**logouts, noted.name: ended})

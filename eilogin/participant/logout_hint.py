@@ -28,7 +28,7 @@ _COOKIE = Cookie("eilogin-logout-hint")
 _LONGEST = 3000
 
 
-def keep(visit: Visit, token: str) -> list[tuple[str, str]]:
+def hint_headers(visit: Visit, token: str) -> list[tuple[str, str]]:
     """Return headers that give this browser the hint of a new session."""
     # Without a NameID no LogoutRequest is possible, so an older hint expires.
     login = visit.sessions.find(token)

@@ -126,7 +126,7 @@ class AppLogoutCall:
         set_cookies = [text for name, text in headers if is_set_cookie(name)]
         if set_cookies:
             try:
-                _keep(visit, login, set_cookies)
+                _store_cookies(visit, login, set_cookies)
             except EiloginError as error:
                 _log.warning(
                     "app_logout_call: cannot keep the application's cookies for "
@@ -253,7 +253,7 @@ def _read(visit: Visit, login: Login, sealed_cookies: str | None) -> Sequence[_C
         return ()
 
 
-def _keep(visit: Visit, login: Login, set_cookies: Sequence[str]) -> None:
+def _store_cookies(visit: Visit, login: Login, set_cookies: Sequence[str]) -> None:
     def with_new(stored: str | None) -> str | None:
         kept = _read(visit, login, stored)
         cookies = _bounded(_set(visit, kept, set_cookies))

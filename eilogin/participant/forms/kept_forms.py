@@ -148,7 +148,7 @@ class KeptForms:
             return None
         return tag if clock.now() < until else None
 
-    def keep(
+    def store(
         self,
         form: KeptForm,
         tag: str,
@@ -157,7 +157,7 @@ class KeptForms:
         reserved: int | None = None,
         network: str = "",
     ) -> FormTicket | None:
-        """Keep a form of the visitor with this tag; return its ticket.
+        """Store a form of the visitor with this tag; return its ticket.
 
         ``more``: further pieces of :data:`PIECE` bytes. ``reserved``: bytes of the
         largest possible body. None at a limit, or if too many forms come at once. Raise
@@ -176,7 +176,7 @@ class KeptForms:
         handle, secret = listed_form.handle, secrets.token_urlsafe(24)
         bound = _Binding(handle, tag, secret)
         try:
-            form = self._keep_pieces(form, more, bound)
+            form = self._store_pieces(form, more, bound)
             sealed = self._sealed(form.to_octets(), bound)
             self._put(_key(handle), f"{tag} {sealed}")
         except BaseException:
@@ -189,7 +189,7 @@ class KeptForms:
             self._delete(listed_form)
         return FormTicket(handle, secret)
 
-    def _keep_pieces(
+    def _store_pieces(
         self, form: KeptForm, more: Iterable[bytes], bound: _Binding
     ) -> KeptForm:
         count, size = 0, len(form.body)

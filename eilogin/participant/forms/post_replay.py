@@ -112,7 +112,7 @@ class PostReplay:
     def _forms(self, visit: Visit) -> KeptForms:
         return KeptForms(visit.values, _own(visit), self._limit)
 
-    def keep(
+    def store(
         self,
         visit: Visit,
         level: str,
@@ -128,9 +128,9 @@ class PostReplay:
             return otherwise
         try:
             answer = (
-                self._keep(visit, level)
+                self._store(visit, level)
                 if handle is None
-                else self._keep_again(visit, level, handle)
+                else self._store_again(visit, level, handle)
             )
         except MessageTooLarge as error:
             return self._too_large(visit, level, error)
@@ -141,11 +141,11 @@ class PostReplay:
             return otherwise
         return answer or otherwise
 
-    def _keep_again(self, visit: Visit, level: str, handle: str) -> Response:
+    def _store_again(self, visit: Visit, level: str, handle: str) -> Response:
         self._forms(visit).check(handle)
         return self._ask_to_log_in(visit, level, handle)
 
-    def _keep(self, visit: Visit, level: str) -> Response | None:
+    def _store(self, visit: Visit, level: str) -> Response | None:
         if not (self._limit and _is_of_this_site(visit) and _is_plain_form(visit)):
             return None
         tag = self._tag_of_owner(visit)
@@ -159,7 +159,7 @@ class PostReplay:
             sent=clock.now(),
             body=next(pieces, b""),
         )
-        ticket = self._forms(visit).keep(
+        ticket = self._forms(visit).store(
             form,
             tag,
             pieces,

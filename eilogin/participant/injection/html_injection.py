@@ -151,13 +151,13 @@ class HeadPlace:
             self._is_document |= bool(step["doctype"] or step["element"])
         return self._place_before(beginning[self._position :], len(beginning))
 
-    def _place_before(self, rest: bytes, length: int) -> int | None:
-        if not rest or _BOM.startswith(rest) or _INCOMPLETE.match(rest):
+    def _place_before(self, unread: bytes, length: int) -> int | None:
+        if not unread or _BOM.startswith(unread) or _INCOMPLETE.match(unread):
             return -1 if length > LONGEST_BEGINNING else None
-        return self._position if self._is_one_without_head(rest) else -1
+        return self._position if self._is_one_without_head(unread) else -1
 
-    def _is_one_without_head(self, rest: bytes) -> bool:
-        is_markup = rest.startswith((b"<!", b"<?", b"</"))
+    def _is_one_without_head(self, unread: bytes) -> bool:
+        is_markup = unread.startswith((b"<!", b"<?", b"</"))
         return self._is_document and not self._is_xml and not is_markup
 
     def last(self) -> int:
@@ -181,8 +181,10 @@ class BodyPlace:
             if step["frames"]:
                 return -1
             self._position = step.end()
-        rest = beginning[self._position :]
-        is_begun = not rest or _BOM.startswith(rest) or _HEAD_INCOMPLETE.match(rest)
+        unread = beginning[self._position :]
+        is_begun = (
+            not unread or _BOM.startswith(unread) or _HEAD_INCOMPLETE.match(unread)
+        )
         if is_begun and len(beginning) <= LONGEST_HEAD:
             return None
         return self._position

@@ -111,7 +111,7 @@ class AuthnRequestSender:
             key=trust.key_for(route.peer),
             relay_state=pending.handle,
             headers=[
-                *pending_logins.keep(visit, pending),
+                *pending_logins.cookie_headers(visit, pending),
                 *cancelled_login.forget(visit),
                 *headers,
             ],

@@ -108,7 +108,7 @@ def _instant_of(handle: str) -> float:
     return instant
 
 
-def keep(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
+def cookie_headers(visit: Visit, pending: PendingLogin) -> Iterator[tuple[str, str]]:
     """Return headers that keep a login in this browser, and expire the oldest ones."""
     fields = [getattr(pending, name) for name in _STORED]
     octets = json.dumps(fields, separators=(",", ":")).encode()

@@ -125,7 +125,7 @@ class LogoutDelivery:
         hub, own = notice.login.who.issuer, visit.trust.own
         state = LogoutState(hub, then, notice.key, clock.now(), outcome)
         # It replaces the state that an earlier redirect may have stored.
-        logout_state.keep(visit, notice.request_id, state)
+        logout_state.store(visit, notice.request_id, state)
         cookie = logout_state.cookie(notice.request_id)
         hints = [cookie, *logout_hint.let_go(visit)]
         return self._settled(
@@ -214,7 +214,7 @@ class LogoutDelivery:
         """Deliver a logout without a page; return the headers for the browser."""
         retry_headers = _retry_headers(visit, notice)
         if self.directly(visit, notice):
-            unconfirmed_logouts.keep_briefly(visit, notice)
+            unconfirmed_logouts.store_briefly(visit, notice)
             return [*retry_headers, *logout_hint.let_go(visit)]
         self._has_queued(visit, notice, AfterLogout(self._usual))
         return [*retry_headers, *logout_hint.mark(visit, notice.login, notice.key)]
@@ -234,7 +234,7 @@ class LogoutDelivery:
             return False
         # The result page shows the outcome of the delivery.
         state = LogoutState(notice.login.who.issuer, then, notice.key)
-        logout_state.keep(visit, logout_state.queued_name(notice.key), state)
+        logout_state.store(visit, logout_state.queued_name(notice.key), state)
         self.queue_thread.wake(visit)
         return True
 

@@ -66,7 +66,7 @@ class LogoutResponses:
         self, visit: Visit, state: LogoutState, error: Refused
     ) -> Response:
         reference = note_refusal(error, "logout.answered", visit)
-        can_retry = unconfirmed_logouts.is_kept(visit, state.notice_key)
+        can_retry = unconfirmed_logouts.is_stored(visit, state.notice_key)
         return self._pages.answer(
             visit,
             state.then,

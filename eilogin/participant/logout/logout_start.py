@@ -50,7 +50,7 @@ class ParticipantLogout:
         notice = (
             unconfirmed_logouts.new_notice(login)
             if is_from_inner_hub
-            else unconfirmed_logouts.keep(visit, login)
+            else unconfirmed_logouts.store(visit, login)
         )
         is_reached = self._end_here(visit, login, cause, notice.key)
         then = AfterLogout(
@@ -86,7 +86,7 @@ class ParticipantLogout:
     ) -> Response | None:
         if login is None:
             return None
-        notice = unconfirmed_logouts.keep(visit, login, logout_hint.held(visit))
+        notice = unconfirmed_logouts.store(visit, login, logout_hint.held(visit))
         is_reached = self._end_here(visit, login, logout_hooks.HERE, notice.key)
         then = AfterLogout(target, is_partial=bool(login.left) or not is_reached)
         answer = self.delivery.answer(visit, notice, then)
@@ -138,7 +138,7 @@ class ParticipantLogout:
     def end_by_script(self, visit: Visit, login: Login) -> list[tuple[str, str]]:
         """End a login for a script, which cannot go to the hub; return headers."""
         # If the hub does not confirm it, the next visit to our logout notifies the hub.
-        notice = unconfirmed_logouts.keep(visit, login)
+        notice = unconfirmed_logouts.store(visit, login)
         self._end_here(visit, login, logout_hooks.APPLICATION, notice.key)
         return self.delivery.by_script(visit, notice)
 
@@ -151,7 +151,7 @@ class ParticipantLogout:
         login = logout_hint.read_of_session(visit)
         if login is None:
             return logout_hint.mark_spent(visit)
-        notice = unconfirmed_logouts.keep(visit, login, logout_hint.held(visit))
+        notice = unconfirmed_logouts.store(visit, login, logout_hint.held(visit))
         self._end_here(visit, login, logout_hooks.APPLICATION, notice.key)
         return self.delivery.by_script(visit, notice)
 

@@ -74,7 +74,7 @@ def of_queued(visit: Visit, notice_key: str) -> str | None:
     return visit.values.get(_key(queued_name(notice_key)))
 
 
-def keep(visit: Visit, name: str, state: LogoutState) -> None:
+def store(visit: Visit, name: str, state: LogoutState) -> None:
     """Store a state by the ID of the LogoutRequest or :func:`queued_name`."""
     until = clock.now() + _KEPT_FOR
     visit.values.change(_key(name), lambda _: state.text, until)

@@ -53,7 +53,7 @@ def new_notice(login: Login) -> UnconfirmedLogout:
     return UnconfirmedLogout(login, messages.new_id(), clock.now(), bool(login.left))
 
 
-def keep(visit: Visit, login: Login, held: str = "") -> UnconfirmedLogout:
+def store(visit: Visit, login: Login, held: str = "") -> UnconfirmedLogout:
     """Store and return the notice of a login that is about to end, or an earlier one.
 
     ``held`` is a secret cookie of this browser, by default its session cookie. Without
@@ -113,8 +113,8 @@ def renewed(notice: UnconfirmedLogout) -> UnconfirmedLogout:
     return notice._replace(request_id=messages.new_id(), issued=clock.now())
 
 
-def keep_briefly(visit: Visit, notice: UnconfirmedLogout) -> None:
-    """Keep a confirmed notice while its message is valid, to show the outcome again."""
+def store_briefly(visit: Visit, notice: UnconfirmedLogout) -> None:
+    """Store a confirmed notice while its message is valid, so that a reload works."""
     forget(visit, notice.key)
     _write(visit, notice, notice.issued + LIFETIME)
 
@@ -125,7 +125,7 @@ def forget(visit: Visit, key: str) -> None:
         visit.values.take(key)
 
 
-def is_kept(visit: Visit, key: str) -> bool:
+def is_stored(visit: Visit, key: str) -> bool:
     """Return whether a notice exists under this key; "" is none."""
     return bool(key) and visit.values.get(key) is not None
 

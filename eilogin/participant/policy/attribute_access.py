@@ -116,10 +116,10 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _received(visit: Visit, hub: str, attributes: Attributes) -> str:
-    whom = visit.trust.whom_to_ask(hub)
+    ask = visit.trust.whom_to_ask(hub)
     empty = [name for name in attributes if not has_value(attributes, name)]
     note = f", but without a value {listed(empty)}" if empty else ""
     return (
         f"{hub!r} sent {listed(attributes)}{note}. The hub decides which "
-        f"attributes it sends: {whom}"
+        f"attributes it sends: {ask}"
     )

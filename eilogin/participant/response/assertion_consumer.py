@@ -29,8 +29,8 @@ from eilogin.participant.response.failed_logins import FailedLogins
 from eilogin.participant.response.login_errors import LoginErrorPages
 from eilogin.participant.response.pending_responses import (
     ReceivedResponse,
-    keep,
     redirect_as_lost,
+    store_and_redirect,
 )
 from eilogin.participant.response.response_intake import ResponseReader
 from eilogin.participant.response.scoped_values import of_own_scope
@@ -169,7 +169,7 @@ class AssertionConsumer:
             return redirect_to_target(visit, without_mark(visit, answer.pending.target))
         if not answer.key:
             # It came by artifact: redirect to an address that can be reloaded.
-            return keep(visit, answer.pending.handle, assertion)
+            return store_and_redirect(visit, answer.pending.handle, assertion)
         trust, language = visit.trust, language_of(visit)
         return self._pages.page(
             visit,

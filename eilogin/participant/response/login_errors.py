@@ -20,7 +20,7 @@ from eilogin.errors import (
     UnknownPeer,
     UntrustedSignature,
 )
-from eilogin.participant.digid_profile import said_in
+from eilogin.participant.digid_profile import text_in
 from eilogin.participant.login import hub_choice
 from eilogin.participant.login.authn_requests import first_page_login_address
 from eilogin.participant.login.return_targets import public_page
@@ -74,7 +74,7 @@ class LoginErrorPages:
             template="subject_changed.html"
             if is_other_visitor
             else "digid_failed.html",
-            words=said_in(self._failed, language_of(visit)),
+            words=text_in(self._failed, language_of(visit)),
             ended=ended,
             back_url=public_page(visit),
         )

@@ -72,13 +72,13 @@ class _PendingResponse:
 _record = TypeAdapter(_PendingResponse)
 
 
-def keep(
+def store_and_redirect(
     visit: Visit,
     handle: str,
     assertion: messages.Assertion,
     target: str = "",
 ) -> Response:
-    """Keep an assertion, and redirect the browser to it, then perhaps to ``target``."""
+    """Store an assertion, and redirect to it, and then to ``target`` if it is given."""
     key = hashlib.sha256(f"{handle}\0{assertion.id}".encode()).hexdigest()
     text = json.dumps(asdict(_PendingResponse(handle, assertion, target)))
     until = clock.now() + WAITS

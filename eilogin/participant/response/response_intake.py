@@ -158,10 +158,10 @@ class ResponseReader:
         response = safe_xml.parse(received.octets)
         handle = received.relay_state
         if not is_handle(handle) and not response.get("InResponseTo"):
-            return self._keep_unsolicited(visit, response, received)
-        return self._keep(visit, response, received)
+            return self._store_unsolicited(visit, response, received)
+        return self._store_when_valid(visit, response, received)
 
-    def _keep(
+    def _store_when_valid(
         self,
         visit: Visit,
         response: etree._Element,
@@ -178,11 +178,11 @@ class ResponseReader:
                 trust, hub.entity_id, handle, failure
             )
         self._verify_again(trust, hub.role, response, expected, received.octets)
-        return pending_responses.keep(visit, handle, assertion)
+        return pending_responses.store_and_redirect(visit, handle, assertion)
 
     # --- unsolicited Responses (SAML profiles 4.1.5) --------------------------------
 
-    def _keep_unsolicited(
+    def _store_unsolicited(
         self,
         visit: Visit,
         response: etree._Element,
@@ -206,7 +206,7 @@ class ResponseReader:
         target = page_to_go_to(trust.own, path)
         # Each delivery gets the same handle, so eilogin keeps and claims it once.
         handle = handle_of(name, assertion.issued)
-        return pending_responses.keep(visit, handle, assertion, target)
+        return pending_responses.store_and_redirect(visit, handle, assertion, target)
 
     def _agreed(self, visit: Visit, body: bytes) -> ReceivedResponse:
         answer = pending_responses.agreed(visit, body)

@@ -125,7 +125,7 @@ class SessionCreator:
             visit.cookie.set(token),
             *self._forms.owner_cookie(visit, login, token),
             *self._login_headers(visit, pending, current, login.who),
-            *logout_hint.keep(visit, token),
+            *logout_hint.hint_headers(visit, token),
         ]
         return redirect_to_target(visit, without_mark(visit, pending.target), headers)
 

@@ -73,7 +73,7 @@ def kept(kept_by):
 
 
 def keep(kept, who=ANNA, form=FORM):
-    return kept.keep(form, kept.tag_of(who))
+    return kept.store(form, kept.tag_of(who))
 
 
 class TestAForm:
@@ -258,7 +258,7 @@ class TestANoteOfWhoseASessionIs:
     def test_of_an_old_secret_leads_to_a_form_that_she_can_send(self, kept_by):
         note = kept_by(OLD).note_for(ANNA, "token", UNTIL)
         both = kept_by(NEW, OLD)
-        handle, secret = both.keep(FORM, both.tag_in(note, "token"))
+        handle, secret = both.store(FORM, both.tag_in(note, "token"))
         assert both.look(handle, secret, ANNA) == FORM
 
 

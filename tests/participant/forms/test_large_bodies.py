@@ -66,7 +66,7 @@ def keep(kept, body, who=ANNA, *, network=HOME, limit=LIMIT):
     form = KeptForm(
         TARGET, "multipart/form-data; boundary=x", "", 1.0, next(pieces, b"")
     )
-    return kept.keep(
+    return kept.store(
         form, kept.tag_of(who), pieces, reserved=body.size, network=network
     )
 
@@ -281,7 +281,7 @@ class TestTheLimits:
         environ = {"wsgi.input_terminated": True, "wsgi.input": Photo(PIECE * 2)}
         pieces = body_in_pieces(Visit(environ), LARGEST, PIECE)
         form = KeptForm(TARGET, "text/plain", "", 1.0, next(pieces))
-        kept.keep(form, kept.tag_of(ANNA), pieces, reserved=LARGEST, network=HOME)
+        kept.store(form, kept.tag_of(ANNA), pieces, reserved=LARGEST, network=HOME)
         assert has_room(kept, SITE // 4 - PIECE * 2)
 
     def test_room_that_nobody_gives_back_is_there_again_later(self, kept, clock):

@@ -62,7 +62,7 @@ class Site:
 
     def begin(self, target="/mijn?a=b", level="basis", **how):
         pending = PendingLogin(target, level, HUB, **how)
-        self.takes(*pending_logins.keep(Visit(self.environ), pending))
+        self.takes(*pending_logins.cookie_headers(Visit(self.environ), pending))
         return pending
 
     def find(self, pending):
@@ -275,7 +275,9 @@ def test_response_stays_small_with_many_invented_cookies(site):
     for number in range(2000):
         site.jar[f"__Host-eilogin-login-{number}"] = "x"
     headers = list(
-        pending_logins.keep(Visit(site.environ), PendingLogin("/", "basis", HUB))
+        pending_logins.cookie_headers(
+            Visit(site.environ), PendingLogin("/", "basis", HUB)
+        )
     )
     assert len(headers) < 30
 

@@ -44,7 +44,7 @@ class ReserveFile:
         except OSError:
             return False
 
-    def keep(self) -> None:
+    def ensure(self) -> None:
         """Make the file, if it is missing.
 
         Raises StoreUnavailable if the disk is too full. Without permission there is no

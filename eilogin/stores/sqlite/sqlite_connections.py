@@ -282,7 +282,7 @@ class Writer:
 
     def _begin_in_time(self, deadline: float, *, durable: bool) -> sqlite3.Connection:
         try:
-            connection = self._kept_or_new()
+            connection = self._idle_or_new()
             try:
                 self._begin(connection, deadline, durable=durable)
             except BaseException:
@@ -294,7 +294,7 @@ class Writer:
         self.is_held = False
         return connection
 
-    def _kept_or_new(self) -> sqlite3.Connection:
+    def _idle_or_new(self) -> sqlite3.Connection:
         with suppress(IndexError):
             return self.idle.pop()
         connection = self._file.open()

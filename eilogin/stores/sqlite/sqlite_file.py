@@ -45,7 +45,7 @@ def needs_room(
     @wraps(verb)
     def with_room(store: _File, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         if not logout_reserve.may_be_used():
-            store.keep_reserve()
+            store.ensure_reserve()
             return verb(store, *args, **kwargs)
         for make_room in (store.reuse_log, store.release_reserve):
             try:
@@ -92,7 +92,7 @@ class SQLiteFile:
                 sqlite_rows.sweep(connection, clock.now())
             with closing(own.file.open()) as connection:
                 disk_space.rewrite(connection, self.path)
-            self.keep_reserve()
+            self.ensure_reserve()
         except _FAILURES as error:
             self._refuse(error)
         finally:
@@ -128,10 +128,10 @@ class SQLiteFile:
 
     # --- room on the disk ---
 
-    def keep_reserve(self) -> None:
+    def ensure_reserve(self) -> None:
         """Make the reserve, if it is missing; StoreUnavailable if the disk is full."""
         try:
-            self._reserve.keep()
+            self._reserve.ensure()
         except StoreUnavailable as error:
             self._shortage.note(error)
             raise

@@ -231,5 +231,5 @@ def _member_in(visit: Visit, query: Mapping[str, str]) -> str:
 
 
 def _query_of(target: str) -> Mapping[str, str]:
-    found = parse_qs(urlsplit(target).query)
-    return {name: texts[0] for name, texts in found.items()}
+    values = parse_qs(urlsplit(target).query)
+    return {name: texts[0] for name, texts in values.items()}

@@ -28,8 +28,10 @@ def read_by_entity(
         return value
 
     def read_line(line: str) -> tuple[str, _T]:
-        first_word, *rest = line.split()
-        setting = read_rest(rest[1:] if rest[:1] == ["="] else rest)
+        first_word, *other_words = line.split()
+        setting = read_rest(
+            other_words[1:] if other_words[:1] == ["="] else other_words
+        )
         if setting is None or not (first_word == EVERYBODY or ":" in first_word):
             raise ValueError(expected)
         return first_word, setting

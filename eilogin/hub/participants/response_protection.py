@@ -27,8 +27,8 @@ def _read(value: object, choices: Sequence[str]) -> object:
     if isinstance(value, str) and len(value.split()) == 1:
         value = f"{EVERYBODY} {value.strip()}"
 
-    def read_choice(rest: Sequence[str]) -> str | None:
-        return next((choice for choice in choices if [choice] == rest), None)
+    def read_choice(words: Sequence[str]) -> str | None:
+        return next((choice for choice in choices if [choice] == words), None)
 
     return read_by_entity(value, expected, read_choice)
 

@@ -43,11 +43,11 @@ class CredentialCheck:
         visit: Visit,
         form: Mapping[str, str],
         level: str,
-        known: Citizen | None,
+        session_citizen: Citizen | None,
     ) -> CheckedCredentials:
         """Return the citizen that this form proves at a level, or the problem.
 
-        The code of a ``known`` citizen counts as a try at the password too.
+        The code of the ``session_citizen`` counts as a try at the password too.
         """
         username = form.get("username", "")
         attempts = SignInAttempts(visit, username, self._citizens.called(username))
@@ -57,8 +57,10 @@ class CredentialCheck:
         if not may_try and attempts.is_in_known_browser:
             # This browser learns only of its own attempts.
             return CheckedCredentials(problem="too-often", shown_problem="too-often")
-        found = known or self._verified(username, form.get("password", ""))
-        citizen = found if may_try else None
+        candidate = session_citizen or self._verified(
+            username, form.get("password", "")
+        )
+        citizen = candidate if may_try else None
         if level != PASSWORD and not self._takes_code(visit, attempts, citizen, form):
             citizen = None
         if citizen is None:

@@ -53,14 +53,14 @@ def remember(visit: Visit, citizen: Citizen, *, with_code: bool) -> tuple[str, s
     other_entries = [
         entry for entry in entries if _read(entry, citizen, sealer) is None
     ]
-    known = known_browser(visit, citizen)
-    if with_code and not known.with_code:
-        known = KnownBrowser(with_code=True)
-    number = known.number or secrets.token_urlsafe(16)
+    browser = known_browser(visit, citizen)
+    if with_code and not browser.with_code:
+        browser = KnownBrowser(with_code=True)
+    number = browser.number or secrets.token_urlsafe(16)
     # Whole seconds, so that all entries have one length.
     text = f"{int(clock.now() + _LASTS)} {number}"
     own_entry = sealer.seal(
-        text.encode(), *_bound_to(citizen, with_code=known.with_code)
+        text.encode(), *_bound_to(citizen, with_code=browser.with_code)
     )
     value = ".".join([as_text(own_entry), *other_entries[: _MOST_CITIZENS - 1]])
     return _COOKIE.set(value, max_age=_LASTS)

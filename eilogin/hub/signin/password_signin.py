@@ -133,15 +133,15 @@ class PasswordSignIn:
             error = CookiesRefused(_WITHOUT_COOKIES)
             again = this_page(visit, own.public_url)
             return self._pages.refuse(visit, error, event="login", again=again)
-        known = None
+        session_citizen = None
         if _ALONE in form and "username" not in form:
-            known = known_citizen(visit, self._citizens, request, level)
-            if known is None:
+            session_citizen = known_citizen(visit, self._citizens, request, level)
+            if session_citizen is None:
                 # The session is over: show the whole form.
                 return self.page.show(visit, request, level, is_other=is_other)
-            form = {**form, "username": known.username}
+            form = {**form, "username": session_citizen.username}
         with self._room_for(visit, form.get("username", "")):
-            return self._filled_in(visit, form, level, request, choice, known)
+            return self._filled_in(visit, form, level, request, choice, session_citizen)
 
     def _filled(
         self,
@@ -175,13 +175,13 @@ class PasswordSignIn:
         level: str,
         request: SignInRequest,
         choice: str,
-        known: Citizen | None,
+        session_citizen: Citizen | None,
     ) -> Response:
-        # If the citizen is ``known``, the form has the code alone.
+        # With a ``session_citizen``, the form has the code alone.
         # A logout during the check is later, so the new session does not start.
         began = clock.now()
-        session = None if known is None else visit.session_or_none
-        proof = self._credentials.check(visit, form, level, known)
+        session = None if session_citizen is None else visit.session_or_none
+        proof = self._credentials.check(visit, form, level, session_citizen)
         if proof.citizen is None:
             username = form.get("username", "")
             _note_refused(level, proof.problem)
@@ -193,7 +193,7 @@ class PasswordSignIn:
                 problem=proof.shown_problem,
                 few_left=proof.few_left,
                 chosen=choice,
-                is_other=known is None,
+                is_other=session_citizen is None,
             )
         if choice:
             target = rehearsal.added(request.target, choice)
@@ -261,8 +261,8 @@ class PasswordSignIn:
         answer = page or see_other(at(own.public_url, target))
         answer.headerlist.append(visit.cookie.set(token))
         with_code = level != PASSWORD
-        known = remember(visit, citizen, with_code=with_code)
-        answer.headerlist.append(known)
+        browser_cookie = remember(visit, citizen, with_code=with_code)
+        answer.headerlist.append(browser_cookie)
         return answer
 
     def _log_in(

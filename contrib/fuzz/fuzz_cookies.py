@@ -115,7 +115,7 @@ def _tag(text: str) -> None:
 
 def _kept_state(text: str) -> None:
     header = f"__Host-eilogin-relay-state={text}"
-    found = relay_state.kept(Visit({"HTTP_COOKIE": header}))
+    found = relay_state.stored(Visit({"HTTP_COOKIE": header}))
     relay_state.require_short(found)
 
 
@@ -179,7 +179,7 @@ def seeds() -> Iterator[bytes]:
     yield b"\2" + as_text(_SEALER.seal(b"what was sealed", "here")).encode()
     yield b"\2" + _FORMS.note_for(_WHO, "token", _FAR).encode()
     yield b"\3" + _SEALER.tag("merel").encode()
-    (_, kept), *_ = relay_state.keep("/mijn?a=é")
+    (_, kept), *_ = relay_state.cookie_headers("/mijn?a=é")
     yield b"\4" + kept.partition("=")[2].partition(";")[0].encode()
     yield b"\5" + _PENDING.handle.encode()
     yield b"\5" + handle_of("x", _FAR).encode() + b"."

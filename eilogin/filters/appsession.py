@@ -57,7 +57,7 @@ from eilogin.participant.application.app_session_stores import (
     sealed_size,
 )
 from eilogin.sessions import Login, Sessions
-from eilogin.sessions.session_keepers import keep_informed
+from eilogin.sessions.session_keepers import register_keeper
 from eilogin.stores.beaker import Backend, open_backend
 from eilogin.web import environ as env
 from eilogin.web.pages.page_rendering import Pages
@@ -89,9 +89,9 @@ class AppSessionFilter(PipelinePart):
             self._backend = open_backend(
                 options.type, options.where, largest=sealed_size(options.max_size)
             )
-            # keep_informed needs a reference for as long as the filter exists.
+            # register_keeper needs a reference for as long as the filter exists.
             self._cleanup = BackendCleanup(self._backend)
-            keep_informed(self._cleanup)
+            register_keeper(self._cleanup)
         self._settings: dict[str, Any] = {
             "use_cookies": False,
             "timeout": options.timeout,

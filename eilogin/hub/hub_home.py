@@ -78,7 +78,7 @@ class HubHome:
             logout_action=trust.own.url("logout"),
             home_action=trust.own.url("home"),
             choices=_OF_NEXT if self._rehearses else (),
-            chosen=rehearsal.kept(visit.values, login, _OF_NEXT),
+            chosen=rehearsal.stored(visit.values, login, _OF_NEXT),
         )
 
     def _choose(self, visit: Visit) -> Response:
@@ -87,7 +87,7 @@ class HubHome:
         login = visit.session_beyond_idle()
         if login is not None and self._rehearses:
             choice = rehearsal.chosen(read_form(visit), _OF_NEXT)
-            rehearsal.keep(visit.values, login, choice)
+            rehearsal.store(visit.values, login, choice)
         return see_other(own.url("home"))
 
 

@@ -23,7 +23,7 @@ from eilogin.hub.logout.logout_recipients import Recipient, recipients_of
 from eilogin.hub.logout.retry_queue.departed_participants import (
     DepartedParticipants,
     is_participant,
-    left,
+    newly_departed,
     with_departed,
 )
 from eilogin.hub.logout.retry_queue.hub_logout_queue import (
@@ -65,15 +65,16 @@ _Results = Mapping[Recipient, Delivery]
 
 
 class EndedSessions(NamedTuple):
-    """The result when an operator ends the sessions of a person, by entityID."""
+    """The result of an operator ending the sessions of a person."""
 
     sessions: int
+    #: entityIDs of the participants that confirmed.
     reached: Sequence[str]
     #: entityIDs to retry, and those out of reach.
     waiting: Sequence[str]
-    untold: Sequence[str]
+    unreachable: Sequence[str]
     #: Whether the hub above knows, if there is one.
-    is_above_told: bool
+    is_above_notified: bool
 
 
 class HubJobs:
@@ -122,7 +123,7 @@ class HubJobs:
             if trust.federation in {before, self._older}:
                 return
             self._older, self.trust = before, trust
-            self._departed += left(before, trust.federation)
+            self._departed += newly_departed(before, trust.federation)
         with noted_failure("recording the departed members failed"):
             self._record_departed()
 
@@ -186,7 +187,7 @@ class HubJobs:
             login.who
             for member in self.trust.federation.entities
             for subject in self._names.any_of(hub, member.entity_id, name)
-            for login in self.sessions.find_told(subject)
+            for login in self.sessions.find_with_participant(subject)
         }
 
     def end(self, subject: Subject, above: env.LogoutService | None) -> EndedSessions:
@@ -195,9 +196,9 @@ class HubJobs:
         names = [login.session_index for login in logins if login.session_index]
         with logout_reserve.for_logout():
             ending = self.endings.end_everywhere(self._visit, subject, "operator")
-        can_be_told = partial(self._propagation.can_be_told, self._trust_with_departed)
+        can_reach = partial(self._propagation.can_reach, self._trust_with_departed)
         missed = {recipient.entity_id for recipient in ending.missed}
-        waiting = {r.entity_id for r in ending.missed if can_be_told(r)}
+        waiting = {r.entity_id for r in ending.missed if can_reach(r)}
         self._propagation.note_no_browser(self.trust, ending.missed)
         return EndedSessions(
             len(logins),
@@ -217,14 +218,14 @@ class HubJobs:
     def soon(self) -> float:
         """How many seconds before its limit a session ends at the soonest."""
         most = min(_EARLIEST, self.sessions.max_session * _SHARE_OF_IT)
-        return min(self._propagation.longest_again + _EARLY, most)
+        return min(self._propagation.longest_retry + _EARLY, most)
 
     def work(self) -> int:
         """Do all due work; return how many were delivered. Raises StoreUnavailable."""
         with logout_reserve.for_logout():
             self.end_at_departed()
             self.end_expired_sessions()
-            return self.tell_again()
+            return self.retry_logouts()
 
     def end_expired_sessions(self) -> None:
         """End sessions shortly before their limit; notify participants once.
@@ -241,8 +242,8 @@ class HubJobs:
         # Many sessions may be at their limit at once: each has its own time.
         recipients, longest = self._of_ended(ended), self.soon * _TELLING
         trust = self._trust_with_departed
-        results = self._propagation.tell_again(trust, recipients, longest)
-        missed = [result.left for result in results.values() if result.left is not None]
+        results = self._propagation.retry(trust, recipients, longest)
+        missed = [it.missed for it in results.values() if it.missed is not None]
         self._propagation.note_no_browser(trust, missed)
 
     def _of_ended(self, participants: Iterable[Participant]) -> list[Recipient]:
@@ -252,12 +253,12 @@ class HubJobs:
         # It names no session, so it would end all of them (DigiD 3.2).
         return [r for r in recipients if not self.sessions.is_in(r.subject)]
 
-    def tell_again(self) -> int:
+    def retry_logouts(self) -> int:
         """Retry the due logouts; return how many were delivered."""
         queue = self.undelivered
         claimed = self._claim_due(queue)
         entries = [self._still_to_send(queue, entry) for entry in claimed]
-        recipients = [r for entry in entries for r in entry.left.values()]
+        recipients = [r for entry in entries for r in entry.pending.values()]
         # Another process, or this one after a restart, may reach them.
         trust = self._trust_with_departed
         routes, results = self._propagation.look_up(trust, recipients)
@@ -266,11 +267,11 @@ class HubJobs:
             counts[recipient.entity_id] += 1
             if counts[recipient.entity_id] <= self._share(recipient.entity_id):
                 to_send.append(recipient)
-        results |= self._propagation.tell_again(trust, to_send, routes=routes)
+        results |= self._propagation.retry(trust, to_send, routes=routes)
         self._unavailable = {r.entity_id for r, it in results.items() if it.is_away}
         for entry in entries:
             self._record_results(queue, entry, results)
-        return sum(map(_is_told, results.values()))
+        return sum(map(_needs_no_retry, results.values()))
 
     def _share(self, entity_id: str) -> int:
         return 1 if entity_id in self._unavailable else _MOST_MESSAGES
@@ -279,7 +280,7 @@ class HubJobs:
         """Claim due entries, the oldest first; a long queue must not delay others."""
         counts, claimed = Counter[str](), list[QueuedLogout]()
         for _, entry in sorted(self._due(queue), key=itemgetter(0)):
-            entity_ids = {recipient.entity_id for recipient in entry.left.values()}
+            entity_ids = {recipient.entity_id for recipient in entry.pending.values()}
             has_room = any(counts[name] < self._share(name) for name in entity_ids)
             # An entry without recipients still has to be recorded.
             if (has_room or not entity_ids) and queue.take_up(entry):
@@ -297,8 +298,8 @@ class HubJobs:
             if entry is None:
                 continue
             due = queue.due_at(entry)
-            can_be_told = partial(self._propagation.can_be_told, trust)
-            if not all(map(can_be_told, entry.left.values())):
+            can_reach = partial(self._propagation.can_reach, trust)
+            if not all(map(can_reach, entry.pending.values())):
                 due += _BEHIND
             if due > now:
                 self._due_at[key] = due
@@ -314,16 +315,16 @@ class HubJobs:
         entry, alive = self._with_ended(queue, entry)
         over = [
             n
-            for n, r in entry.left.items()
+            for n, r in entry.pending.items()
             if {(r.entity_id, index) for index in r.session_indexes} <= alive
         ]
         # The process that should remove an empty entry may have died.
-        if over or not entry.left:
+        if over or not entry.pending:
             entry = queue.done(entry, over)
         has_index = self.trust.own.profile.has_session_index
         held = {
             n: recipient
-            for n, recipient in entry.left.items()
+            for n, recipient in entry.pending.items()
             if queue.may_end_more(entry, n, has_index=has_index)
         }
         return queue.hold(entry, held) if held else entry
@@ -349,21 +350,21 @@ class HubJobs:
     def _record_results(
         self, queue: RetryQueue, entry: QueuedLogout, results: _Results
     ) -> None:
-        tried = {n: results[r] for n, r in entry.left.items() if r in results}
+        tried = {n: results[r] for n, r in entry.pending.items() if r in results}
         values = self._visit.values
-        partly = [n for n, it in tried.items() if it.left and it.left.is_partial]
-        entry = queue.partly(values, entry, partly)
-        confirmed = [n for n, it in tried.items() if it.left is None]
+        partly = [n for n, it in tried.items() if it.missed and it.missed.is_partial]
+        entry = queue.note_partial(values, entry, partly)
+        confirmed = [n for n, it in tried.items() if it.missed is None]
         if confirmed:
-            entry = queue.heard(values, entry, confirmed)
-            if not queue.found(entry.handle):
+            entry = queue.note_confirmed(values, entry, confirmed)
+            if not queue.records_of(entry.handle):
                 metrics.logout_took(clock.now() - entry.begun)
         self._note_failures(queue, entry, tried)
 
     def _note_failures(
         self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
     ) -> None:
-        failed = {n: it.reason for n, it in tried.items() if not _is_told(it)}
+        failed = {n: it.reason for n, it in tried.items() if not _needs_no_retry(it)}
         if failed:
             queue.failed(entry, failed)
             self._note_answers(queue, entry, tried)
@@ -377,16 +378,16 @@ class HubJobs:
             queue.refused(values, entry, refused)
             entry = queue.without_final(values, entry)
         by_browser = {
-            n: delivery.left
+            n: delivery.missed
             for n, delivery in tried.items()
-            if delivery.left and delivery.left.by_browser and n in entry.left
+            if delivery.missed and delivery.missed.by_browser and n in entry.pending
         }
         if by_browser:
             queue.hold(entry, by_browser)
 
 
-def _is_told(delivery: Delivery) -> bool:
-    return delivery.left is None or delivery.left.is_partial
+def _needs_no_retry(delivery: Delivery) -> bool:
+    return delivery.missed is None or delivery.missed.is_partial
 
 
 @contextmanager

@@ -77,5 +77,5 @@ def check_members(hub: HubJobs) -> None:
 def retry_logouts(hub: HubJobs) -> None:
     """Retry due logouts until none is delivered; log errors."""
     with noted_failure("retrying logouts failed"):
-        while delivered := hub.tell_again():
+        while delivered := hub.retry_logouts():
             _log.info("logouts delivered from the retry queue: %d", delivered)

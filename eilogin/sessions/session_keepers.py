@@ -25,19 +25,19 @@ class Keeper(Protocol):
 _keepers: "tuple[weakref.ref[Keeper], ...]" = ()
 
 
-def keep_informed(keeper: Keeper) -> None:
+def register_keeper(keeper: Keeper) -> None:
     """Register a keeper, by a weak reference."""
     global _keepers  # noqa: PLW0603 - what a process knows
     registered = (reference for reference in _keepers if reference() is not None)
     _keepers = (*registered, weakref.ref(keeper))
 
 
-def somebody_keeps() -> bool:
+def has_keepers() -> bool:
     """Return whether any keeper is registered."""
     return any(reference() is not None for reference in _keepers)
 
 
-def tell_ended(logins: Iterable[Login]) -> None:
+def notify_keepers(logins: Iterable[Login]) -> None:
     """Notify all keepers that logins have ended; raises nothing."""
     for login in logins:
         for reference in _keepers:

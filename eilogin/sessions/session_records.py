@@ -152,7 +152,7 @@ class Subject:
         """Return the label of all sessions of the subject, or of one SessionIndex."""
         return self._label("subject", session_index)
 
-    def told_label(self, session_index: str | None = None) -> str:
+    def hub_label(self, session_index: str | None = None) -> str:
         """Return the label of a hub's sessions that include this participant."""
         # In one store, to end the participant's own sessions must not end the hub's.
         return self._label("told", session_index)

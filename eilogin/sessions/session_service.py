@@ -24,7 +24,7 @@ from eilogin.sessions.login_storing import (
     key_of,
     reject_login,
 )
-from eilogin.sessions.session_keepers import somebody_keeps, tell_ended
+from eilogin.sessions.session_keepers import has_keepers, notify_keepers
 from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
 from eilogin.sessions.session_records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
@@ -101,11 +101,11 @@ class Sessions(IdleLimit):
             previous_keys, keys = set(keys), self.store.find(label)
         return logins
 
-    def find_told(
+    def find_with_participant(
         self, subject: Subject, session_index: str | None = None
     ) -> list[Login]:
         """Return the hub's logins, idle ones too, by a participant's subject."""
-        return self._with_label(subject.told_label(session_index))
+        return self._with_label(subject.hub_label(session_index))
 
     @staticmethod
     def key_of(token: str) -> str:
@@ -184,7 +184,7 @@ class Sessions(IdleLimit):
         if replaces is not None:
             self._forget(replaces.key)
             if not is_same:
-                tell_ended([replaces])
+                notify_keepers([replaces])
         self._add_other_labels(new_login, issued)
         if not is_same:
             self._end_surplus(new_login, end_unseen or self.drop)
@@ -230,8 +230,8 @@ class Sessions(IdleLimit):
                 return stored
         subject = participant.subject
         labels = (
-            subject.told_label(),
-            subject.told_label(participant.session_index),
+            subject.hub_label(),
+            subject.hub_label(participant.session_index),
             _ending_label(login.audience, login.ends),
         )
         item = participant.to_json()
@@ -239,8 +239,8 @@ class Sessions(IdleLimit):
         is_added = any(self.store.append(key, item, labels) for key in keys)
         return participant if is_added else None
 
-    def keep_with(self, login: Login, key: str, value: str, until: float) -> bool:
-        """Keep a value until the login ends, under any key; return whether it did.
+    def store_with(self, login: Login, key: str, value: str, until: float) -> bool:
+        """Store a value until the login ends, under any key; return whether it did.
 
         False if the login is over, or the key has a value. A power failure may undo it.
         """
@@ -257,10 +257,10 @@ class Sessions(IdleLimit):
     def is_in(self, subject: Subject, after: float = -inf) -> bool:
         """Return whether a live login includes a participant with this subject."""
         # It joined after an instant, and is not out (note_out).
-        label = subject.told_label()
+        label = subject.hub_label()
         return any(
-            participant.subject.told_label() == label and participant.since > after
-            for login in self.find_told(subject)
+            participant.subject.hub_label() == label and participant.since > after
+            for login in self.find_with_participant(subject)
             for participant in self.participants(login)
         )
 
@@ -345,8 +345,8 @@ class Sessions(IdleLimit):
         if not ended:
             return None
         self._forget(*(session.key for session in ended))
-        if somebody_keeps():
-            tell_ended(self._parsed_logins(ended))
+        if has_keepers():
+            notify_keepers(self._parsed_logins(ended))
         return [
             participant
             for session in ended
@@ -385,7 +385,7 @@ class Sessions(IdleLimit):
         )
         logins = self._parsed_logins(ended)
         self._forget(*(session.key for session in ended))
-        tell_ended(logins)
+        notify_keepers(logins)
         return logins
 
     def _parsed_logins(self, ended: Sequence[EndedSession]) -> list[Login]:

@@ -860,7 +860,7 @@ class TestATextThatCannotBeRead:
     @pytest.fixture(autouse=True)
     def written(self, visitor: Visitor, text: str) -> None:
         visitor.log_in()
-        assert visitor.sessions.keep_with(
+        assert visitor.sessions.store_with(
             visitor.login, visitor.key, text, visitor.login.ends
         )
 

@@ -1030,7 +1030,7 @@ class TestARelayState:
     )
     def test_that_somebody_made_up_is_none(self, cookie):
         environ = {"HTTP_COOKIE": f"__Host-eilogin-relay-state={cookie}"}
-        assert relay_state.kept(Visit(environ)) == ""
+        assert relay_state.stored(Visit(environ)) == ""
 
 
 class TestWhoIsLoggedInAlready:
@@ -1480,7 +1480,7 @@ class TestALogout:
         logs_out(stad, anna.citizen)
         url = anna.browser.url
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", killed)
+            patch.setattr(Propagation, "send", killed)
             with pytest.raises(SystemExit):
                 anna.browser.press("Ga verder")
         clock.shift(16)

@@ -37,7 +37,11 @@ class TestAnEnd:
         ended = end("anna")
         assert (anna.is_in, elsewhere.is_in) == (set(), set())
         assert (ended.sessions, ended.reached) == (2, [LAND, STAD, UWV])
-        assert (ended.waiting, ended.untold, ended.is_above_told) == ([], [], True)
+        assert (ended.waiting, ended.unreachable, ended.is_above_notified) == (
+            [],
+            [],
+            True,
+        )
         assert told() == ["land.test", "stad.test", "uwv.test"]
 
     @pytest.mark.parametrize("name", ["Anna", " anna ", "ANNA"])
@@ -76,7 +80,7 @@ class TestAnEnd:
     def test_is_told_again_to_who_is_away(self, federation, anna, end, hub, clock):
         federation.down.add("stad.test")
         ended = end("anna")
-        assert (ended.waiting, ended.untold) == ([STAD], [])
+        assert (ended.waiting, ended.unreachable) == ([STAD], [])
         assert hub.undelivered.count() == 1
         federation.down.clear()
         clock.shift(10)
@@ -88,7 +92,7 @@ class TestAnEnd:
     )
     def test_cannot_be_told_to_who_needs_her_browser(self, anna, end, hub, caplog):
         ended = end("anna")
-        assert (ended.waiting, ended.untold) == ([], [STAD])
+        assert (ended.waiting, ended.unreachable) == ([], [STAD])
         assert hub.undelivered.count() == 0
         assert f"not delivered to {STAD}" in caplog.text
 

@@ -553,7 +553,7 @@ class TestALogoutFromBelow:
         at_werk = everywhere.browser.cookie("werk.test", "__Host-eilogin")
         werk, again = federation.apps["werk.test"].sessions, messages.new_id()
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", no_thread)
+            patch.setattr(Propagation, "send", no_thread)
             with pytest.raises(PeerUnavailable):
                 ask_directly(message_id=again)
         assert werk.find(at_werk)
@@ -798,14 +798,14 @@ class TestALogoutFromAbove:
     def test_that_is_told_above_while_another_one_is_at_work_is_not_a_success_yet(
         self, everywhere, told_above, monkeypatch
     ):
-        statuses, tell = [], Propagation.tell
+        statuses, tell = [], Propagation.send
 
         def meanwhile(*args, **options):
-            monkeypatch.setattr(Propagation, "tell", tell)
+            monkeypatch.setattr(Propagation, "send", tell)
             statuses.append(told_above())
             return tell(*args, **options)
 
-        monkeypatch.setattr(Propagation, "tell", meanwhile)
+        monkeypatch.setattr(Propagation, "send", meanwhile)
         statuses.append(told_above())
         assert [s.codes[1:] for s in statuses] == [(PARTIAL_LOGOUT,), ()]
 
@@ -1137,7 +1137,7 @@ class TestAnOperatorOfTheHubBelow:
 
     def test_ends_her_login_above_too(self, everywhere, end):
         ended = end(everywhere.visit(ZORG).user)
-        assert (ended.sessions, ended.is_above_told) == (1, True)
+        assert (ended.sessions, ended.is_above_notified) == (1, True)
         for url in (ZORG, WERK):
             everywhere.visit(url)
             assert everywhere.is_asked_for_password
@@ -1146,12 +1146,12 @@ class TestAnOperatorOfTheHubBelow:
         """The first of the two LogoutRequests has the hub above end both."""
         citizen_of("anna").log_in(ZORG)
         ended = end(everywhere.visit(ZORG).user)
-        assert (ended.sessions, ended.is_above_told) == (2, True)
+        assert (ended.sessions, ended.is_above_notified) == (2, True)
 
     def test_hears_where_the_hub_above_does_not_know(self, federation, everywhere, end):
         federation.above.down.add("inloggen.test")
         ended = end(everywhere.visit(ZORG).user)
-        assert not ended.is_above_told
+        assert not ended.is_above_notified
 
 
 class TestAnSsoDomain:

@@ -242,8 +242,8 @@ class TestWhoLogsOutAgain:
             self.log_out_again(everywhere, clock)
         hub = object_in(federation.apps["inloggen.test"], HubJobs)
         [entry] = hub.undelivered.all()
-        assert len(entry.told) <= 3
-        assert [one.entity_id for one in entry.left.values()] == [
+        assert len(entry.recipients) <= 3
+        assert [one.entity_id for one in entry.pending.values()] == [
             "https://stad.test/eilogin/metadata"
         ]
 

@@ -122,7 +122,7 @@ class TestAHubThatDies:
     ):
         """What it was to tell, others tell for it."""
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", _die)
+            patch.setattr(Propagation, "send", _die)
             with pytest.raises(SystemExit):
                 everywhere.visit(LOG_OUT)
         assert everywhere.is_let_in(STAD), "it does not know yet"
@@ -149,11 +149,11 @@ class TestAHubThatDies:
         """She was logged in nowhere but where she logged out."""
         anna.log_in(UWV)
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", _die)
+            patch.setattr(Propagation, "send", _die)
             with pytest.raises(SystemExit):
                 anna.visit(LOG_OUT)
         [waiting] = hub_at_work(federation).undelivered.all()
-        assert not waiting.left
+        assert not waiting.pending
         clock.shift(SOON)
         assert federation.work() == 0
         assert hub_at_work(federation).undelivered.count() == 0, "nothing waits"

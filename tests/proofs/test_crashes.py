@@ -193,7 +193,7 @@ class Judge:
         found = self.sessions.find(last)
         if "end" in history.done[name]:
             assert (found, keys) == (None, []), f"{name} was ended"
-            assert self.sessions.find_told(*self.told_as(name, 0)) == []
+            assert self.sessions.find_with_participant(*self.told_as(name, 0)) == []
             return
         if verb == "create":
             assert len(keys) <= 1
@@ -217,7 +217,7 @@ class Judge:
         assert set(told) <= known <= {*told, *uncertain}
         for entity_id in known:
             place = int(entity_id[-6])
-            (found,) = self.sessions.find_told(*self.told_as(name, place))
+            (found,) = self.sessions.find_with_participant(*self.told_as(name, place))
             assert found.key == key
 
     @staticmethod

@@ -100,7 +100,7 @@ class SessionsMachine(RuleBasedStateMachine):
         else:
             assert made.family not in self.families
         self.families.add(made.family)
-        self.sessions.keep_with(made, made.family, "hers", made.ends)
+        self.sessions.store_with(made, made.family, "hers", made.ends)
         carried_on = self.live[here].indexes if is_same else set()
         if old is not None:
             self.bury([here], is_same=is_same)

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from eilogin.sessions import Login, Sessions, Subject
-from eilogin.sessions.session_keepers import keep_informed, somebody_keeps
+from eilogin.sessions.session_keepers import has_keepers, register_keeper
 from eilogin.stores import open_store
 
 ANNA = Login(
@@ -35,7 +35,7 @@ class Keeper:
 @pytest.fixture
 def keeper():
     keeper = Keeper()
-    keep_informed(keeper)
+    register_keeper(keeper)
     return keeper
 
 
@@ -81,7 +81,7 @@ def test_that_fails_keeps_nobody_from_logging_out(
 ):
     monkeypatch.setattr(keeper, "forget", lambda login: 1 / 0)
     other = Keeper()
-    keep_informed(other)
+    register_keeper(other)
     assert sessions.end_subject(login.who, issued=0.0)
     assert len(other.forgotten) == 1
     assert "ZeroDivisionError" in caplog.text
@@ -90,8 +90,8 @@ def test_that_fails_keeps_nobody_from_logging_out(
 
 def test_that_is_gone_is_told_nothing(sessions, login):
     keeper = Keeper()
-    keep_informed(keeper)
-    assert somebody_keeps()
+    register_keeper(keeper)
+    assert has_keepers()
     forgotten = keeper.forgotten
     del keeper
     gc.collect()

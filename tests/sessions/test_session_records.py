@@ -52,7 +52,7 @@ class TestSubject:
 
     def test_is_another_one_for_the_hubs_sessions(self):
         own = {ANNA.label(), ANNA.label("_1")}
-        assert len({ANNA.told_label(), ANNA.told_label("_1")} | own) == 4
+        assert len({ANNA.hub_label(), ANNA.hub_label("_1")} | own) == 4
 
     def test_parts_do_not_run_into_each_other(self):
         assert Subject("ab", "c", "x").label() != Subject("a", "bc", "x").label()

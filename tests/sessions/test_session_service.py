@@ -210,8 +210,10 @@ class TestStepUpsMeanwhile:
     ) -> None:
         sessions.add_participant(live_login(sessions, tokens[0]), participant_of("uwv"))
         subject = participant_of("uwv").subject
-        after(subject.told_label("1"), step_up)
-        assert sessions.find_told(subject, "1") == [live_login(sessions, tokens[1])]
+        after(subject.hub_label("1"), step_up)
+        assert sessions.find_with_participant(subject, "1") == [
+            live_login(sessions, tokens[1])
+        ]
 
     def test_hide_none_from_a_logout_with_an_older_cookie(
         self, sessions, tokens, step_up, after
@@ -226,7 +228,7 @@ class TestStepUpsMeanwhile:
         login = live_login(sessions, tokens[0])
         step_up()
         after(login.name, step_up)
-        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store_with(login, "key", "value", NOON + 60)
         assert sessions.store.get("key") == "value"
 
     def test_hide_nobody_who_was_told(self, sessions, tokens, step_up, after) -> None:
@@ -263,12 +265,12 @@ class TestStepUpsMeanwhile:
         self, sessions, tokens
     ) -> None:
         login = live_login(sessions, tokens[0])
-        label = participant_of("uwv").subject.told_label()
+        label = participant_of("uwv").subject.hub_label()
         stored = StoredSession(f"{login.who.shard}:x", "{}", NOON, NOON + 60)
         sessions.store.create(stored, issued=NOON)
         sessions.store.append(stored.key, "", [label])
         sessions.add_participant(login, participant_of("uwv"))
-        assert sessions.find_told(participant_of("uwv").subject) == [login]
+        assert sessions.find_with_participant(participant_of("uwv").subject) == [login]
 
 
 class TestManyLogins:
@@ -559,11 +561,11 @@ class TestParticipants:
         sessions.add_participant(login, participant_of("uwv"))
         sessions.add_participant(login, participant_of("uwv", index="2"))
         subject = participant_of("uwv").subject
-        assert sessions.find_told(subject) == [login]
-        assert sessions.find_told(subject, "1") == [login]
-        assert sessions.find_told(subject, "2") == [login]
-        assert sessions.find_told(subject, "3") == []
-        assert sessions.find_told(participant_of("svb").subject) == []
+        assert sessions.find_with_participant(subject) == [login]
+        assert sessions.find_with_participant(subject, "1") == [login]
+        assert sessions.find_with_participant(subject, "2") == [login]
+        assert sessions.find_with_participant(subject, "3") == []
+        assert sessions.find_with_participant(participant_of("svb").subject) == []
 
     def test_end_their_own_sessions_and_not_the_hubs_in_the_same_store(
         self, sessions: Sessions, login: Login
@@ -575,14 +577,14 @@ class TestParticipants:
         assert len(sessions.end_subject(own.who, ["1"], issued=NOON)) == 1
         assert len(sessions.end_subject(own.who, issued=NOON)) == 0
         assert sessions.find(token) is None
-        assert sessions.find_told(participant.subject) == [login]
+        assert sessions.find_with_participant(participant.subject) == [login]
 
     def test_cannot_be_added_to_an_ended_login(
         self, sessions: Sessions, login: Login
     ) -> None:
         sessions.end_citizen(login)
         assert sessions.add_participant(login, participant_of("uwv")) is None
-        assert sessions.find_told(participant_of("uwv").subject) == []
+        assert sessions.find_with_participant(participant_of("uwv").subject) == []
 
     def test_follow_a_login_that_is_stepped_up_meanwhile(
         self, sessions: Sessions, login: Login, anna: Login
@@ -725,7 +727,7 @@ class TestWhoIsOut:
         assert sessions.end_citizen(login) == [participant_of("stad")]
 
     def test_finds_it_by_a_logout_that_was_under_way(self, sessions, login) -> None:
-        assert sessions.find_told(participant_of("svb").subject) == [login]
+        assert sessions.find_with_participant(participant_of("svb").subject) == [login]
 
     def test_is_in_again_where_it_is_told_again(self, sessions, login) -> None:
         again = replace(participant_of("svb"), since=NOON + 1)
@@ -765,31 +767,31 @@ class TestKeepWith:
         return live_login(sessions, sessions.create_login(anna, issued=NOON))
 
     def test_keeps_a_value_until_the_login_ends(self, sessions, login) -> None:
-        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store_with(login, "key", "value", NOON + 60)
         assert sessions.store.get("key") == "value"
         sessions.end_citizen(login)
         assert sessions.store.get("key") is None
 
     def test_keeps_what_is_there_already(self, sessions, login) -> None:
-        assert sessions.keep_with(login, "key", "value", NOON + 60)
-        assert not sessions.keep_with(login, "key", "another", NOON + 60)
+        assert sessions.store_with(login, "key", "value", NOON + 60)
+        assert not sessions.store_with(login, "key", "another", NOON + 60)
         assert sessions.store.get("key") == "value"
 
     def test_ends_with_a_citizen_whose_place_another_takes(
         self, sessions, login, bert
     ) -> None:
-        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store_with(login, "key", "value", NOON + 60)
         sessions.create_login(bert, issued=NOON, replaces=login)
         assert sessions.store.get("key") is None
 
     def test_keeps_nothing_with_a_login_that_is_over(self, sessions, login) -> None:
         sessions.end_citizen(login)
-        assert not sessions.keep_with(login, "key", "value", NOON + 60)
+        assert not sessions.store_with(login, "key", "value", NOON + 60)
         assert sessions.store.get("key") is None
 
     def test_follows_a_login_that_was_stepped_up(self, sessions, login, anna) -> None:
         token = sessions.create_login(anna, issued=NOON, replaces=login)
-        assert sessions.keep_with(login, "key", "value", NOON + 60)
+        assert sessions.store_with(login, "key", "value", NOON + 60)
         sessions.end_citizen(live_login(sessions, token))
         assert sessions.store.get("key") is None
 

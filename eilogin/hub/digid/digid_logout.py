@@ -26,11 +26,11 @@ from eilogin.hub.logout.browser.browser_logout import address
 from eilogin.hub.logout.logout_confirmation import (
     ASKED_FOR,
     answer_to,
-    is_of_here,
-    keep_here,
-    kept_text,
+    is_of_this_browser,
     note_answer,
     other_browser,
+    store_for_browser,
+    stored_text,
 )
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.logout_record_reading import readable_record
@@ -74,7 +74,7 @@ class DigidLogoutResponseSender(LogoutResponseSender):
         requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
         """Send the visitor to the requester, and delete the RelayState."""
-        state = back.relay_state or relay_state.kept(visit)
+        state = back.relay_state or relay_state.stored(visit)
         back = back._replace(relay_state=state)
         answer = super().send(visit, back, status, requester)
         answer.headerlist.append(relay_state.forget())
@@ -113,10 +113,10 @@ class DigidSingleLogout:
                 return page
             back, requester = _read_request(visit)
         if is_posted:
-            url, headers = _keep(visit, back)
+            url, headers = _store(visit, back)
             return see_other(url, headers)
         # A Redirect is signed together with its RelayState; a POST is not.
-        headers = relay_state.keep(back.relay_state)
+        headers = relay_state.cookie_headers(back.relay_state)
         return self._leave(visit, back, headers, requester)
 
     def respond_soap(self, visit: Visit) -> Response:
@@ -229,7 +229,7 @@ class DigidSingleLogout:
         trust, language = visit.trust, language_of(visit)
         endpoint = self._logout.responses.endpoint(requester.role)
         website = trust.federation.link_of(back.entity_id, language)
-        action, of_browser = _keep(visit, back)
+        action, of_browser = _store(visit, back)
         return self._pages.page(
             visit,
             "log_out_of_services.html",
@@ -250,7 +250,7 @@ class DigidSingleLogout:
             ),
             website_url=website or trust.own.url("home"),
             choices=rehearsal.OF_LOGOUT if self._rehearses else (),
-            chosen=rehearsal.kept(visit.values, login, rehearsal.OF_LOGOUT),
+            chosen=rehearsal.stored(visit.values, login, rehearsal.OF_LOGOUT),
         )
 
 
@@ -273,15 +273,15 @@ def _read_request(visit: Visit) -> tuple[ReplyTo, Peer[ServiceProvider]]:
     return back, inbound.peer
 
 
-def _keep(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:
-    return keep_here(visit, _LEAVING, back, json.dumps(back))
+def _store(visit: Visit, back: ReplyTo) -> tuple[str, Sequence[tuple[str, str]]]:
+    return store_for_browser(visit, _LEAVING, back, json.dumps(back))
 
 
 def _stored_requester(visit: Visit, handle: str) -> ReplyTo:
-    text = kept_text(visit, _LEAVING, handle)
+    text = stored_text(visit, _LEAVING, handle)
     with readable_record():
         back = ReplyTo.from_parts(json.loads(text))
-    is_here = is_of_here(visit, back, handle)
+    is_here = is_of_this_browser(visit, back, handle)
     # It may be a browser without cookies, and there is nothing to protect.
     if not is_here and visit.session_to_end() is not None:
         raise other_browser()

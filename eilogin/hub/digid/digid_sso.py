@@ -96,7 +96,7 @@ class DigidExistingSessions:
         """Return the Responses that a tester can choose."""
         return {
             "choices": rehearsal.CHOICES if self._rehearses else (),
-            "chosen": pending.rehearsal or rehearsal.kept(visit.values, login),
+            "chosen": pending.rehearsal or rehearsal.stored(visit.values, login),
         }
 
 
@@ -138,7 +138,7 @@ class DigidSsoSteps:
         is_signed = visit.method == "GET"
         if not is_signed or received.cause is not None:
             return ()
-        return relay_state.keep(received.request.pending.relay_state)
+        return relay_state.cookie_headers(received.request.pending.relay_state)
 
     def not_served(self, pending: PendingAuthnRequest) -> Refused | None:
         """Refuse the participants of the option ``inactive``."""
@@ -247,7 +247,7 @@ class DigidSsoSteps:
 
 
 def _relay_state(visit: Visit, pending: PendingAuthnRequest) -> str:
-    return pending.relay_state or relay_state.kept(visit)
+    return pending.relay_state or relay_state.stored(visit)
 
 
 def _forty(index: str) -> str:

@@ -68,10 +68,10 @@ class DigidPresence:
         if now - run.last > IDLE + GRACE:
             run = run._replace(began=now)
         stored = self._values.get(self._name(_RUN))
-        self._keep(_RUN, stored, json.dumps(run._replace(last=now)))
+        self._store(_RUN, stored, json.dumps(run._replace(last=now)))
         if not self.has(entity_id):
             self.leave(entity_id)
-            self._keep(entity_id, None, json.dumps(now))
+            self._store(entity_id, None, json.dumps(now))
 
     def leave(self, entity_id: str) -> None:
         """Note that a participant got no login, which ends its own session."""
@@ -91,7 +91,7 @@ class DigidPresence:
         stored = self._values.get(self._name(_RUN))
         return _Run(*json.loads(stored)) if stored else _Run(0.0, 0.0)
 
-    def _keep(self, entity_id: str, stored: str | None, text: str) -> None:
+    def _store(self, entity_id: str, stored: str | None, text: str) -> None:
         name, until = self._name(entity_id), self._login.ends
         if stored is None:
             self._values.add(name, text, until, durable=False)

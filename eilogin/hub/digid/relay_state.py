@@ -19,7 +19,7 @@ from eilogin.web.visit import Visit
 _COOKIE = Cookie("eilogin-relay-state")
 
 
-def keep(relay_state: str) -> list[tuple[str, str]]:
+def cookie_headers(relay_state: str) -> list[tuple[str, str]]:
     """Return the header that stores a RelayState; empty for none."""
     if not relay_state:
         return []
@@ -35,7 +35,7 @@ def require_short(relay_state: str) -> None:
         )
 
 
-def kept(visit: Visit) -> str:
+def stored(visit: Visit) -> str:
     """Return the RelayState in the unverified cookie, or ""."""
     text = _COOKIE.read(visit.cookie_header) or ""
     try:

@@ -5,7 +5,7 @@ from webob import Response
 from eilogin.errors import Busy
 from eilogin.hub.logout.browser.browser_logout import redirect_to_receipt
 from eilogin.hub.logout.logout_completion import LogoutCompletion, key_brought
-from eilogin.hub.logout.logout_confirmation import keep_text, kept_text, tag
+from eilogin.hub.logout.logout_confirmation import store_text, stored_text, tag
 from eilogin.hub.logout.logout_outcomes import UNKNOWN
 from eilogin.hub.logout.result_pages import ResultPages
 from eilogin.hub.logout.session_endings import SessionEndings
@@ -55,7 +55,7 @@ class HubLogout:
         except Busy:
             # The page of Busy reloads itself, which a form cannot.
             handle = tag(visit, LEAVE, login.name)
-            return see_other(keep_text(visit, LEAVE, handle, login.name))
+            return see_other(store_text(visit, LEAVE, handle, login.name))
 
     def carry_out(self, visit: Visit) -> Response | None:
         """Carry out this browser's pending logout; None if the session has ended."""
@@ -64,7 +64,7 @@ class HubLogout:
 
     def leave_in_turn(self, visit: Visit, handle: str) -> Response:
         """Execute a logout that waited for a slot, in its browser only."""
-        name, login = kept_text(visit, LEAVE, handle), visit.session_to_end()
+        name, login = stored_text(visit, LEAVE, handle), visit.session_to_end()
         if login is None or login.name != name:
             return redirect_to_receipt(visit)
         return self._end_here(visit, login)

@@ -16,7 +16,7 @@ from eilogin.hub.logout.browser.browser_logout import (
     address,
     redirect_to_receipt,
 )
-from eilogin.hub.logout.logout_confirmation import ASKED_FOR, keep_text, kept_text
+from eilogin.hub.logout.logout_confirmation import ASKED_FOR, store_text, stored_text
 from eilogin.hub.logout.logout_outcomes import DONE, PARTLY, LogoutOutcome
 from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.logout_record_reading import readable_record
@@ -64,7 +64,7 @@ class LogoutCompletion:
         }
 
     def _continue(self, visit: Visit, handle: str) -> Response:
-        return self.finish(visit, *_kept_outcome(visit, HERE, handle))
+        return self.finish(visit, *_stored_outcome(visit, HERE, handle))
 
     def finish(
         self,
@@ -114,14 +114,14 @@ class LogoutCompletion:
         self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
         """Lead to the hub above, from an address that gets the browser's cookies."""
-        url = keep_outcome(visit, _ABOVE, outcome, back)
+        url = store_outcome(visit, _ABOVE, outcome, back)
         headers = expired_cookie(visit)
         if is_of_browser(visit, outcome):
             headers.append(proof_cookie(outcome.proof))
         return go_on(visit, self._pages, url, headers)
 
     def _return_from_above(self, visit: Visit, handle: str) -> Response:
-        outcome, back = _kept_outcome(visit, _ABOVE, handle)
+        outcome, back = _stored_outcome(visit, _ABOVE, handle)
         service = logout_above(visit)
         url = urlsplit(address(visit.trust, _ABOVE, handle))
         target = f"{url.path}?{url.query}"
@@ -244,18 +244,18 @@ class LogoutCompletion:
         return see_other(visit.trust.own.url("home"))
 
 
-def keep_outcome(
-    visit: Visit, what: str, outcome: LogoutOutcome, back: ReplyTo | None
+def store_outcome(
+    visit: Visit, parameter: str, outcome: LogoutOutcome, back: ReplyTo | None
 ) -> str:
     """Store an outcome; return our address that continues with it."""
     pending = json.dumps([outcome.to_json(), back])
-    return keep_text(visit, what, outcome.handle, pending)
+    return store_text(visit, parameter, outcome.handle, pending)
 
 
-def _kept_outcome(
-    visit: Visit, what: str, handle: str
+def _stored_outcome(
+    visit: Visit, parameter: str, handle: str
 ) -> tuple[LogoutOutcome, ReplyTo | None]:
-    stored = kept_text(visit, what, handle)
+    stored = stored_text(visit, parameter, handle)
     with readable_record():
         text, back, *_ = json.loads(stored)
         return LogoutOutcome.from_json(text), back and ReplyTo.from_parts(back)

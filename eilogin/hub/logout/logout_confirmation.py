@@ -38,18 +38,18 @@ class PendingLogoutRequest(NamedTuple):
     is_asynchronous: bool
     received: float
 
-    def keep(self, visit: Visit) -> tuple[str, Sequence[tuple[str, str]]]:
-        """Store the request, as :func:`keep_here` does."""
-        return keep_here(visit, CONFIRM, self.back, self._text())
+    def store(self, visit: Visit) -> tuple[str, Sequence[tuple[str, str]]]:
+        """Store the request, as :func:`store_for_browser` does."""
+        return store_for_browser(visit, CONFIRM, self.back, self._text())
 
-    def keep_turn(self, visit: Visit) -> str:
+    def store_turn(self, visit: Visit) -> str:
         """Store a logout that waits for a slot; return the address to retry it.
 
         It works in any browser, because a frame of another site sends no cookie. Only
         this hub can make its handle.
         """
         name = f"{self.back.entity_id}\0{self.back.request_id}"
-        return keep_text(visit, TURN, tag(visit, TURN, name), self._text())
+        return store_text(visit, TURN, tag(visit, TURN, name), self._text())
 
     def _text(self) -> str:
         return json.dumps(
@@ -62,17 +62,17 @@ class PendingLogoutRequest(NamedTuple):
         return self._replace(named=self.named._replace(since=self.received + SKEW))
 
     @classmethod
-    def kept(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
+    def stored(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
         """Return the stored request; MessageUnexpected in another browser."""
-        request = cls._read(kept_text(visit, CONFIRM, handle))
-        if not is_of_here(visit, request.back, handle):
+        request = cls._read(stored_text(visit, CONFIRM, handle))
+        if not is_of_this_browser(visit, request.back, handle):
             raise other_browser()
         return request
 
     @classmethod
     def waiting(cls, visit: Visit, handle: str) -> "PendingLogoutRequest":
         """Return the request that waits for a slot, or raise MessageUnexpected."""
-        return cls._read(kept_text(visit, TURN, handle)).as_it_came()
+        return cls._read(stored_text(visit, TURN, handle)).as_it_came()
 
     @classmethod
     def _read(cls, text: str) -> "PendingLogoutRequest":
@@ -86,17 +86,17 @@ class PendingLogoutRequest(NamedTuple):
             )
 
 
-def keep_here(
-    visit: Visit, what: str, back: ReplyTo, text: str
+def store_for_browser(
+    visit: Visit, parameter: str, back: ReplyTo, text: str
 ) -> tuple[str, Sequence[tuple[str, str]]]:
     """Store a text for this browser; return its address, and the cookie's header."""
     brought = _ITS_OWN.read(visit.cookie_header)
     own = brought or secrets.token_urlsafe(16)
     headers = [] if brought else [_ITS_OWN.set(own)]
-    return keep_text(visit, what, _handle_of(back, own), text), headers
+    return store_text(visit, parameter, _handle_of(back, own), text), headers
 
 
-def is_of_here(visit: Visit, back: ReplyTo, handle: str) -> bool:
+def is_of_this_browser(visit: Visit, back: ReplyTo, handle: str) -> bool:
     """Whether this browser stored the logout with a handle."""
     expected = _handle_of(back, _ITS_OWN.read(visit.cookie_header) or "")
     return hmac.compare_digest(handle.encode(), expected.encode())
@@ -109,21 +109,21 @@ def other_browser() -> MessageUnexpected:
     )
 
 
-def tag(visit: Visit, what: str, name: str) -> str:
+def tag(visit: Visit, parameter: str, name: str) -> str:
     """Return the handle of a name; only this hub can make it."""
-    return Sealer(visit.trust.own.sealing_secrets, f"waiting {what}").tag(name)
+    return Sealer(visit.trust.own.sealing_secrets, f"waiting {parameter}").tag(name)
 
 
-def keep_text(visit: Visit, what: str, handle: str, text: str) -> str:
+def store_text(visit: Visit, parameter: str, handle: str, text: str) -> str:
     """Store a text under a handle; return its address."""
     until = clock.now() + ASKED_FOR
-    visit.values.add(_stored_key(what, handle), text, until, durable=False)
-    return address(visit.trust, what, handle)
+    visit.values.add(_stored_key(parameter, handle), text, until, durable=False)
+    return address(visit.trust, parameter, handle)
 
 
-def kept_text(visit: Visit, what: str, handle: str) -> str:
+def stored_text(visit: Visit, parameter: str, handle: str) -> str:
     """Return the stored text, or raise MessageUnexpected."""
-    text = visit.values.get(_stored_key(what, handle))
+    text = visit.values.get(_stored_key(parameter, handle))
     if text is None:
         raise MessageUnexpected("this logout is over")
     return text
@@ -145,8 +145,8 @@ def note_answer(visit: Visit, handle: str, answer: str) -> None:
     visit.values.add(_answer_key(handle), answer, until, durable=False)
 
 
-def _stored_key(what: str, handle: str) -> str:
-    return f"{what}-logout:{handle}"
+def _stored_key(parameter: str, handle: str) -> str:
+    return f"{parameter}-logout:{handle}"
 
 
 def _answer_key(handle: str) -> str:

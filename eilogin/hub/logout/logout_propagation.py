@@ -53,8 +53,8 @@ _TIMES_AGAIN = 4
 class Delivery(NamedTuple):
     """The result of one LogoutRequest."""
 
-    #: None after a confirmation.
-    left: Recipient | None
+    #: The recipient, unless it confirmed the whole logout.
+    missed: Recipient | None
     #: An error's code, or "".
     reason: str = ""
     #: It did not answer, so no other message reaches it now.
@@ -90,42 +90,40 @@ class Propagation:
 
     @property
     def longest(self) -> float:
-        """Longest duration of :meth:`tell`, in seconds."""
+        """Longest duration of :meth:`send`, in seconds."""
         # The last message in a queue has its own timeout.
         return self._timeout * 1.5
 
     @property
-    def longest_again(self) -> float:
-        """Longest duration of :meth:`tell_again`, in seconds."""
+    def longest_retry(self) -> float:
+        """Longest duration of :meth:`retry`, in seconds."""
         return self._timeout * _TIMES_AGAIN * 2
 
-    def tell(self, trust: Trust, recipients: Iterable[Recipient]) -> list[Delivery]:
+    def send(self, trust: Trust, recipients: Iterable[Recipient]) -> list[Delivery]:
         """Send to all; return the failed deliveries, sorted by entityID."""
         tasks_by_participant = _by_participant(recipients)
         queues = self._process_queues()
         away = {name for name in tasks_by_participant if queues.is_away(name)}
         for entity_id, its_tasks in tasks_by_participant.items():
             queues.put(entity_id, partial(self._send_all, trust, its_tasks))
-        tasks = {r: t for its in tasks_by_participant.values() for r, t in its.items()}
+        tasks = _all_tasks(tasks_by_participant)
         begun = time.monotonic()
-        wait(
-            [task for r, task in tasks.items() if r.entity_id not in away],
-            timeout=self.longest,
-        )
+        reachable = [task for r, task in tasks.items() if r.entity_id not in away]
+        wait(reachable, timeout=self.longest)
         waited = time.monotonic() - begun
         wait(tasks.values(), timeout=max(0.0, min(_GRACE, self.longest) - waited))
         results = [_delivery_of(recipient, task) for recipient, task in tasks.items()]
-        missed = [(it.left.entity_id, it) for it in results if it.left is not None]
+        missed = [(it.missed.entity_id, it) for it in results if it.missed is not None]
         return [delivery for _, delivery in sorted(missed, key=itemgetter(0))]
 
-    def tell_again(
+    def retry(
         self,
         trust: Trust,
         recipients: Iterable[Recipient],
         longest: float = inf,
         routes: _Routes = MappingProxyType({}),
     ) -> dict[Recipient, Delivery]:
-        """Retry missed recipients for :attr:`longest_again` or ``longest`` seconds.
+        """Retry missed recipients for :attr:`longest_retry` or ``longest`` seconds.
 
         ``routes`` has recipients that were looked up already. The results lack
         messages that were not sent: too late, or behind one without an answer.
@@ -134,8 +132,8 @@ class Propagation:
         queues = self._process_queues()
         for entity_id, its_tasks in tasks_by_participant.items():
             queues.put(entity_id, partial(self._retry_all, trust, its_tasks, routes))
-        tasks = {r: t for its in tasks_by_participant.values() for r, t in its.items()}
-        wait(tasks.values(), timeout=min(self.longest_again, longest))
+        tasks = _all_tasks(tasks_by_participant)
+        wait(tasks.values(), timeout=min(self.longest_retry, longest))
         return {
             recipient: task.result()
             for recipient, task in tasks.items()
@@ -143,7 +141,7 @@ class Propagation:
             if not task.cancel() and task.done()
         }
 
-    def can_be_told(self, trust: Trust, recipient: Recipient) -> bool:
+    def can_reach(self, trust: Trust, recipient: Recipient) -> bool:
         """Whether SOAP can reach a recipient."""
         routes, _ = self.look_up(trust, [recipient])
         return recipient in routes
@@ -189,7 +187,7 @@ class Propagation:
         )
 
     def note_no_browser(self, trust: Trust, missed: Iterable[Recipient]) -> None:
-        """Log recipients that only a browser can reach; :meth:`tell` logs others."""
+        """Log recipients that only a browser can reach; :meth:`send` logs others."""
         _, failed = self.look_up(trust, missed)
         for recipient, delivery in failed.items():
             if not (delivery.reason or recipient.is_partial):
@@ -316,6 +314,10 @@ def _by_participant(recipients: Iterable[Recipient]) -> Mapping[str, _Tasks]:
     for recipient in recipients:
         tasks_by_participant.setdefault(recipient.entity_id, {})[recipient] = Future()
     return tasks_by_participant
+
+
+def _all_tasks(tasks_by_participant: Mapping[str, _Tasks]) -> _Tasks:
+    return {r: t for tasks in tasks_by_participant.values() for r, t in tasks.items()}
 
 
 def _name_id_only(request: messages.LogoutRequest) -> messages.LogoutRequest:

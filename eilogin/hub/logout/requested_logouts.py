@@ -27,9 +27,11 @@ class RequestedLogout(NamedTuple):
     since: float = inf
 
     @classmethod
-    def from_parts(cls, who: Mapping[str, object], *rest: Any) -> "RequestedLogout":
+    def from_parts(
+        cls, who: Mapping[str, object], *other_parts: Any
+    ) -> "RequestedLogout":
         """Read :meth:`parts`."""
-        indexes, request_id, issued, *_ = rest
+        indexes, request_id, issued, *_ = other_parts
         return cls(Subject.from_parts(who), indexes, request_id, float(issued))
 
     def parts(self) -> list[Any]:
@@ -79,11 +81,11 @@ def not_ended_by_requester(
     Those have the NameID of its request, and no later AuthnRequest (in another tab).
     """
     # Equal NameIDs may leave out different parts.
-    labels = {subject.told_label() for subject in matched.subjects}
+    labels = {subject.hub_label() for subject in matched.subjects}
     return [
         participant
         for participant in participants
-        if participant.subject.told_label() not in labels
+        if participant.subject.hub_label() not in labels
         or (named.indexes and participant.session_index not in named.indexes)
         or asked_at(visit, participant) > named.issued
     ]

@@ -72,12 +72,12 @@ class SessionEndings:
     def end(
         self,
         visit: Visit,
-        whom: Collection[Login | Subject],
+        to_end: Collection[Login | Subject],
         *,
         handle: str = "",
         spare: TargetFilter = list,
     ) -> EndingResult:
-        """End all sessions of ``whom``; notify the participants of ``spare``.
+        """End the sessions of ``to_end``; notify the participants of ``spare``.
 
         With ``of_browser``, a login ends alone. A failed logout continues by its
         ``handle``.
@@ -85,15 +85,15 @@ class SessionEndings:
         sessions = visit.sessions
         queue = queue_of(visit, self._propagation)
         begun, handle = clock.now(), handle or new_handle()
-        logins = self._ending(sessions, whom)
+        logins = self._ending(sessions, to_end)
         known_participants = [
             p for login in logins for p in sessions.participants(login)
         ]
         # Stored first, so that it survives the death of this process.
         resumed = queue.begin(handle, logins, recipients_of(spare(known_participants)))
-        participants, is_overtaken = self._end_all(sessions, whom)
+        participants, is_overtaken = self._end_all(sessions, to_end)
         own = [*recipients_of(spare(participants)), *resumed]
-        older = _unfinished_logouts(visit, queue, handle, whom)
+        older = _unfinished_logouts(visit, queue, handle, to_end)
         notified, failures = self._notify(visit, handle, own, older)
         missed = list(failures)
         if notified and not missed:
@@ -118,14 +118,14 @@ class SessionEndings:
     ) -> tuple[Sequence[Recipient], Mapping[Recipient, Delivery]]:
         sessions, values = visit.sessions, visit.values
         older_recipients = [
-            recipient for entry in older for recipient in entry.left.values()
+            recipient for entry in older for recipient in entry.pending.values()
         ]
         recipients = merged([*older_recipients, *own])
         trust = with_departed(visit.trust, sessions)
         failures = {
-            delivery.left: delivery
-            for delivery in self._propagation.tell(trust, recipients)
-            if delivery.left
+            delivery.missed: delivery
+            for delivery in self._propagation.send(trust, recipients)
+            if delivery.missed
         }
         queue = queue_of(visit, self._propagation)
         # If it fails, they get one more message.
@@ -143,7 +143,7 @@ class SessionEndings:
         """
         sessions, own = visit.sessions, visit.trust.own
         queue, handle = queue_of(visit, self._propagation), new_handle()
-        is_kept = len(queue.left_before(handle, [login.who])) < MOST_LOGINS
+        is_kept = len(queue.other_unfinished(handle, [login.who])) < MOST_LOGINS
         if is_kept:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
         recipients = recipients_of(sessions.drop(login) or ())
@@ -153,15 +153,15 @@ class SessionEndings:
             store_missed(visit, self._propagation, handle, recipients, missed)
         else:
             # No later logout would reach them, and it would report "everywhere".
-            self._propagation.tell(with_departed(visit.trust, sessions), recipients)
+            self._propagation.send(with_departed(visit.trust, sessions), recipients)
         pseudonym = own.pseudonym(login.who.name_id)
         audit.event("session.ended", pseudonym=pseudonym, reason="too-many")
 
     def _ending(
-        self, sessions: Sessions, whom: Collection[Login | Subject]
+        self, sessions: Sessions, to_end: Collection[Login | Subject]
     ) -> list[Login]:
         logins: dict[str, Login] = {}
-        for item in whom:
+        for item in to_end:
             if isinstance(item, Login) and self._of_browser:
                 logins[item.key] = item
                 continue
@@ -170,9 +170,9 @@ class SessionEndings:
         return list(logins.values())
 
     def _end_all(
-        self, sessions: Sessions, whom: Collection[Login | Subject]
+        self, sessions: Sessions, to_end: Collection[Login | Subject]
     ) -> tuple[list[Participant], bool]:
-        ended = [self._end_one(sessions, item) for item in whom]
+        ended = [self._end_one(sessions, item) for item in to_end]
         participants = [p for their in ended if their is not None for p in their]
         # All are of one citizen, so the first ended all, unless another logout did.
         return participants, None in (ended if self._of_browser else ended[:1])
@@ -185,12 +185,12 @@ class SessionEndings:
         return sessions.drop(item) if self._of_browser else sessions.end_citizen(item)
 
     def end_everywhere(
-        self, visit: Visit, whom: Login | Subject, reason: str
+        self, visit: Visit, to_end: Login | Subject, reason: str
     ) -> EndingResult:
         """End all sessions of a citizen without a requester; audit ``reason``."""
-        citizen = whom if isinstance(whom, Subject) else whom.who
+        citizen = to_end if isinstance(to_end, Subject) else to_end.who
         noted = self._note_incomplete(visit, [citizen])
-        ending = self.end(visit, [whom])
+        ending = self.end(visit, [to_end])
         if ending.is_known:
             pseudonym = visit.trust.own.pseudonym(citizen.name_id)
             audit.event("session.ended", pseudonym=pseudonym, reason=reason)
@@ -271,7 +271,7 @@ class SessionEndings:
         )
         return LogoutOutcome.from_json(text)
 
-    def found(
+    def sessions_to_end(
         self,
         visit: Visit,
         named: RequestedLogout,
@@ -326,7 +326,9 @@ class SessionEndings:
             visit,
             logins,
             handle=logout.handle,
-            spare=lambda them: not_ended_by_requester(visit, them, named, matched),
+            spare=lambda participants: not_ended_by_requester(
+                visit, participants, named, matched
+            ),
         )
         # The visitor's login above is unknown the second time.
         is_overtaken = ending.is_overtaken or (
@@ -360,12 +362,12 @@ def _unfinished_logouts(
     visit: Visit,
     queue: RetryQueue,
     handle: str,
-    whom: Collection[Login | Subject],
+    to_end: Collection[Login | Subject],
 ) -> list[QueuedLogout]:
     # "Everywhere" would not be true without these logouts.
-    subjects = {item if isinstance(item, Subject) else item.who for item in whom}
+    subjects = {item if isinstance(item, Subject) else item.who for item in to_end}
     values, sessions = visit.values, visit.sessions
-    entries = queue.left_before(handle, subjects)
+    entries = queue.other_unfinished(handle, subjects)
     older = [queue.without_final(values, entry) for entry in entries]
     has_index = visit.trust.own.profile.has_session_index
 
@@ -373,11 +375,11 @@ def _unfinished_logouts(
         # With living sessions, its process works or another ends them. And no message
         # may end a session that goes on.
         return (
-            bool(entry.left)
+            bool(entry.pending)
             and not any(map(sessions.named, entry.logins))
             and not any(
                 queue.may_end_more(entry, number, has_index=has_index)
-                for number in entry.left
+                for number in entry.pending
             )
         )
 

@@ -26,7 +26,7 @@ from eilogin.hub.logout.logout_completion import (
     HERE,
     LogoutCompletion,
     is_of_browser,
-    keep_outcome,
+    store_outcome,
 )
 from eilogin.hub.logout.logout_confirmation import (
     ASKED_FOR,
@@ -141,7 +141,7 @@ class SingleLogout:
         if self._asks_first or (is_posted and is_of_here):
             # A form of another site sends no cookies; after this redirect the browser
             # does, and its history does not keep the message.
-            return see_other(*pending.keep(visit))
+            return see_other(*pending.store(visit))
         try:
             return self._execute(
                 visit, pending, is_posted=is_posted, requester=inbound.peer
@@ -150,7 +150,7 @@ class SingleLogout:
             if not is_posted:
                 raise
             # Its page reloads itself, which a form cannot.
-            return see_other(pending.keep_turn(visit))
+            return see_other(pending.store_turn(visit))
 
     def _receive(self, visit: Visit) -> Inbound[ServiceProvider] | Response:
         trust, kind = visit.trust, ""
@@ -195,7 +195,7 @@ class SingleLogout:
         is_shown = outcome.missed and is_of_browser(visit, outcome)
         if is_shown or (is_posted and back is not None):
             # A form of another site sends no cookies, and this address reveals nothing.
-            return see_other(keep_outcome(visit, HERE, outcome, back))
+            return see_other(store_outcome(visit, HERE, outcome, back))
         return self.completion.finish(visit, outcome, back, requester)
 
     # --- ask the visitor first ------------------------------------------------------
@@ -205,7 +205,7 @@ class SingleLogout:
     ) -> Response | None:
         # Only in the visitor's own browser.
         login = visit.session_to_end()
-        sessions = self.endings.found(visit, pending.named)
+        sessions = self.endings.sessions_to_end(visit, pending.named)
         if login is None or login.name not in {session.name for session in sessions}:
             return None
         issuer = pending.back.entity_id
@@ -216,7 +216,7 @@ class SingleLogout:
         trust, language = visit.trust, language_of(visit)
         _, role = trust.participant(issuer)
         endpoint = self.responses.endpoint(role)
-        action, of_browser = pending.keep(visit)
+        action, of_browser = pending.store(visit)
         return self._pages.page(
             visit,
             "confirm_everywhere.html",
@@ -229,7 +229,7 @@ class SingleLogout:
         )
 
     def _confirm(self, visit: Visit, handle: str) -> Response:
-        pending = PendingLogoutRequest.kept(visit, handle)
+        pending = PendingLogoutRequest.stored(visit, handle)
         answer = answer_to(visit, handle)
         if visit.method != "POST":
             # A GET is no consent: a page can be opened again.

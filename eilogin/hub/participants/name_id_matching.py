@@ -50,7 +50,7 @@ def note_miss(sessions: Sessions, subject: Subject, indexes: Sequence[str]) -> N
     formats = sorted(
         short(candidate.format)
         for candidate in {subject, *_in_any_format(subject)}
-        if sessions.find_told(candidate)
+        if sessions.find_with_participant(candidate)
     )
     finding = (
         f"the same value with Format {' or '.join(formats)}, or in another session"
@@ -77,7 +77,7 @@ def _sessions_of(
     logins = {
         login.key: login
         for index in indexes or (None,)
-        for login in sessions.find_told(subject, index)
+        for login in sessions.find_with_participant(subject, index)
     }
     return list(logins.values())
 

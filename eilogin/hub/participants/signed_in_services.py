@@ -40,9 +40,9 @@ def is_answered(visit: Visit, login: Login, entity_id: str) -> bool:
         entity, _ = visit.trust.participant(entity_id)
     except UnknownPeer:
         return True
-    known = proven_for(login, entity.sso_domain)
+    proven = proven_for(login, entity.sso_domain)
     required = entity.required_level
-    return known is not None and (not required or reaches(known.level, required))
+    return proven is not None and (not required or reaches(proven.level, required))
 
 
 def note_left(visit: Visit, login: Login, entity_id: str, instant: float) -> None:
@@ -94,7 +94,7 @@ def _answered_key(participant: Participant) -> str:
 
 
 def _label(participant: Participant) -> str:
-    return participant.subject.told_label(participant.session_index)
+    return participant.subject.hub_label(participant.session_index)
 
 
 def services_of(

@@ -83,14 +83,14 @@ def added(target: str, choice: str) -> str:
     return f"{target}{separator}{urlencode({FIELD: choice})}"
 
 
-def keep(values: Values, login: Login, choice: str) -> None:
+def store(values: Values, login: Login, choice: str) -> None:
     """Store a choice for the next message about a session."""
     values.take(_name(login))
     if choice:
         values.add(_name(login), choice, login.ends, durable=False)
 
 
-def kept(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
+def stored(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
     """Return the stored choice if it is one of ``among``, or ""."""
     choice = values.get(_name(login)) or ""
     return choice if choice in among else ""
@@ -98,7 +98,7 @@ def kept(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
 
 def take(values: Values, login: Login, among: Collection[str] = CHOICES) -> str:
     """Return and remove the stored choice, if one of ``among``."""
-    is_for_this = kept(values, login, among)
+    is_for_this = stored(values, login, among)
     return (values.take(_name(login)) or "") if is_for_this else ""
 
 

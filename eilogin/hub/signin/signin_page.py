@@ -61,9 +61,9 @@ class SignInPage:
         pending = request.pending
         query = urlencode({"next": request.target, "level": level})
         action = f"{trust.own.url('login')}?{query}"
-        known = None
+        session_citizen = None
         if not is_other:
-            known = known_citizen(visit, self._citizens, request, level)
+            session_citizen = known_citizen(visit, self._citizens, request, level)
         wants_code = level != PASSWORD
         codes = self._shown_codes(visit) if wants_code else {}
         about = _about_request(visit, pending, request.domain, level)
@@ -71,9 +71,9 @@ class SignInPage:
             visit,
             "sign_in.html",
             headers=[_SHOWN.set("yes")],
-            script="show_password.js" if known is None else "",
+            script="show_password.js" if session_citizen is None else "",
             action=action,
-            known_as="" if known is None else known.username,
+            known_as="" if session_citizen is None else session_citizen.username,
             other_url=f"{action}&{OTHER}=yes",
             username=username,
             problem=problem,
@@ -81,7 +81,7 @@ class SignInPage:
             is_digid=trust.own.profile.asks_for_digid,
             wants_code=wants_code,
             shown_codes=codes,
-            demo_citizens=self._demo_citizens(known),
+            demo_citizens=self._demo_citizens(session_citizen),
             filled_password=DEMO_PASSWORDS.get(username, "") if is_filled else "",
             filled_code=codes.get(username, "") if is_filled else "",
             is_rehearsal=self._rehearses,
@@ -90,12 +90,14 @@ class SignInPage:
             **about,
         )
 
-    def _demo_citizens(self, known: Citizen | None) -> list[tuple[str, str, str]]:
+    def _demo_citizens(
+        self, session_citizen: Citizen | None
+    ) -> list[tuple[str, str, str]]:
         if not self._is_demo:
             return []
         return [
             (citizen.username, DEMO_PASSWORDS[citizen.username], citizen.name)
-            for citizen in ([known] if known else self._citizens)
+            for citizen in ([session_citizen] if session_citizen else self._citizens)
             if citizen.username in DEMO_PASSWORDS
         ]
 
@@ -113,7 +115,7 @@ class SignInPage:
 
     def _stored_choice(self, visit: Visit) -> str:
         login = visit.session_beyond_idle() if self._rehearses else None
-        return rehearsal.kept(visit.values, login) if login else ""
+        return rehearsal.stored(visit.values, login) if login else ""
 
 
 def way_made_for(pending: PendingAuthnRequest) -> tuple[str, str]:

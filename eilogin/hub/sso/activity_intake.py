@@ -65,7 +65,7 @@ def _note(
     instant = min(report.active_at, clock.now())
     noted = [
         login
-        for login in sessions.find_told(subject, report.session_index)
+        for login in sessions.find_with_participant(subject, report.session_index)
         if _is_in(visit, login, report) and sessions.note_activity(login, instant)
     ]
     report_above: Callable[[str, float], None] | None = visit.environ.get(env.ACTIVITY)

@@ -83,7 +83,7 @@ class ResponseDelivery:
             artifact = bindings.new_artifact(visit.trust.own.entity_id)
             key = artifact_key(artifact, pending.issuer)
             record, until = self._record(pending, octets.decode())
-            if not visit.sessions.keep_with(login, key, record, until):
+            if not visit.sessions.store_with(login, key, record, until):
                 raise LoginEnded(TOO_LATE)
         url = bindings.artifact_url(pending.acs_url, artifact, state)
         if self._leads_away:

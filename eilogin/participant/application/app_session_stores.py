@@ -96,7 +96,7 @@ class SessionStoreEntry:
         if old is not None:
             store = self._sessions.store
             return store.swap(_value(name), old, new, until, durable=False)
-        return name == self.id and self._sessions.keep_with(
+        return name == self.id and self._sessions.store_with(
             self._login, _value(name), new, until
         )
 
@@ -167,7 +167,7 @@ class BackendEntry:
         if name != self.id:
             return None
         key = secrets.token_urlsafe(_KEY_SIZE)
-        if self._sessions.keep_with(self._login, _key_value(name), key, until):
+        if self._sessions.store_with(self._login, _key_value(name), key, until):
             return key
         # The login has ended, or another request was faster.
         return self._key(name)

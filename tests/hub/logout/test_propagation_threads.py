@@ -116,7 +116,7 @@ def test_so_it_is_where_those_behind_it_had_no_turn_in_time(monkeypatch):
     propagation = Propagation(0.1, LogoutBindings({}))
 
     def log_out(number):
-        propagation.tell(
+        propagation.send(
             None, [Recipient(DEAD, Subject(DEAD, DEAD, f"n{number}"), ("_",))]
         )
 

@@ -305,7 +305,7 @@ class TestALogoutOverSoap:
         """The process that had it was ended half-way."""
         request = logout_of()
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", killed)
+            patch.setattr(Propagation, "send", killed)
             with pytest.raises(SystemExit):
                 soap(request)
         monkeypatch.setattr(Propagation, "longest", 0.0)
@@ -852,7 +852,7 @@ class TestALogoutAtWhichSomethingFails:
     ):
         """The sessions at the hub are over by then, and it is known whose they were."""
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", no_thread)
+            patch.setattr(Propagation, "send", no_thread)
             assert ask() == ()
             assert anna.is_in == set(HOSTS)
             assert ask() == (), "as often as it takes"
@@ -868,7 +868,7 @@ class TestALogoutAtWhichSomethingFails:
                 patch.setattr(sessions.store, "add", unplugged)
                 no_thread()
 
-            patch.setattr(Propagation, "tell", and_no_store)
+            patch.setattr(Propagation, "send", and_no_store)
             assert ask() == ()
         assert ask() == (messages.SUCCESS,)
         assert anna.is_in == {"uwv.test"}
@@ -1195,7 +1195,7 @@ class TestTellingTheOthers:
         federation.apps["stad.test"] = Stubborn(respond)
         tells = Propagation(2.0, LogoutBindings({}))
         others = [
-            threading.Thread(target=tells.tell, args=(trust, recipients_of([stad])))
+            threading.Thread(target=tells.send, args=(trust, recipients_of([stad])))
             for _ in range(70)
         ]
         for thread in others:
@@ -1203,15 +1203,15 @@ class TestTellingTheOthers:
         try:
             for _ in range(4):
                 assert asked.acquire(timeout=PATIENCE)
-            [missed] = tells.tell(trust, recipients_of([stad, uwv]))
+            [missed] = tells.send(trust, recipients_of([stad, uwv]))
             for thread in others:
                 thread.join(PATIENCE)
         finally:
             over.set()
-        assert missed.left.entity_id == stad.entity_id
+        assert missed.missed.entity_id == stad.entity_id
         assert not anna.is_in_at("uwv.test")
         assert "too many messages to this participant are pending" in caplog.text
-        tells.tell(trust, recipients_of([stad]))
+        tells.send(trust, recipients_of([stad]))
         assert asked.acquire(blocking=False)
         assert not asked.acquire(blocking=False), "that one was next in line"
 
@@ -1224,7 +1224,7 @@ class TestTellingTheOthers:
         [stad] = recipients_of(one for one in told if "stad" in one.entity_id)
         tells, over = Propagation(PATIENCE * 2, LogoutBindings({})), threading.Event()
         federation.down.add("stad.test")
-        assert tells.tell(trust, [stad])
+        assert tells.send(trust, [stad])
         federation.down.clear()
         app, asked = federation.apps["stad.test"], threading.Event()
 
@@ -1235,9 +1235,9 @@ class TestTellingTheOthers:
 
         federation.apps["stad.test"] = hanging
         begun = time.monotonic()
-        [missed] = tells.tell(trust, [stad])
+        [missed] = tells.send(trust, [stad])
         assert time.monotonic() - begun < PATIENCE / 2
-        assert missed.left == stad
+        assert missed.missed == stad
         assert asked.is_set()
         # It answers at last, and has the whole time again.
         over.set()
@@ -1246,7 +1246,7 @@ class TestTellingTheOthers:
             time.sleep(0.01)
         federation.apps["stad.test"] = app
         assert not anna.is_in_at("stad.test")
-        assert tells.tell(trust, [stad]) == []
+        assert tells.send(trust, [stad]) == []
 
     def test_has_threads_of_the_very_process(self, monkeypatch):
         """Those of a parent do not run in its child (gunicorn --preload)."""

@@ -204,7 +204,7 @@ class TestTheEvent:
         anna = log_in()
         name = site.seen[-1].name
         hub = site.apps["inloggen.test"].sessions
-        for one in hub.find_told(site.seen[-1].who):
+        for one in hub.find_with_participant(site.seen[-1].who):
             hub.end_citizen(one)
         clock.shift(11 * 60)
         anna.visit(f"{STAD}/mijn")
@@ -218,7 +218,7 @@ class TestTheEvent:
         anna, sessions = log_in(), site.apps["stad.test"].sessions
         who, hub = site.seen[-1].who, hub_of(site)
         above, drop = site.apps["inloggen.test"].sessions, Sessions.drop
-        for one in above.find_told(who):
+        for one in above.find_with_participant(who):
             above.end_citizen(one)
 
         def overtaken(self, login):

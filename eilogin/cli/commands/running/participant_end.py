@@ -53,7 +53,7 @@ def _participants(trust: Trust) -> list[str]:
 
 def _print_outcome(entity_id: str, counts: Counter[str]) -> bool:
     confirmed, pending, undelivered = (
-        counts[outcome] for outcome in ("reached", "waiting", "untold")
+        counts[outcome] for outcome in ("reached", "waiting", "unreachable")
     )
     count = confirmed + pending + undelivered
     click.echo(

@@ -183,8 +183,8 @@ def _end_at_hub(member: Member, name: str, line: str) -> int:
         return _print_nobody(line)
     for result in results:
         _print_ended(result, line)
-    is_confirmed = all(result.is_above_told for result in results)
-    is_confirmed &= not any(result.waiting or result.untold for result in results)
+    is_confirmed = all(result.is_above_notified for result in results)
+    is_confirmed &= not any(result.waiting or result.unreachable for result in results)
     return 0 if is_confirmed else UNCONFIRMED
 
 
@@ -194,9 +194,9 @@ def _print_ended(result: EndedSessions, line: str) -> None:
     click.echo(f"{line}{sessions} ended; {participants} confirmed it")
     for entity_id in result.waiting:
         click.echo(f"  no confirmation yet, will retry: {entity_id}")
-    for entity_id in result.untold:
+    for entity_id in result.unreachable:
         click.echo(f"  cannot be reached (see the log): {entity_id}")
-    if not result.is_above_told:
+    if not result.is_above_notified:
         click.echo("  the hub above has not confirmed the logout (see the log)")
 
 

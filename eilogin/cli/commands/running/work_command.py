@@ -218,7 +218,7 @@ def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> N
 def _pending(hub: HubJobs) -> Iterator[Mapping[str, Any]]:
     queue = hub.undelivered
     for entry in sorted([*queue.all(), *queue.held()], key=attrgetter("begun")):
-        for number, recipient in entry.left.items():
+        for number, recipient in entry.pending.items():
             state = queue.state(entry, number)
             has_time = state is DeliveryState.AGAIN
             next_at = _instant(queue.due_at(entry)) if has_time else ""

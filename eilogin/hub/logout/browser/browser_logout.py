@@ -102,7 +102,7 @@ class BrowserNotifier(ABC):
             asked={messages.new_id(): recipient for recipient in recipients},
             unreached=[r.entity_id for r in missed if r not in to_notify],
         )
-        return self._receipts.keep(visit, receipt)
+        return self._receipts.store(visit, receipt)
 
     def _receipt_of(self, visit: Visit, request_id: str) -> Receipt:
         receipt = self._receipts.asking(visit, request_id)
@@ -148,7 +148,7 @@ class BrowserNotifier(ABC):
                     response, recipient, response.in_response_to, destination
                 )
             except MessageUnexpected as error:
-                if not self._has_nobody_left(visit, response, error):
+                if not self._note_unknown_principal(visit, response, error):
                     raise
         partial = is_partial(response.status)
         is_new = self._receipts.confirm(
@@ -158,7 +158,7 @@ class BrowserNotifier(ABC):
             note_delivered(recipient.entity_id, response.status)
         return not partial
 
-    def _has_nobody_left(
+    def _note_unknown_principal(
         self,
         visit: Visit,
         response: messages.LogoutResponse,
@@ -170,7 +170,7 @@ class BrowserNotifier(ABC):
             return False
         request_id = response.in_response_to
         is_unknown = messages.UNKNOWN_PRINCIPAL in response.status.codes
-        if is_unknown and self._receipts.has_nobody_left(visit, request_id):
+        if is_unknown and self._receipts.note_unknown_principal(visit, request_id):
             return True
         self._receipts.note_refusal(visit, request_id, error.code)
         return False
@@ -193,9 +193,9 @@ class BrowserNotifier(ABC):
         return None if endpoint is None else Route(peer, endpoint)
 
 
-def address(trust: Trust, what: str, name: str) -> str:
+def address(trust: Trust, parameter: str, value: str) -> str:
     """Return our address with a parameter, such as :data:`LOOK`."""
-    return f"{trust.own.url('slo')}?{urlencode({what: name})}"
+    return f"{trust.own.url('slo')}?{urlencode({parameter: value})}"
 
 
 def redirect_to_receipt(visit: Visit) -> Response:

@@ -138,7 +138,7 @@ class RedirectNotifier(BrowserNotifier):
         waiting = self._receipts.waiting_for_turn(visit, receipt)
         return min(
             waiting,
-            key=lambda request_id: self._propagation.can_be_told(
+            key=lambda request_id: self._propagation.can_reach(
                 trust, receipt.asked[request_id]
             ),
             default=None,

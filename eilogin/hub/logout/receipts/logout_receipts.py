@@ -14,7 +14,7 @@ from eilogin.hub.logout.retry_queue import refused_logouts
 from eilogin.hub.logout.retry_queue.departed_participants import with_departed
 from eilogin.hub.logout.retry_queue.hub_logout_queue import (
     QueuedLogout,
-    heard_at,
+    confirmed_at,
     is_partly,
     queue_of,
 )
@@ -29,7 +29,7 @@ class Receipts:
     def __init__(self, propagation: Propagation) -> None:
         self._propagation = propagation
 
-    def keep(self, visit: Visit, receipt: Receipt) -> Receipt | None:
+    def store(self, visit: Visit, receipt: Receipt) -> Receipt | None:
         """Store a new receipt; return its latest state, or None if deleted."""
         values, until = visit.values, clock.now() + KEPT_FOR
         if values.get(_forgotten_key(receipt.handle)) is not None:
@@ -154,12 +154,14 @@ class Receipts:
         is_answered = all(values.get(_partial_key(n)) is not None for n in pending)
         if is_answered and entity_id not in receipt.unreached:
             for handle in (receipt.handle, *receipt.older):
-                queue.confirmed(values, handle, entity_id, is_partial=bool(pending))
+                queue.note_browser_response(
+                    values, handle, entity_id, is_partial=bool(pending)
+                )
         if is_new and receipt.is_everywhere:
             metrics.logout_took(now - receipt.begun)
         return is_new
 
-    def has_nobody_left(self, visit: Visit, request_id: str) -> bool:
+    def note_unknown_principal(self, visit: Visit, request_id: str) -> bool:
         """Note that a participant knows no session of this NameID.
 
         Return whether it confirmed another session of it: then it ended both.
@@ -231,7 +233,7 @@ class Receipts:
         # A participant must have confirmed the earlier logout too.
         handles = (handle, *receipt.older)
         queue = queue_of(visit, self._propagation)
-        entries = [entry for name in handles for entry in queue.found(name)]
+        entries = [entry for name in handles for entry in queue.records_of(name)]
         late = _confirmed_late(values, handles, receipt.missed, entries)
         return replace(
             receipt.with_late(late),
@@ -253,8 +255,8 @@ class Receipts:
             recipient.entity_id
             for entry in entries
             if not entry.is_held
-            for recipient in entry.left.values()
-            if self._propagation.can_be_told(trust, recipient)
+            for recipient in entry.pending.values()
+            if self._propagation.can_reach(trust, recipient)
         ]
 
 
@@ -291,9 +293,9 @@ def _confirmed_late(
     missed: Iterable[str],
     entries: Iterable[QueuedLogout],
 ) -> dict[str, float]:
-    unconfirmed = {r.entity_id for entry in entries for r in entry.left.values()}
+    unconfirmed = {r.entity_id for entry in entries for r in entry.pending.values()}
     late = {
-        entity_id: max(heard_at(values, name, entity_id) for name in handles)
+        entity_id: max(confirmed_at(values, name, entity_id) for name in handles)
         for entity_id in missed
         if entity_id not in unconfirmed
     }
@@ -310,7 +312,7 @@ def _partly_logged_out(
     unconfirmed = {
         recipient.entity_id
         for entry in entries
-        for recipient in entry.left.values()
+        for recipient in entry.pending.values()
         if not recipient.is_partial
     }
     return [

@@ -37,14 +37,16 @@ class DepartedParticipant:
     looks: int
 
     @property
-    def is_told(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the hub has ended all its sessions."""
         return self.looks >= len(_ENDED_AFTER)
 
     @property
     def is_due(self) -> bool:
         """Whether to end its sessions now."""
-        return not self.is_told and clock.now() >= self.begun + _ENDED_AFTER[self.looks]
+        return (
+            not self.has_ended and clock.now() >= self.begun + _ENDED_AFTER[self.looks]
+        )
 
 
 class DepartedParticipants:
@@ -102,7 +104,7 @@ class DepartedParticipants:
             return None
 
 
-def left(before: Membership, now: Membership) -> Iterator[EntityDescriptor]:
+def newly_departed(before: Membership, now: Membership) -> Iterator[EntityDescriptor]:
     """Yield the participants that are missing in a later federation."""
     for entity_id, _ in before.digests.items() - now.digests.items():
         entity = before.members[entity_id]

@@ -65,8 +65,8 @@ class QueuedLogout:
     until: float
     #: Names of the logins that it ends.
     logins: Sequence[str]
-    #: In a fixed order.
-    told: Sequence[Recipient]
+    #: In a fixed order: their numbers in the store count from it.
+    recipients: Sequence[Recipient]
     #: Labels of the visitors, to find the record.
     whose: Sequence[str] = ()
     is_held: bool = False
@@ -79,9 +79,9 @@ class QueuedLogout:
     seen: float = 0.0
 
     @property
-    def left(self) -> Mapping[int, Recipient]:
+    def pending(self) -> Mapping[int, Recipient]:
         """The recipients still to notify, by number."""
-        return {n: r for n, r in enumerate(self.told) if n not in self.done}
+        return {n: r for n, r in enumerate(self.recipients) if n not in self.done}
 
     def due(self, first: float) -> float:
         """When to retry; ``first`` is a logout's longest duration in seconds."""
@@ -112,10 +112,10 @@ class RetryQueue:
         whose = sorted({self._label_of(login.who) for login in logins})
         key = self._key(handle)
         entry = QueuedLogout(key, handle, now, until, names, recipients, whose)
-        if logins and self._keep(entry):
+        if logins and self._create(entry):
             return []
         earlier = self.find(handle)
-        return [] if earlier is None else list(earlier.left.values())
+        return [] if earlier is None else list(earlier.pending.values())
 
     def begin_at(
         self, handle: str, login: Login, recipients: Sequence[Recipient]
@@ -123,48 +123,48 @@ class RetryQueue:
         """Store messages for some participants of a session that goes on."""
         whose = (self._label_of(login.who),)
         key, now = self._key(handle), clock.now()
-        self._keep(QueuedLogout(key, handle, now, login.ends, (), recipients, whose))
+        self._create(QueuedLogout(key, handle, now, login.ends, (), recipients, whose))
 
     def settle(
         self,
         values: Values,
         handle: str,
         recipients: Sequence[Recipient],
-        to_tell: Mapping[Recipient, str],
+        to_retry: Mapping[Recipient, str],
         held: Sequence[Recipient],
     ) -> None:
-        """Store the results for ``recipients``; ``to_tell`` has error codes."""
+        """Store the results for ``recipients``; ``to_retry`` has error codes."""
         _note_partial(values, handle, held)
-        entry = self.find(handle) if to_tell or held else None
+        entry = self.find(handle) if to_retry or held else None
         if entry is not None and held:
             self._hold(entry, held)
-        if entry is None or not to_tell:
+        if entry is None or not to_retry:
             # Or its sessions had expired.
             self._store.end(keys=(self._key(handle),))
             return
-        self._note(entry, **_results(entry, recipients, to_tell))
+        self._note(entry, **_results(entry, recipients, to_retry))
 
-    def confirmed(
+    def note_browser_response(
         self, values: Values, handle: str, entity_id: str, *, is_partial: bool
     ) -> None:
         """Note a LogoutResponse in the browser."""
-        record = self.partly if is_partial else self.heard
-        for entry in self.found(handle):
-            numbers = [n for n, r in entry.left.items() if r.entity_id == entity_id]
+        record = self.note_partial if is_partial else self.note_confirmed
+        for entry in self.records_of(handle):
+            numbers = [n for n, r in entry.pending.items() if r.entity_id == entity_id]
             if numbers:
                 record(values, entry, numbers)
 
     def with_more(self, entry: QueuedLogout, news: Sequence[Recipient]) -> QueuedLogout:
         """Add recipients to a queued logout."""
-        news = [r for r in news if r not in entry.told]
+        news = [r for r in news if r not in entry.recipients]
         if news:
             self._note(entry, news=[r.as_json() for r in news])
-        return replace(entry, told=[*entry.told, *news])
+        return replace(entry, recipients=[*entry.recipients, *news])
 
     def done(self, entry: QueuedLogout, numbers: Collection[int]) -> QueuedLogout:
         """Remove recipients, by number; delete the record after the last one."""
         entry = replace(entry, done=entry.done.union(numbers))
-        if entry.left:
+        if entry.pending:
             self._note(entry, done=sorted(numbers))
         else:
             self._store.end(keys=(entry.key,))
@@ -183,7 +183,7 @@ class RetryQueue:
         Without SessionIndex (DigiD) a message names the visitor alone. With it, a
         participant that knew none of the sessions might end another one.
         """
-        recipient = entry.left[number]
+        recipient = entry.pending[number]
         if not has_index:
             return self._sessions.is_in(recipient.subject)
         knows_none = entry.reasons.get(number) == PrincipalUnknown.code
@@ -194,7 +194,7 @@ class RetryQueue:
         """Note a failed retry, with error codes by number."""
         self._note(entry, tried=reasons)
 
-    def left_before(
+    def other_unfinished(
         self, handle: str, subjects: Collection[Subject]
     ) -> list[QueuedLogout]:
         """Return other unfinished logouts: the visitor may still be signed in there."""
@@ -226,7 +226,7 @@ class RetryQueue:
         in_browser: bool = False,
     ) -> None:
         """Count a refusal, as long as the logout is stored."""
-        ends = (entry.until for entry in self.found(handle))
+        ends = (entry.until for entry in self.records_of(handle))
         until = max([clock.now() + LATE_FOR, *ends])
         refused_logouts.note(
             values, handle, recipient, reason, until, in_browser=in_browser
@@ -236,17 +236,17 @@ class RetryQueue:
         self, values: Values, entry: QueuedLogout, deliveries: Iterable[Delivery]
     ) -> None:
         """Count the refusals of a later logout for this one."""
-        principals = {recipient.principal for recipient in entry.left.values()}
+        principals = {recipient.principal for recipient in entry.pending.values()}
         for result in deliveries:
-            left = result.left
-            if result.is_refusal and left and left.principal in principals:
-                self.note_refusal(values, entry.handle, left, result.reason)
+            missed = result.missed
+            if result.is_refusal and missed and missed.principal in principals:
+                self.note_refusal(values, entry.handle, missed, result.reason)
 
     def without_final(self, values: Values, entry: QueuedLogout) -> QueuedLogout:
         """Remove the recipients that refused too often; note that for a hub above."""
         over = [
             n
-            for n, r in entry.left.items()
+            for n, r in entry.pending.items()
             if not r.is_partial
             and refused_logouts.find(values, entry.handle, r).is_final(
                 needs_browser=entry.is_held
@@ -256,7 +256,7 @@ class RetryQueue:
             return entry
         for name in entry.whose:
             values.add(_unconfirmed_key(name), "", entry.until, durable=False)
-        for entity_id in {entry.told[n].entity_id for n in over}:
+        for entity_id in {entry.recipients[n].entity_id for n in over}:
             _log.warning(
                 "logout: %s answered and did not confirm; the hub stops retrying",
                 entity_id,
@@ -269,42 +269,44 @@ class RetryQueue:
         """Remove the recipients of a later logout, except the ``missed`` ones."""
         still_missed = {r.principal for r in missed}
         partial = {r.principal for r in missed if r.is_partial}
-        numbers = [n for n, r in entry.left.items() if r.principal not in still_missed]
+        numbers = [
+            n for n, r in entry.pending.items() if r.principal not in still_missed
+        ]
         if numbers:
-            entry = self.heard(values, entry, numbers)
-        numbers = [n for n, r in entry.left.items() if r.principal in partial]
-        self.partly(values, entry, numbers)
+            entry = self.note_confirmed(values, entry, numbers)
+        numbers = [n for n, r in entry.pending.items() if r.principal in partial]
+        self.note_partial(values, entry, numbers)
 
-    def partly(
+    def note_partial(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
         """Note PartialLogout, by number; no worker retries these."""
-        partial = {n: replace(entry.told[n], is_partial=True) for n in numbers}
+        partial = {n: replace(entry.recipients[n], is_partial=True) for n in numbers}
         _note_partial(values, entry.handle, partial.values())
         # Unless it has answered so before.
-        partial = {n: r for n, r in partial.items() if entry.told[n] != r}
+        partial = {n: r for n, r in partial.items() if entry.recipients[n] != r}
         if not partial:
             return entry
         if entry.is_held:
             return self.done(self.with_more(entry, [*partial.values()]), partial)
         return self.hold(entry, partial)
 
-    def heard(
+    def note_confirmed(
         self, values: Values, entry: QueuedLogout, numbers: Collection[int]
     ) -> QueuedLogout:
         """Remove recipients that confirmed, by number; note it for the receipt."""
         entry, now = self.done(entry, numbers), clock.now()
         pending = {
             recipient.entity_id
-            for record in self.found(entry.handle)
-            for recipient in record.left.values()
+            for record in self.records_of(entry.handle)
+            for recipient in record.pending.values()
         }
-        for entity_id in {entry.told[number].entity_id for number in numbers} - pending:
+        for entity_id in {entry.recipients[n].entity_id for n in numbers} - pending:
             name = _confirmed_key(entry.handle, entity_id)
             values.add(name, str(now), now + LATE_FOR, durable=False)
         return entry
 
-    def found(self, handle: str) -> list[QueuedLogout]:
+    def records_of(self, handle: str) -> list[QueuedLogout]:
         """Return all records of a logout, the held one too."""
         entries = (self.read(self._key(handle, kind)) for kind in ("", _HELD))
         return [entry for entry in entries if entry is not None]
@@ -330,7 +332,7 @@ class RetryQueue:
 
     def state(self, entry: QueuedLogout, number: int) -> DeliveryState:
         """Return the state of a recipient."""
-        if entry.left[number].is_partial:
+        if entry.pending[number].is_partial:
             return DeliveryState.PARTLY
         if entry.is_held:
             return DeliveryState.BROWSER
@@ -386,18 +388,18 @@ class RetryQueue:
     def _hold(
         self, entry: QueuedLogout, held: Sequence[Recipient], why: Sequence[str] = ()
     ) -> None:
-        record = replace(entry, key=self._key(entry.handle, _HELD), told=held)
+        record = replace(entry, key=self._key(entry.handle, _HELD), recipients=held)
         news, count = list[Recipient](), 0
-        if not self._keep(record):
+        if not self._create(record):
             # Some recipients of it are held already.
             earlier = self.read(record.key)
-            news, count = [*held], len(earlier.told) if earlier else 0
+            news, count = [*held], len(earlier.recipients) if earlier else 0
         if news or why:
             reasons = dict(enumerate(why, count))
             self._note(record, news=[r.as_json() for r in news], why=reasons)
 
-    def _keep(self, entry: QueuedLogout) -> bool:
-        recipients = [r.as_json() for r in entry.told]
+    def _create(self, entry: QueuedLogout) -> bool:
+        recipients = [r.as_json() for r in entry.recipients]
         record = [entry.begun, entry.logins, recipients, entry.whose]
         is_held = entry.key.startswith(f"{self._label}-{_HELD}")
         # Workers look for one label, operators for the other.
@@ -420,7 +422,7 @@ class RetryQueue:
         self._store.append(entry.key, json.dumps(changes))
 
 
-def heard_at(values: Values, handle: str, entity_id: str) -> float:
+def confirmed_at(values: Values, handle: str, entity_id: str) -> float:
     """When a participant confirmed late; 0 if unknown."""
     return float(values.get(_confirmed_key(handle, entity_id)) or 0.0)
 
@@ -462,15 +464,15 @@ def queue_of(visit: Visit, propagation: Propagation) -> RetryQueue:
 def _results(
     entry: QueuedLogout,
     recipients: Sequence[Recipient],
-    to_tell: Mapping[Recipient, str],
+    to_retry: Mapping[Recipient, str],
 ) -> dict[str, object]:
     # Added between the first look and the end of the sessions.
-    news = [r for r in recipients if r not in entry.told]
-    all_recipients = [*entry.told, *news]
+    news = [r for r in recipients if r not in entry.recipients]
+    all_recipients = [*entry.recipients, *news]
     return {
         "news": [r.as_json() for r in news],
-        "done": [n for n, r in enumerate(all_recipients) if r not in to_tell],
-        "why": {n: to_tell[r] for n, r in enumerate(all_recipients) if r in to_tell},
+        "done": [n for n, r in enumerate(all_recipients) if r not in to_retry],
+        "why": {n: to_retry[r] for n, r in enumerate(all_recipients) if r in to_retry},
     }
 
 
@@ -479,7 +481,10 @@ def _with(entry: QueuedLogout, changes: Mapping[str, Any]) -> QueuedLogout:
     reasons = {**changes.get("why", {}), **tried}
     return replace(
         entry,
-        told=[*entry.told, *map(Recipient.from_json, changes.get("news", ()))],
+        recipients=[
+            *entry.recipients,
+            *map(Recipient.from_json, changes.get("news", ())),
+        ],
         done=entry.done.union(map(int, changes.get("done", ()))),
         tries=entry.tries + bool(tried),
         reasons={

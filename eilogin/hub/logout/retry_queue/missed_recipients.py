@@ -47,8 +47,8 @@ def store_missed(
     queue, values = queue_of(visit, propagation), visit.values
     queue.settle(values, handle, own, to_retry, held)
     for delivery in missed.values():
-        if delivery.is_refusal and delivery.left is not None:
-            queue.note_refusal(values, handle, delivery.left, delivery.reason)
+        if delivery.is_refusal and delivery.missed is not None:
+            queue.note_refusal(values, handle, delivery.missed, delivery.reason)
 
 
 def _can_retry(
@@ -61,7 +61,7 @@ def _can_retry(
     if recipient.is_partial or as_missed.is_partial or as_missed.by_browser:
         return False
     if delivery.has_soap is None:
-        return propagation.can_be_told(trust, recipient)
+        return propagation.can_reach(trust, recipient)
     return delivery.has_soap
 
 

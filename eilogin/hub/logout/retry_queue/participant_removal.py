@@ -24,7 +24,7 @@ class RemovalCounts(NamedTuple):
     #: Messages confirmed, to retry, and out of reach.
     reached: int
     waiting: int
-    untold: int
+    unreachable: int
 
 
 class ParticipantRemoval:
@@ -63,7 +63,7 @@ class ParticipantRemoval:
             own_by_handle = dict(self._begin(batch))
             all_own = [r for own in own_by_handle.values() for r in own]
             recipients = [] if is_away else all_own
-            results = self._propagation.tell_again(self._trust, recipients)
+            results = self._propagation.retry(self._trust, recipients)
             is_away = is_away or any(it.is_away for it in results.values())
             counts = Counter[str]()
             for handle, own in own_by_handle.items():
@@ -99,13 +99,13 @@ class ParticipantRemoval:
     ) -> Iterator[str]:
         # Without a result, the message was not sent.
         deliveries = [results.get(r, Delivery(r, PeerUnavailable.code)) for r in own]
-        missed = {it.left: it for it in deliveries if it.left is not None}
+        missed = {it.missed: it for it in deliveries if it.missed is not None}
         store_missed(self._visit, self._propagation, handle, own, missed)
         self._propagation.note_no_browser(self._trust, missed)
         yield from ["reached"] * (len(own) - len(missed))
         for recipient in missed:
-            can_be_told = self._propagation.can_be_told(self._trust, recipient)
-            yield "waiting" if can_be_told else "untold"
+            can_reach = self._propagation.can_reach(self._trust, recipient)
+            yield "waiting" if can_reach else "unreachable"
 
     def _is_there(self, participant: Participant) -> bool:
         return participant.entity_id == self._entity_id

@@ -43,7 +43,7 @@ def note(  # noqa: PLR0913 - the parts of one answer
     in_browser: bool,
 ) -> None:
     """Count an answer to a logout; ``reason`` is an error's code."""
-    name = recipient.subject.told_label()
+    name = recipient.subject.hub_label()
     explicit = int(reason == PrincipalUnknown.code)
 
     def counted(stored: str | None) -> str:
@@ -62,7 +62,7 @@ def note(  # noqa: PLR0913 - the parts of one answer
 def find(values: Values, handle: str, recipient: Recipient) -> RefusalCounts:
     """Return the counts of one subject at one participant."""
     counts_by_name = _read(values.get(_key(handle, recipient.entity_id)))
-    return counts_by_name.get(recipient.subject.told_label(), RefusalCounts())
+    return counts_by_name.get(recipient.subject.hub_label(), RefusalCounts())
 
 
 def has_any(values: Values, handle: str, entity_id: str) -> bool:

@@ -109,7 +109,7 @@ class TestAtTheHub:
         assert "mallory" not in result.output
 
     def test_tells_where_the_hub_above_does_not_know(self, anna, end, monkeypatch):
-        ended = EndedSessions(1, [UWV], [], [], is_above_told=False)
+        ended = EndedSessions(1, [UWV], [], [], is_above_notified=False)
         monkeypatch.setattr(HubJobs, "end", lambda self, who, above: ended)
         result = end("anna\n")
         assert result.exit_code == 3

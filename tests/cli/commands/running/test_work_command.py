@@ -129,9 +129,9 @@ class TestLogouts:
         def hold(*, is_partial):
             hub = hubs_of(IniFile.read(waiting.file), {})[HUB]
             [entry] = hub.undelivered.all()
-            held = [replace(entry.told[0], is_partial=is_partial)]
+            held = [replace(entry.recipients[0], is_partial=is_partial)]
             values = Values(hub.sessions.store, HUB)
-            hub.undelivered.settle(values, entry.handle, entry.told, {}, held)
+            hub.undelivered.settle(values, entry.handle, entry.recipients, {}, held)
 
         return hold
 

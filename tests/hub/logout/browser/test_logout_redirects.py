@@ -187,7 +187,7 @@ class TestParticipantsWithoutSoap:
     ):
         """Her sessions at the hub are over by then."""
         with monkeypatch.context() as patch:
-            patch.setattr(Propagation, "tell", no_thread)
+            patch.setattr(Propagation, "send", no_thread)
             log_out()
         assert anna.is_in == set(HOSTS)
         anna.browser.reload()

@@ -19,7 +19,7 @@ from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logo
 from eilogin.hub.logout.browser import browser_logout
 from eilogin.hub.logout.logout_recipients import Recipient
 from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
-from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, heard_at
+from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, confirmed_at
 from eilogin.saml import bindings, messages
 from eilogin.sessions import Login, Subject
 from eilogin.stores import StoredSession, Values
@@ -77,7 +77,9 @@ def left(federation, anna, hub):
 def waiting(hub):
     """Who has still to hear."""
     return sorted(
-        one.entity_id for entry in hub.undelivered.all() for one in entry.left.values()
+        one.entity_id
+        for entry in hub.undelivered.all()
+        for one in entry.pending.values()
     )
 
 
@@ -459,7 +461,10 @@ class TestTheThread:
     )
     @pytest.mark.parametrize(
         "verb_and_round",
-        [("tell_again", retry_logouts), ("end_expired_sessions", end_expired_sessions)],
+        [
+            ("retry_logouts", retry_logouts),
+            ("end_expired_sessions", end_expired_sessions),
+        ],
     )
     def test_outlives_what_goes_wrong(
         self, hub, monkeypatch, caplog, verb_and_round, error_and_level
@@ -755,14 +760,14 @@ class TestWhoIsNotToldForSheIsInThereAgain:
         )
         leave(hub, [one, other])
         [entry] = hub.undelivered.all()
-        numbers = {told: number for number, told in entry.left.items()}
+        numbers = {told: number for number, told in entry.pending.items()}
         values, queue = Values(sessions.store, HUB), hub.undelivered
         entry = queue.hold(entry, {numbers[one]: one})
-        queue.heard(values, entry, [numbers[other]])
-        assert not heard_at(values, entry.handle, STAD)
-        [held] = queue.found(entry.handle)
-        queue.heard(values, held, [*held.left])
-        assert heard_at(values, entry.handle, STAD)
+        queue.note_confirmed(values, entry, [numbers[other]])
+        assert not confirmed_at(values, entry.handle, STAD)
+        [held] = queue.records_of(entry.handle)
+        queue.note_confirmed(values, held, [*held.pending])
+        assert confirmed_at(values, entry.handle, STAD)
 
 
 PARTLY = messages.SUCCESS, messages.PARTIAL_LOGOUT
@@ -820,8 +825,8 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
     @pytest.mark.usefixtures("partly")
     def test_is_for_an_operator_to_see(self, hub):
         [entry] = hub.undelivered.held()
-        assert [one.entity_id for one in entry.left.values()] == [STAD]
-        assert [hub.undelivered.state(entry, n) for n in entry.left] == ["partly"]
+        assert [one.entity_id for one in entry.pending.values()] == [STAD]
+        assert [hub.undelivered.state(entry, n) for n in entry.pending] == ["partly"]
 
     def test_is_the_same_where_her_session_would_be_over(
         self, logs_out, clock, hub, reads
@@ -842,16 +847,16 @@ class TestOneThatAnswersThatItHasNotReachedAllBehindIt:
         leave(hub, [one, other])
         [entry] = hub.undelivered.all()
         values, queue = Values(sessions.store, HUB), hub.undelivered
-        entry = queue.partly(values, entry, [0])
-        assert [*entry.left.values()] == [other], "which is told again"
+        entry = queue.note_partial(values, entry, [0])
+        assert [*entry.pending.values()] == [other], "which is told again"
         [held] = queue.held()
-        assert [told.is_partial for told in held.left.values()] == [True]
+        assert [told.is_partial for told in held.pending.values()] == [True]
         for _ in range(2):
             # What it says twice is not written down twice.
-            queue.confirmed(values, entry.handle, STAD, is_partial=True)
+            queue.note_browser_response(values, entry.handle, STAD, is_partial=True)
             assert queue.count() == 0
             [held] = queue.held()
-            principals = [told.principal for told in held.left.values()]
+            principals = [told.principal for told in held.pending.values()]
             assert principals == [one.principal, other.principal]
 
     def test_is_known_of_an_earlier_logout_by_a_later_one(  # noqa: PLR0913, PLR0917

@@ -178,7 +178,7 @@ class TestWhoNeedsHerBrowser:
         return {"logout_binding": f"{STAD} browser"}
 
     def test_is_told_in_it_with_her_next_logout(self, anna, remove, hub, caplog):
-        assert remove() == {"logins": 1, "untold": 1}
+        assert remove() == {"logins": 1, "unreachable": 1}
         assert hub.undelivered.count() == 0
         assert f"not delivered to {STAD}" in caplog.text
         assert anna.is_in == ALL

@@ -115,10 +115,10 @@ def _on_refreshing(options: TrustOptions, federation: Membership) -> Iterator[Re
     if folder is None or active is None:
         return
     yield from _on_failures(active, federation)
-    waiting = folder.waiting
-    yield from _on_end(active, waiting)
-    if waiting is not None:
-        yield _on_quarantine(waiting)
+    quarantine = folder.open_quarantine
+    yield from _on_end(active, quarantine)
+    if quarantine is not None:
+        yield _on_quarantine(quarantine)
 
 
 def _on_failures(active: Active, federation: Membership) -> Iterator[Remark]:
@@ -137,30 +137,30 @@ def _on_failures(active: Active, federation: Membership) -> Iterator[Remark]:
         yield Remark("federation", METADATA_NOT_REFRESHED, f"{text}: {tries.why}")
 
 
-def _on_quarantine(waiting: Quarantine) -> Remark:
+def _on_quarantine(quarantine: Quarantine) -> Remark:
     text = (
-        f"a change is pending since {write_instant(waiting.since)}, and eilogin"
+        f"a change is pending since {write_instant(quarantine.since)}, and eilogin"
         " keeps the old records of its members: 'eilogin trust diff FILE', then"
-        f" 'eilogin trust approve FILE {waiting.id}':"
-        f" {'; '.join(first_of(waiting.reasons, _MOST_REASONS))}"
+        f" 'eilogin trust approve FILE {quarantine.id}':"
+        f" {'; '.join(first_of(quarantine.reasons, _MOST_REASONS))}"
     )
-    is_whole = waiting.state is not None
+    is_whole = quarantine.state is not None
     return Remark("federation", METADATA_WAITS, text, is_fault=is_whole)
 
 
-def _on_end(active: Active, waiting: Quarantine | None) -> Iterator[Remark]:
+def _on_end(active: Active, quarantine: Quarantine | None) -> Iterator[Remark]:
     end = expiry_of(active.state)
-    has_cause = waiting is not None or active.tries.failures
+    has_cause = quarantine is not None or active.tries.failures
     if end is None or end > clock.now() + (_SOON if has_cause else 0.0):
         return
     is_over = end <= clock.now()
     when = f"{'expired' if is_over else 'expires'} at {write_instant(end)}"
     nobody = "nobody can log in" if is_over else "nobody can log in after that"
     cure = "'eilogin trust refresh FILE' fetches the sources now"
-    if waiting is not None:
+    if quarantine is not None:
         cure += (
             "; a change is pending ('eilogin trust diff FILE', then 'eilogin trust"
-            f" approve FILE {waiting.id}')"
+            f" approve FILE {quarantine.id}')"
         )
     text = f"the active metadata {when}, and {nobody}: {cure}"
     yield Remark("federation", MetadataExpired.code, text, is_fault=True)

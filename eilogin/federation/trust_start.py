@@ -94,12 +94,13 @@ def _members(options: TrustOptions, folder: SiteFolder) -> Membership | None:
 
 
 def _why_unusable(options: TrustOptions, folder: SiteFolder) -> str:
-    waiting, configuration = folder.waiting, configuration_of(options)
-    if waiting is None or waiting.configuration != configuration:
+    quarantine, configuration = folder.open_quarantine, configuration_of(options)
+    if quarantine is None or quarantine.configuration != configuration:
         return "has no usable metadata"
     return (
         "has only metadata that needs approval ('eilogin trust diff FILE', then"
-        f" 'eilogin trust approve FILE {waiting.id}'): {'; '.join(waiting.reasons)}"
+        f" 'eilogin trust approve FILE {quarantine.id}'):"
+        f" {'; '.join(quarantine.reasons)}"
     )
 
 

@@ -113,13 +113,13 @@ class SharedDecisions:
         )
 
     def _apply_stored(self) -> None:
-        waiting = self._folder.waiting
-        if waiting is None:
+        quarantine = self._folder.open_quarantine
+        if quarantine is None:
             return
         handled = set(self._folder.decisions) | self._failed
         by_decider: dict[tuple[bool, Approval], list[Decision]] = {}
         for change_id in self._changes_to_read(
-            [decision.id for decision in waiting.open]
+            [change.id for change in quarantine.open]
         ):
             for decision in self._stored_decisions(change_id):
                 if decision not in handled and self._is_fresh(decision):
@@ -164,8 +164,9 @@ class SharedDecisions:
 
     def _apply(self, decisions: Sequence[Decision]) -> None:
         first, ids = decisions[0], {decision.id for decision in decisions}
-        waiting, who = self._folder.waiting, first.who
-        pending = [] if waiting is None else [x for x in waiting.open if x.id in ids]
+        quarantine, who = self._folder.open_quarantine, first.who
+        changes = () if quarantine is None else quarantine.open
+        pending = [change for change in changes if change.id in ids]
         if first.is_approved:
             people = ApprovalRules.of(self._options).people
             require = partial(require_hubs, self._options)
@@ -174,11 +175,11 @@ class SharedDecisions:
             reject(self._folder, ids, who)
         code = "trust.approved" if first.is_approved else "trust.rejected"
         by = f"{words(who.name)} (uid {who.uid}), on another node"
-        for decision in pending:
-            reasons = [*decision.reasons]
-            fields = {"code": code, "id": decision.id, "who": who.name, "uid": who.uid}
+        for change in pending:
+            reasons = [*change.reasons]
+            fields = {"code": code, "id": change.id, "who": who.name, "uid": who.uid}
             self._folder.log({**fields, "changes": reasons, "node": "another"})
             audit.event(
-                code, reference=decision.id, peer=self._party, by=by, changes=reasons
+                code, reference=change.id, peer=self._party, by=by, changes=reasons
             )
         _log.warning("%s: federation: %s: %s", self._party, code, by)

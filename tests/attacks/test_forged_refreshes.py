@@ -130,7 +130,7 @@ class Running:
         assert why, "it was taken"
         assert self.folder.active.state.digest == self.digest
         assert self.folder.active.state.index == self.state.index
-        assert self.folder.waiting is None
+        assert self.folder.open_quarantine is None
         assert self.files() == self.kept
         self.serves()
         return why
@@ -142,8 +142,11 @@ class Running:
         assert self.refreshes(octets) == ""
         self.trusts()
         assert self.filter.trust.federation.digests[name] == before
-        assert {x.entity_id for x in self.folder.waiting.open} >= {name, *others}
-        return "; ".join(self.folder.waiting.reasons)
+        assert {x.entity_id for x in self.folder.open_quarantine.open} >= {
+            name,
+            *others,
+        }
+        return "; ".join(self.folder.open_quarantine.reasons)
 
     def takes(self, octets):
         """What comes is active, and kept."""
@@ -385,13 +388,13 @@ def test_another_operator_takes_no_hub(beside, is_beside):
     # Not either once the first one has it no more.
     octets = beside.good(without=[beside.site.entity_id(HUB)])
     beside.refreshes(octets)
-    assert beside.folder.waiting is not None
+    assert beside.folder.open_quarantine is not None
     beside.trusts()
     after = beside.filter.trust.federation.digests
     assert [after[name] for name in ours] == [before[name] for name in ours]
     beside.says(SVB)
     beside.takes(beside.good())
-    assert beside.folder.waiting is None
+    assert beside.folder.open_quarantine is None
 
 
 # --- all the while --------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_all_but_one_are_followed_to_the_end_of_the_month(sources, said, waits, 
             # A process that runs has the same, and so has one that starts.
             party.trust.watch.check_state()
             assert hubs_of(party.options, party.trust.own, party.federation)
-        waiting = party.folder.waiting
+        waiting = party.folder.open_quarantine
         assert instants.now() - waiting.since == 30 * DAY
         approve(party.folder, waiting.id, Approval("anna", 1000, instants.now()))
         assert party.is_moved(waits)

@@ -69,8 +69,8 @@ def waiting(nodes, sources):
         sources.publish(*ALL, moved=[STAD])
         for node in (one, two):
             node.refresh()
-        assert one.folder.waiting.id == two.folder.waiting.id
-        return one, two, one.folder.waiting.id
+        assert one.folder.open_quarantine.id == two.folder.open_quarantine.id
+        return one, two, one.folder.open_quarantine.id
 
     return make
 
@@ -133,7 +133,7 @@ class TestAnApproval:
         sources.publish(*ALL, keys={STAD: ("next",)}, moved=[DORP])
         for node in (one, two):
             node.refresh()
-        dorp = next(x for x in one.folder.waiting.open if x.entity_id == DORP)
+        dorp = next(x for x in one.folder.open_quarantine.open if x.entity_id == DORP)
         approve(one.folder, dorp.id, by("anna", 1000))
         share(one, two)
         assert two.waits == [STAD]
@@ -149,7 +149,7 @@ class TestAnApproval:
         sources.publish(*ALL, moved=[STAD, DORP])
         for node in (one, two):
             node.refresh()
-        approve(one.folder, one.folder.waiting.id, by("anna", 1000))
+        approve(one.folder, one.folder.open_quarantine.id, by("anna", 1000))
         share(one)
         for _ in range(looks):
             assert two.waits
@@ -162,7 +162,7 @@ class TestAnApproval:
         one, two = nodes()
         sources.publish(*ALL, moved=[STAD])
         one.refresh()
-        approve(one.folder, one.folder.waiting.id, by("anna", 1000))
+        approve(one.folder, one.folder.open_quarantine.id, by("anna", 1000))
         share(one, two)
         clock.shift(3600)
         two.refresh()
@@ -177,7 +177,7 @@ class TestAnApproval:
         sources.publish(*[name for name in ALL if name != HUB])
         for node in (one, two):
             node.refresh()
-        approve(one.folder, one.folder.waiting.id, by("anna", 1000))
+        approve(one.folder, one.folder.open_quarantine.id, by("anna", 1000))
         share(one, two, two)
         assert two.waits == [HUB]
         assert HUB in two.names
@@ -237,7 +237,7 @@ class TestWhoCanWriteToTheStore:
         share(one)
         sources.publish(*ALL, moved=[STAD], keys={STAD: ("thief",)})
         two.refresh()
-        other = two.folder.waiting.id
+        other = two.folder.open_quarantine.id
         assert other != change
         [key] = store.find(two.decisions.label(change))
         label = two.decisions.label(other)
@@ -268,11 +268,11 @@ class TestWhoCanWriteToTheStore:
         sources.publish(*ALL)
         for node in (one, two):
             node.refresh()
-            approve(node.folder, node.folder.waiting.id, by("bob", 1001))
+            approve(node.folder, node.folder.open_quarantine.id, by("bob", 1001))
         sources.publish(*ALL, moved=[STAD])
         for node in (one, two):
             node.refresh()
-            assert node.folder.waiting.id == change, "it is the same change"
+            assert node.folder.open_quarantine.id == change, "it is the same change"
             share(node)
             assert node.waits == [STAD]
 
@@ -280,7 +280,7 @@ class TestWhoCanWriteToTheStore:
         one, two = nodes()
         sources.publish(*ALL, moved=[STAD])
         one.refresh()
-        change = one.folder.waiting.id
+        change = one.folder.open_quarantine.id
         approve(one.folder, change, by("anna", 1000))
         share(one)
         [key] = store.find(two.decisions.label(change))

@@ -53,8 +53,9 @@ class Party:
 
     @property
     def waits(self):
-        waiting = self.folder.waiting
-        return [] if waiting is None else [one.entity_id for one in waiting.open]
+        quarantine = self.folder.open_quarantine
+        changes = () if quarantine is None else quarantine.open
+        return [change.entity_id for change in changes]
 
 
 def new_sources(folder):

@@ -54,18 +54,22 @@ def approve(
     ``require`` may raise before the activation. Raises ConfigurationError if no such
     change is pending, or it must be compared again.
     """
-    waiting, named = _named(folder, change_id)
-    require_judged(folder, waiting)
-    approved = [_approved(change, who) for change in waiting.pending if change in named]
+    quarantine, named = _named(folder, change_id)
+    require_judged(folder, quarantine)
+    approved = [
+        _approved(change, who) for change in quarantine.pending if change in named
+    ]
     complete = tuple(change for change in approved if not change.lacks(needed))
     active = folder.active
     if complete and active is not None:
-        _activate(folder, active, waiting, complete, require)
+        _activate(folder, active, quarantine, complete, require)
         active = folder.active
-    remaining = _remaining(waiting, approved, complete)
-    than = waiting.than if active is None else active.state.digest
-    state = waiting.state if remaining else None
-    folder.put_quarantine(replace(waiting, pending=remaining, than=than, state=state))
+    remaining = _remaining(quarantine, approved, complete)
+    than = quarantine.than if active is None else active.state.digest
+    state = quarantine.state if remaining else None
+    folder.put_quarantine(
+        replace(quarantine, pending=remaining, than=than, state=state)
+    )
     folder.note_decisions(
         [Decision(change.id, is_approved=True, who=who) for change in named]
     )
@@ -74,24 +78,26 @@ def approve(
 
 def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) -> None:
     """Reject changes until they change again; raises as `approve`."""
-    waiting, named = _named(folder, change_id)
+    quarantine, named = _named(folder, change_id)
     ids = {change.id for change in named}
     pending = tuple(
         replace(change, is_rejected=True, approvals=()) if change.id in ids else change
-        for change in waiting.pending
+        for change in quarantine.pending
     )
-    state = waiting.state if any(not change.is_rejected for change in pending) else None
-    folder.put_quarantine(replace(waiting, pending=pending, state=state))
+    state = (
+        quarantine.state if any(not change.is_rejected for change in pending) else None
+    )
+    folder.put_quarantine(replace(quarantine, pending=pending, state=state))
     folder.note_decisions(
         [Decision(change.id, is_approved=False, who=who) for change in named]
     )
 
 
-def require_judged(folder: SiteFolder, waiting: Quarantine) -> None:
+def require_judged(folder: SiteFolder, quarantine: Quarantine) -> None:
     """Raise ConfigurationError if a refresh must compare first."""
-    if not waiting.is_judged_by(folder.active):
+    if not quarantine.is_judged_by(folder.active):
         raise ConfigurationError(
-            f"{folder}: {waiting.id} is out of date, because the options or the"
+            f"{folder}: {quarantine.id} is out of date, because the options or the"
             " active metadata have changed since. Run 'eilogin trust refresh'"
             " first, and look at the change again"
         )
@@ -108,11 +114,11 @@ def members_after_approval(
     folder: SiteFolder, pending: Collection[Pending]
 ) -> Membership:
     """The members after approval; raises ConfigurationError or MetadataUnusable."""
-    waiting, active = folder.quarantine, folder.active
-    if active is None or waiting is None:
+    quarantine, active = folder.quarantine, folder.active
+    if active is None or quarantine is None:
         return Membership()
-    if waiting.state is not None:
-        return Membership.from_index(folder.index(waiting.state))
+    if quarantine.state is not None:
+        return Membership.from_index(folder.index(quarantine.state))
     names = {change.entity_id for change in pending}
     state = composed(folder, active.state, _held_except(folder, active, names))
     return Membership.from_index(folder.index(state))
@@ -128,19 +134,19 @@ def _held_except(
 def _named(
     folder: SiteFolder, change_id: str | Collection[str]
 ) -> tuple[Quarantine, tuple[Pending, ...]]:
-    waiting = folder.waiting
-    if waiting is None:
+    quarantine = folder.open_quarantine
+    if quarantine is None:
         raise ConfigurationError(f"{folder}: no change is pending")
     if isinstance(change_id, str):
-        named = waiting.named(change_id)
+        named = quarantine.named(change_id)
     else:
-        named = tuple(change for change in waiting.open if change.id in change_id)
+        named = tuple(change for change in quarantine.open if change.id in change_id)
     if not named:
         raise ConfigurationError(
-            f"{folder}: the pending change is {waiting.id}, not"
+            f"{folder}: the pending change is {quarantine.id}, not"
             f" {str(change_id)[:80]!r}; look at that one first"
         )
-    return waiting, named
+    return quarantine, named
 
 
 def _approved(change: Pending, who: Approval) -> Pending:
@@ -151,22 +157,22 @@ def _approved(change: Pending, who: Approval) -> Pending:
 
 
 def _remaining(
-    waiting: Quarantine, approved: Collection[Pending], complete: Collection[Pending]
+    quarantine: Quarantine, approved: Collection[Pending], complete: Collection[Pending]
 ) -> tuple[Pending, ...]:
     latest = {change.id: change for change in approved}
-    pending = (latest.get(change.id, change) for change in waiting.pending)
+    pending = (latest.get(change.id, change) for change in quarantine.pending)
     return tuple(change for change in pending if change not in complete)
 
 
 def _activate(
     folder: SiteFolder,
     active: Active,
-    waiting: Quarantine,
+    quarantine: Quarantine,
     changes: Collection[Pending],
     require: Callable[[Membership], object],
 ) -> None:
-    if waiting.state is not None:
-        folder.activate(waiting.state, replace(active.tries, rejected=""))
+    if quarantine.state is not None:
+        folder.activate(quarantine.state, replace(active.tries, rejected=""))
         return
     names = {change.entity_id for change in changes}
     held = held_of(folder, active.state)

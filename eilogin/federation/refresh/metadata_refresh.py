@@ -171,11 +171,10 @@ class _Refresh:
     # --- quarantine -------------------------------------------------------------------
 
     def _judge_of(self, signed: State) -> Judge:
-        own = self._own
         return Judge(
             ApprovalRules.of(self._options),
             self._configuration,
-            lambda name: own.role == HUB and name != own.entity_id,
+            lambda name: self._own.role == HUB and name != self._own.entity_id,
             self._metadata.belonging.origin_of,
             self._folder.quarantine,
             self._metadata.held,
@@ -196,8 +195,10 @@ class _Refresh:
         return self._judge_of(signed).judge(old, new, changes, ours)
 
     def _put(self, judged: Judged, state: State) -> None:
-        waiting = Quarantine(tuple(judged.pending), state.digest, self._configuration)
-        self._folder.put_quarantine(waiting)
+        quarantine = Quarantine(
+            tuple(judged.pending), state.digest, self._configuration
+        )
+        self._folder.put_quarantine(quarantine)
 
     def _result(
         self,

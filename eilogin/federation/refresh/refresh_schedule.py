@@ -97,7 +97,7 @@ class Watch:
     def numbers(self) -> dict[str, float]:
         """Metrics (:mod:`eilogin.metrics`); none of a broken state."""
         try:
-            active, waiting = self.folder.active, self.folder.waiting
+            active, quarantine = self.folder.active, self.folder.open_quarantine
         except ConfigurationError:
             return {}
         if active is None:
@@ -106,7 +106,7 @@ class Watch:
             "members": active.state.members,
             "age_seconds": clock.now() - (active.tries.worked or active.since),
             "failures": active.tries.failures,
-            "waits": waiting is not None,
+            "waits": quarantine is not None,
         }
 
     def subscribe(self, subscriber: Subscriber) -> None:

@@ -34,10 +34,10 @@ def _cure(options: TrustOptions) -> str:
     # A refresh also renews the dates of members in quarantine. An approval alone helps
     # only after a move to another source.
     cure = "; 'eilogin trust refresh FILE' fetches the sources now"
-    waiting = folder.waiting
-    if waiting is not None:
+    quarantine = folder.open_quarantine
+    if quarantine is not None:
         cure += (
             "; a change is pending: 'eilogin trust diff FILE', then 'eilogin trust"
-            f" approve FILE {waiting.id}'"
+            f" approve FILE {quarantine.id}'"
         )
     return cure

@@ -258,7 +258,7 @@ class SiteFolder:
         return self._read(_ACTIVE, read_active)
 
     @property
-    def waiting(self) -> Quarantine | None:
+    def open_quarantine(self) -> Quarantine | None:
         """The quarantine if a change is open; raises as :attr:`active`."""
         quarantine = self.quarantine
         return quarantine if quarantine is not None and quarantine.open else None

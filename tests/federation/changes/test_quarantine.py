@@ -101,18 +101,18 @@ class TestAMemberThatWaits:
 
     def test_is_active_once_it_is_approved(self, hub):
         hub.refresh(moved=[STAD, DORP])
-        stad = next(x for x in hub.folder.waiting.open if x.entity_id == STAD)
+        stad = next(x for x in hub.folder.open_quarantine.open if x.entity_id == STAD)
         assert approve(hub.folder, stad.id, ANNA) == (replace(stad, approvals=(ANNA,)),)
         assert hub.is_moved(STAD)
         assert hub.waits == [DORP]
-        approve(hub.folder, hub.folder.waiting.id, ANNA)
+        approve(hub.folder, hub.folder.open_quarantine.id, ANNA)
         assert hub.is_moved(DORP)
         assert hub.refresh().what == "same"
         assert hub.folder.active.state.held == ""
 
     def test_is_not_asked_again_until_it_changes_again(self, hub):
         hub.refresh(moved=[STAD])
-        reject(hub.folder, hub.folder.waiting.id, ANNA)
+        reject(hub.folder, hub.folder.open_quarantine.id, ANNA)
         for _ in range(2):
             outcome = hub.refresh(moved=[STAD])
             assert (outcome.what, outcome.held) == ("rejected", (STAD,))
@@ -166,7 +166,7 @@ class TestAKeyThatIsGone:
         assert hub.keys(STAD) == set()
         trust = trust_of(hub.options)
         assert trust.participant(STAD).keys == ()
-        approve(hub.folder, hub.folder.waiting.id, ANNA)
+        approve(hub.folder, hub.folder.open_quarantine.id, ANNA)
         assert hub.keys(STAD) == {"next"}
 
     def test_was_the_only_one_of_our_hub_and_stays_until_somebody_has_looked(
@@ -272,7 +272,7 @@ class TestANewHubThatWaits:
 
     def test_is_one_once_it_is_approved(self, site):
         site.refresh(*ALL, self.OTHER)
-        approve(site.folder, site.folder.waiting.id, ANNA)
+        approve(site.folder, site.folder.open_quarantine.id, ANNA)
         assert trust_of(site.options).hub_ids == (HUB, self.OTHER)
 
 
@@ -290,7 +290,10 @@ class TestMetadataThatIsOver:
         clock.shift(31 * DAY)
         told = self.error(site)
         assert "'eilogin trust refresh FILE' fetches the sources now" in told
-        assert f"then 'eilogin trust approve FILE {site.folder.waiting.id}'" in told
+        assert (
+            f"then 'eilogin trust approve FILE {site.folder.open_quarantine.id}'"
+            in told
+        )
 
     def test_is_mended_by_a_refresh_while_a_change_waits(self, site, clock):
         site.refresh(moved=[HUB])
@@ -316,7 +319,7 @@ class TestVeryManyAtOnce:
         hub.refresh(HUB, UWV, STAD, *more)
         assert {KAMP, BURG} <= hub.names
         assert DORP not in hub.names
-        for one in hub.folder.waiting.open:
+        for one in hub.folder.open_quarantine.open:
             approve(hub.folder, one.id, ANNA)
         assert hub.names == {HUB, UWV, STAD, *more}
         assert {KAMP, BURG} <= set(departed_of(hub.folder))
@@ -339,7 +342,7 @@ class TestVeryManyAtOnce:
 class TestAnApproval:
     def test_is_of_no_other_change_than_was_shown(self, hub):
         hub.refresh(keys={STAD: ("member", "next")}, moved=[STAD])
-        shown = hub.folder.waiting.id
+        shown = hub.folder.open_quarantine.id
         hub.refresh(keys={STAD: ("member", "thief")}, moved=[STAD])
         with pytest.raises(ConfigurationError, match="look at that one first"):
             approve(hub.folder, shown, ANNA)
@@ -348,32 +351,32 @@ class TestAnApproval:
     def test_counts_no_more_once_its_member_was_otherwise(self, hub):
         """A member that goes back and forth does not hide which change is approved."""
         hub.refresh(moved=[STAD])
-        approve(hub.folder, hub.folder.waiting.id, ANNA, 2)
+        approve(hub.folder, hub.folder.open_quarantine.id, ANNA, 2)
         hub.refresh(*ALL)
         hub.refresh(moved=[STAD])
-        assert not approve(hub.folder, hub.folder.waiting.id, BOB, 2)
+        assert not approve(hub.folder, hub.folder.open_quarantine.id, BOB, 2)
         assert not hub.is_moved(STAD)
 
     def test_of_two_people_is_theirs_for_each_member(self, hub):
         hub.refresh(moved=[STAD, DORP])
-        stad = next(x for x in hub.folder.waiting.open if x.entity_id == STAD)
+        stad = next(x for x in hub.folder.open_quarantine.open if x.entity_id == STAD)
         approve(hub.folder, stad.id, ANNA, 2)
         assert not approve(hub.folder, stad.id, ANNA, 2), "one person"
-        done = approve(hub.folder, hub.folder.waiting.id, BOB, 2)
+        done = approve(hub.folder, hub.folder.open_quarantine.id, BOB, 2)
         assert [one.entity_id for one in done] == [STAD]
         assert hub.waits == [DORP]
 
     def test_is_kept_while_others_change(self, hub):
         hub.refresh(moved=[STAD])
-        approve(hub.folder, hub.folder.waiting.id, ANNA, 2)
+        approve(hub.folder, hub.folder.open_quarantine.id, ANNA, 2)
         hub.refresh(*ALL[:-1], moved=[STAD])
-        assert approve(hub.folder, hub.folder.waiting.id, BOB, 2)
+        assert approve(hub.folder, hub.folder.open_quarantine.id, BOB, 2)
         assert hub.is_moved(STAD)
 
     def test_is_not_of_what_came_meanwhile(self, hub):
         """What is active is another state than the change was compared with."""
         hub.refresh(moved=[STAD])
-        waiting = hub.folder.waiting
+        waiting = hub.folder.open_quarantine
         hub.refresh(*ALL[:-1], moved=[STAD])
         hub.folder.put_quarantine(waiting)
         with pytest.raises(
@@ -383,13 +386,13 @@ class TestAnApproval:
 
     def test_counts_no_more_where_it_waits_for_another_reason(self, hub):
         hub.refresh(moved=[STAD])
-        approve(hub.folder, hub.folder.waiting.id, ANNA, 2)
-        waiting = hub.folder.waiting
+        approve(hub.folder, hub.folder.open_quarantine.id, ANNA, 2)
+        waiting = hub.folder.open_quarantine
         [one] = waiting.pending
         other = replace(one, reasons=("by rules that are over",))
         hub.folder.put_quarantine(replace(waiting, pending=(other,)))
         hub.refresh()
-        [one] = hub.folder.waiting.open
+        [one] = hub.folder.open_quarantine.open
         assert one.approvals == ()
 
     def test_may_be_stopped_before_anything_is_active(self, hub):
@@ -399,7 +402,7 @@ class TestAnApproval:
             raise ConfigurationError("no hub")
 
         with pytest.raises(ConfigurationError, match="no hub"):
-            approve(hub.folder, hub.folder.waiting.id, ANNA, require=stop)
+            approve(hub.folder, hub.folder.open_quarantine.id, ANNA, require=stop)
         assert not hub.is_moved(STAD)
         assert hub.waits == [STAD]
 

@@ -239,7 +239,7 @@ class TestAFileHere:
             trust = trust_of(site)
             with pytest.raises(UnknownPeer):
                 trust.federation.entity(STAD)
-        assert folder.waiting.reasons == tuple(judged)
+        assert folder.open_quarantine.reasons == tuple(judged)
 
 
 @pytest.fixture
@@ -410,14 +410,14 @@ class TestWhatWaits:
         assert (outcome.what, outcome.reasons) == ("waiting", ("reason",))
         assert outcome.held == (STAD,)
         assert members(folder) == [HUB, UWV]
-        assert [one.entity_id for one in folder.waiting.open] == [STAD]
+        assert [one.entity_id for one in folder.open_quarantine.open] == [STAD]
         assert folder.active.tries.failures == 0
 
     def test_is_active_once_somebody_approves(self, site, sources, folder, judged):
         judged.append("reason")
         sources.publish(HUB, UWV, STAD)
         refresh(site, folder)
-        approve(folder, folder.waiting.id, Approval("anna", 1000, 1.0))
+        approve(folder, folder.open_quarantine.id, Approval("anna", 1000, 1.0))
         assert members(folder) == [HUB, UWV, STAD]
         assert refresh(site, folder).what == "same"
 
@@ -429,7 +429,7 @@ class TestWhatWaits:
         refresh(site, folder)
         sources.publish(HUB, UWV)
         refresh(site, folder)
-        assert folder.waiting is None
+        assert folder.open_quarantine is None
 
     def test_waits_on_while_the_source_is_down(self, site, sources, folder, judged):
         judged.append("reason")
@@ -437,7 +437,7 @@ class TestWhatWaits:
         refresh(site, folder)
         sources.close()
         refresh(site, folder)
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_waits_on_beside_what_another_source_has_new(self, sources, clock):
         stad = sources.folder / "stad.xml"
@@ -447,13 +447,13 @@ class TestWhatWaits:
         folder = folder_of(site)
         sources.publish(HUB, UWV, moved=[HUB])
         refresh(site, folder)
-        waits, moved = folder.waiting.open, sources.octets
+        waits, moved = folder.open_quarantine.open, sources.octets
         sources.octets = b"<html>"
         clock.shift(MINUTE)
         stad.write_bytes(sources.made(STAD, days=29))
         outcome = refresh(site, folder)
         assert (outcome.what, outcome.is_newer) == ("waiting", True)
-        assert folder.waiting.open == waits
+        assert folder.open_quarantine.open == waits
         sources.octets = moved
         assert refresh(site, folder).what == "waiting"
         assert not is_moved(folder)
@@ -469,7 +469,7 @@ class TestWhatWaits:
         refresh(site, folder)
         trust = trust_of(site)
         assert [one.entity_id for one in trust.federation.entities] == [HUB, UWV]
-        assert [one.entity_id for one in folder.waiting.open] == [STAD]
+        assert [one.entity_id for one in folder.open_quarantine.open] == [STAD]
 
     def test_is_nobody_who_is_gone_and_over_but_they_are_known_again(
         self, site, sources, folder, clock
@@ -489,9 +489,9 @@ class TestWhatWaits:
         judged.append("reason")
         sources.publish(HUB, UWV, STAD)
         refresh(site, folder)
-        reject(folder, folder.waiting.id, ANNA)
+        reject(folder, folder.open_quarantine.id, ANNA)
         assert refresh(site, folder).what == "rejected"
-        assert folder.waiting is None
+        assert folder.open_quarantine is None
         assert members(folder) == [HUB, UWV]
         # Nor where the rules have become other ones.
         judged.clear()
@@ -530,7 +530,7 @@ class TestOtherOptions:
         _, known = self.started(sources, federation=line)
         assert known == ([HUB] if how == "role=hub" else [HUB, UWV])
         refresh(sources.site(federation=line), folder)
-        [reason, *_] = folder.waiting.reasons
+        [reason, *_] = folder.open_quarantine.reasons
         assert "hub: login requests (SSO) go to https://moved.test" in reason
         assert not is_moved(folder)
 
@@ -549,7 +549,7 @@ class TestOtherOptions:
         refresh(site, folder)
         line = f"{sources.url} validity=60d"
         refresh(sources.site(federation=line), folder)
-        assert folder.waiting.configuration == folder.active.state.configuration
+        assert folder.open_quarantine.configuration == folder.active.state.configuration
         assert not is_moved(folder)
 
     def other(self, sources, fails):
@@ -575,12 +575,12 @@ class TestOtherOptions:
         """Nor with who has approved it, which counts by the options of then."""
         sources.publish(HUB, UWV, moved=[HUB])
         refresh(site, folder)
-        before, moved = folder.waiting, sources.octets
+        before, moved = folder.open_quarantine, sources.octets
         assert not approve(folder, before.id, ANNA, 2)
         other = self.other(sources, fails)
         with suppress(ConfigurationError):
             assert refresh(other, folder).failures
-        [one] = folder.waiting.open
+        [one] = folder.open_quarantine.open
         assert (one.id, one.approvals) == (before.id, (ANNA,))
         assert signed_index(folder, folder.active.state).exists()
         with pytest.raises(ConfigurationError, match="is out of date"):
@@ -588,8 +588,8 @@ class TestOtherOptions:
         # By those of before it is as it was then.
         sources.octets = moved
         assert refresh(site, folder).what == "waiting"
-        assert folder.waiting.open[0].approvals == (ANNA,)
-        assert folder.waiting.since == before.since
+        assert folder.open_quarantine.open[0].approvals == (ANNA,)
+        assert folder.open_quarantine.since == before.since
         assert approve(folder, before.id, BOB, 2)
         assert is_moved(folder)
 
@@ -603,24 +603,24 @@ class TestOtherOptions:
             refresh(site, folder)
         assert folder.active.tries.failures == 1
         with pytest.raises(ConfigurationError, match="is out of date"):
-            approve(folder, folder.waiting.id, ANNA)
+            approve(folder, folder.open_quarantine.id, ANNA)
 
     def test_take_nobody_for_who_has_approved_it_by_others(self, site, sources, folder):
         sources.publish(HUB, UWV, moved=[HUB])
         refresh(site, folder)
-        before, moved = folder.waiting, sources.octets
+        before, moved = folder.open_quarantine, sources.octets
         approve(folder, before.id, ANNA, 2)
         other = sources.site(federation=f"{sources.url} validity=60d")
         sources.octets = b"<html>"
         refresh(other, folder)
         sources.octets = moved
         refresh(other, folder)
-        assert folder.waiting.id == before.id, "it is the same change"
-        assert folder.waiting.open[0].approvals == ()
+        assert folder.open_quarantine.id == before.id, "it is the same change"
+        assert folder.open_quarantine.open[0].approvals == ()
         assert not approve(folder, before.id, BOB, 2)
         # Nor have those approved it who did so by the other ones.
         refresh(site, folder)
-        assert folder.waiting.open[0].approvals == ()
+        assert folder.open_quarantine.open[0].approvals == ()
         assert not is_moved(folder)
 
     def test_by_which_nothing_waits_are_no_reason_to_keep_it(
@@ -631,18 +631,18 @@ class TestOtherOptions:
         sources.publish(HUB, UWV)
         other = sources.site(federation_validity="400d")
         assert refresh(other, folder).what == "active"
-        assert folder.waiting is None
+        assert folder.open_quarantine is None
 
     def test_bring_nothing_to_wait_that_was_rejected(self, site, sources, folder):
         sources.publish(HUB, UWV, moved=[UWV])
         refresh(site, folder)
-        reject(folder, folder.waiting.id, ANNA)
+        reject(folder, folder.open_quarantine.id, ANNA)
         sources.publish(HUB, UWV, moved=[HUB, UWV])
         refresh(site, folder)
-        assert [one.entity_id for one in folder.waiting.open] == [HUB]
+        assert [one.entity_id for one in folder.open_quarantine.open] == [HUB]
         other = sources.site(federation_validity="400d")
         assert refresh(other, folder).what == "waiting"
-        assert [one.entity_id for one in folder.waiting.open] == [HUB]
+        assert [one.entity_id for one in folder.open_quarantine.open] == [HUB]
         assert not is_moved(folder)
 
     def test_bring_in_another_source_at_once(self, sources, folder, partner):
@@ -651,7 +651,7 @@ class TestOtherOptions:
         _, known = self.started(sources, federation=lines)
         assert known == [STAD, HUB, UWV]
         assert not is_moved(folder)
-        approve(folder, folder.waiting.id, Approval("anna", 1000, 1.0))
+        approve(folder, folder.open_quarantine.id, Approval("anna", 1000, 1.0))
         assert members(folder) == [STAD, HUB, UWV]
 
     def test_take_a_source_away_at_once(self, sources, partner):
@@ -660,7 +660,7 @@ class TestOtherOptions:
         sources.publish(HUB, UWV, moved=[UWV])
         _, known = self.started(sources)
         assert known == [HUB, UWV]
-        [reason, *_] = folder.waiting.reasons
+        [reason, *_] = folder.open_quarantine.reasons
         assert reason.startswith(f"{UWV}: participant: Responses to logins (ACS) go to")
         # Who went with it is known again.
         assert {STAD, self.DORP} == set(departed_of(folder))
@@ -672,8 +672,8 @@ class TestOtherOptions:
         line = f"{sources.url} exclude={STAD} exclude={self.DORP}"
         _, known = self.started(sources, federation=line)
         assert known == [HUB, UWV]
-        assert not any(STAD in reason for reason in folder.waiting.reasons)
-        assert UWV in folder.waiting.reasons[0]
+        assert not any(STAD in reason for reason in folder.open_quarantine.reasons)
+        assert UWV in folder.open_quarantine.reasons[0]
 
     def test_with_one_signer_more_let_nothing_through(self, sources, folder, key_of):
         other = key_of("another operator")
@@ -682,10 +682,10 @@ class TestOtherOptions:
         both = "operator.crt\nother.crt"
         _, known = self.started(sources, federation_certificate=both)
         assert known == [HUB, UWV]
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         # With that one alone it has been decided whom to believe, not what it says.
         self.started(sources, federation_certificate="other.crt")
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         assert not is_moved(folder)
 
     def test_by_which_nobody_signs_let_nothing_through(self, sources, partner):
@@ -695,7 +695,7 @@ class TestOtherOptions:
         line += " unsigned=true"
         _, known = self.started(sources, federation=line, federation_certificate=None)
         assert known == [HUB, UWV]
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_let_in_no_file_that_came_into_a_folder_meanwhile(self, sources):
         path = sources.folder / "all"
@@ -706,12 +706,12 @@ class TestOtherOptions:
         line = f"{path} validity=60d"
         _, known = self.started(sources, federation=line, hub="all")
         assert known == [HUB, UWV]
-        assert "a new hub" in folder.waiting.reasons[0]
+        assert "a new hub" in folder.open_quarantine.reasons[0]
         # Nor does one go meanwhile, and another come in its place.
         (path / "b.xml").write_bytes(sources.made(HUB, UWV, moved=[HUB]))
         (path / "a.xml").unlink()
         self.started(sources, federation=str(path), hub="all")
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         assert not is_moved(folder)
 
     def test_let_nothing_through_where_what_was_is_over(self, sources, folder, clock):
@@ -720,7 +720,7 @@ class TestOtherOptions:
         sources.publish(HUB, UWV, moved=[HUB])
         _, known = self.started(sources, federation=f"{sources.url} validity=60d")
         assert known == [HUB, UWV]
-        assert f"{HUB}: hub: login requests" in folder.waiting.reasons[0]
+        assert f"{HUB}: hub: login requests" in folder.open_quarantine.reasons[0]
         assert not is_moved(folder)
 
     def test_let_nothing_through_where_a_copy_is_broken(self, sources, folder, key_of):
@@ -732,7 +732,7 @@ class TestOtherOptions:
         folder.copy(source).write_bytes(b"<half")
         for _ in range(2):
             self.started(sources, federation_certificate="other.crt")
-            assert folder.waiting is not None
+            assert folder.open_quarantine is not None
             assert not is_moved(folder)
 
     def test_come_with_an_update(self, sources, folder):
@@ -742,7 +742,7 @@ class TestOtherOptions:
         line = f"{sources.url} validity=60d"
         _, known = self.started(sources, federation=line)
         assert known == [HUB, UWV]
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_do_not_notice_a_signer_before_that_is_active(
         self, sources, folder, partner, key_of
@@ -864,12 +864,12 @@ class TestWhoIsInTwoSources:
         told = f"{UWV}: comes from {sources.folder}/partner.xml now"
         assert outcome.reasons == (told,)
         assert set(members(folder)) == {HUB, UWV, STAD, self.DORP}
-        approve(folder, folder.waiting.id, Approval("anna", 1000, 1.0))
+        approve(folder, folder.open_quarantine.id, Approval("anna", 1000, 1.0))
         # It is of that one from now on.
         partner(STAD, UWV, moved=[UWV])
         sources.publish(HUB, UWV, self.DORP)
         assert told not in refresh(site, folder).reasons
-        assert f"{UWV}: participant: Responses" in folder.waiting.reasons[0]
+        assert f"{UWV}: participant: Responses" in folder.open_quarantine.reasons[0]
 
     def test_does_not_change_hands_where_nothing_else_is_otherwise(self, sources):
         """The members in their order are those that they were."""
@@ -883,7 +883,7 @@ class TestWhoIsInTwoSources:
         (sources.folder / "b.xml").write_bytes(sources.made(UWV, STAD))
         outcome = refresh(site, folder)
         assert outcome.reasons == (f"{UWV}: comes from {sources.folder}/b.xml now",)
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_may_be_in_another_file_of_a_folder(self, sources):
         path = sources.folder / "all"
@@ -956,7 +956,7 @@ class TestWhatCannotBeCompared:
             ConfigurationError, match=r"needs approval.*no longer read its active"
         ):
             trust_of(site)
-        approve(broken, broken.waiting.id, Approval("anna", 1000, 1.0))
+        approve(broken, broken.open_quarantine.id, Approval("anna", 1000, 1.0))
         assert trust_of(site).federation.entity(STAD)
 
     def test_is_what_it_was_where_the_source_has_the_same(self, site, sources, broken):
@@ -1043,7 +1043,7 @@ def test_killed_refresh_accepts_no_approval_under_other_options(sources):
     site = sources.site(federation="\n".join(lines))
     folder = folder_of(site)
     refresh(sources.site(federation=lines[0]), folder)
-    assert not approve(folder, folder.waiting.id, ANNA, 2)
+    assert not approve(folder, folder.open_quarantine.id, ANNA, 2)
     kept = {path.name: path.read_bytes() for path in folder.path.iterdir()}
     for number in range(100):
         for path in folder.path.iterdir():
@@ -1054,14 +1054,16 @@ def test_killed_refresh_accepts_no_approval_under_other_options(sources):
         assert members(folder) in ([HUB, UWV], [HUB, UWV, STAD])
         assert not is_moved(folder)
         # What waited does, and who approved it by the other options did that alone.
-        [one] = folder.waiting.open
-        assert one.approvals == (() if is_by(site, folder.waiting) else (ANNA,))
-        if folder.waiting.is_judged_by(folder.active):
-            assert is_by(site, folder.waiting) == is_by(site, folder.active.state)
+        [one] = folder.open_quarantine.open
+        assert one.approvals == (() if is_by(site, folder.open_quarantine) else (ANNA,))
+        if folder.open_quarantine.is_judged_by(folder.active):
+            assert is_by(site, folder.open_quarantine) == is_by(
+                site, folder.active.state
+            )
         with folder.locked(0):
             refresh(site, folder)
         assert members(folder) == [HUB, UWV, STAD]
-        assert folder.waiting.open[0].approvals == ()
+        assert folder.open_quarantine.open[0].approvals == ()
         if status == 0:
             assert number > 3
             return
@@ -1093,7 +1095,7 @@ def test_killed_refresh_releases_nothing_from_quarantine(sources, verb):
             refresh(site, folder)
         assert members(folder) == [HUB, UWV]
         assert not is_moved(folder)
-        approve(folder, folder.waiting.id, ANNA)
+        approve(folder, folder.open_quarantine.id, ANNA)
         assert is_moved(folder)
         if status == 0:
             assert number > 0

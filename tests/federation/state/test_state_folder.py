@@ -231,7 +231,7 @@ class TestTheLock:
 class TestWhatIsActive:
     def test_is_nothing_at_first(self, folder):
         assert folder.active is None
-        assert folder.waiting is None
+        assert folder.open_quarantine is None
         assert folder.stamp is None
         assert folder.next_generation() == 1
 
@@ -297,8 +297,8 @@ class TestWhatWaits:
         folder.activate(state(1), Tries())
         kept = waiting(change(1, approvals=(ANNA, BOB)), change(2, is_rejected=True))
         folder.put_quarantine(kept)
-        assert folder.waiting == kept
-        assert folder.waiting.open == kept.pending[:1]
+        assert folder.open_quarantine == kept
+        assert folder.open_quarantine.open == kept.pending[:1]
 
     def test_keeps_the_files_of_a_state_that_waits_as_a_whole(self, folder, state):
         folder.activate(state(1), Tries())
@@ -312,7 +312,7 @@ class TestWhatWaits:
     def test_is_nothing_where_all_of_it_is_rejected(self, folder, state):
         folder.activate(state(1), Tries())
         folder.put_quarantine(waiting(change(1, is_rejected=True)))
-        assert folder.waiting is None
+        assert folder.open_quarantine is None
         assert folder.quarantine is not None
 
     def test_is_no_file_where_there_is_nothing(self, folder, state):
@@ -367,7 +367,7 @@ class TestWhatTheVersionBeforeWrote:
             "than": "digest of 2",
         }
         (folder.path / "waiting.json").write_text(json.dumps(written))
-        found = folder.waiting
+        found = folder.open_quarantine
         assert (found.id, found.reasons, found.since) == ("a" * 32, ("key",), 7.0)
         assert not found.is_judged_by(folder.active)
         folder.put_quarantine(waiting(change(1)))
@@ -418,7 +418,7 @@ def test_killed_process_leaves_the_old_or_the_new_state(
     assert active in (old, new)
     assert folder.index(active).read_text() == f"members of {active.generation}"
     assert folder.copy(active.sources[0]).exists()
-    assert folder.waiting in (None, kept)
+    assert folder.open_quarantine in (None, kept)
     # And the next one goes on from there.
     folder.activate(state(3), Tries())
     assert folder.active.state.generation == 3

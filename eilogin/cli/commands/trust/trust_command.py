@@ -89,12 +89,14 @@ def diff_command(
     """  # noqa: D301 - \b is click's sign for "do not wrap"
     with reporting_errors():
         pending = [
-            (site, waiting)
+            (site, quarantine)
             for site in sites_of(file, variables, section)
-            if (waiting := site.folder.waiting) is not None
+            if (quarantine := site.folder.open_quarantine) is not None
         ]
-        for site, waiting in pending:
-            click.echo(escaped("\n".join(pending_lines(site, waiting, is_all=is_all))))
+        for site, quarantine in pending:
+            click.echo(
+                escaped("\n".join(pending_lines(site, quarantine, is_all=is_all)))
+            )
     if not pending:
         click.echo("nothing waits for approval")
 

@@ -50,7 +50,7 @@ class PendingDecision:
     """Pending changes at a site, and the user who decides on them."""
 
     site: TrustSite
-    waiting: Quarantine
+    quarantine: Quarantine
     #: The typed ID of all pending changes or of one, and those changes.
     state_id: str
     pending: tuple[Pending, ...]
@@ -89,15 +89,15 @@ def decide_on(
 
 def _case(site: TrustSite, state_id: str, user: Approval) -> PendingDecision:
     """Read the pending changes again, under the lock."""
-    waiting = site.folder.waiting
-    pending = () if waiting is None else waiting.named(state_id)
-    if waiting is None or not pending:
+    quarantine = site.folder.open_quarantine
+    pending = () if quarantine is None else quarantine.named(state_id)
+    if quarantine is None or not pending:
         raise ConfigurationError(
             f"{site.folder}: other changes are pending now; nothing was done. "
             f"Look at them first ({site.typed('diff')})"
         )
-    changes = site.changes(waiting, pending)
-    return PendingDecision(site, waiting, state_id, pending, changes, user)
+    changes = site.changes(quarantine, pending)
+    return PendingDecision(site, quarantine, state_id, pending, changes, user)
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _reporting_unfinished(cases: Sequence[PendingDecision]) -> Iterator[None]:
 
 def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
     """Raise ClickException if this user cannot approve these changes."""
-    site, waiting, hidden = case.site, case.waiting, case.changes.hidden
+    site, quarantine, hidden = case.site, case.quarantine, case.changes.hidden
     if hidden and not is_all:
         raise case.refused(
             f"{changes_in_words(case.changes)}, of which '{site.typed('diff')}' does "
@@ -132,14 +132,14 @@ def require_approvable(case: PendingDecision, *, is_all: bool) -> None:
             "(four_eyes). sudo does not make you another person"
         )
     active = site.folder.active
-    state = waiting.state or (active and active.state)
+    state = quarantine.state or (active and active.state)
     if state and is_expired(state):
         raise case.refused(
             f"{case.state_id} has expired; nothing was done. Fetch newer "
             f"metadata: {site.typed('refresh')}"
         )
     try:
-        require_judged(site.folder, waiting)
+        require_judged(site.folder, quarantine)
     except ConfigurationError as error:
         raise case.refused(
             f"{error}; nothing was done. Refresh first: {site.typed('refresh')}"

@@ -20,7 +20,7 @@ MOST_NAMED = 5
 
 def active_lines(site: TrustSite) -> Iterator[str]:
     """Describe the active metadata, its sources, and the pending changes."""
-    active, waiting = site.folder.active, site.folder.waiting
+    active, quarantine = site.folder.active, site.folder.open_quarantine
     if active is None:
         yield (
             "no metadata is active yet; the first start makes it active without an "
@@ -38,22 +38,22 @@ def active_lines(site: TrustSite) -> Iterator[str]:
     yield f"last refreshed {_time(tries.worked)}, next {_time(tries.due)}"
     for source in state.sources:
         yield f"source {words(source.name)}: {_source_text(source)}"
-    if waiting is not None:
-        yield from _waiting_lines(site, waiting)
+    if quarantine is not None:
+        yield from _quarantine_lines(site, quarantine)
     yield from _rejected_lines(site)
 
 
-def _waiting_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
-    count = len(waiting.reasons)
+def _quarantine_lines(site: TrustSite, quarantine: Quarantine) -> Iterator[str]:
+    count = len(quarantine.reasons)
     reasons = "1 reason" if count == 1 else f"{count} reasons"
-    since = write_instant(waiting.since)
-    yield f"pending since {since}, for {reasons}: {waiting.id}"
-    for line in first_of([*map(_in_quarantine, waiting.open)], MOST_TOLD):
+    since = write_instant(quarantine.since)
+    yield f"pending since {since}, for {reasons}: {quarantine.id}"
+    for line in first_of([*map(_in_quarantine, quarantine.open)], MOST_TOLD):
         yield f"  {line}"
-    yield from _approval_lines(site, waiting)
-    yield from _refresh_needed_lines(site, waiting)
+    yield from _approval_lines(site, quarantine)
+    yield from _refresh_needed_lines(site, quarantine)
     yield f"look at the changes: {site.typed('diff')}"
-    yield f"then approve them: {site.typed('approve', waiting.id)}"
+    yield f"then approve them: {site.typed('approve', quarantine.id)}"
 
 
 def _in_quarantine(change: Pending) -> str:
@@ -86,19 +86,21 @@ def _failure_text(times: int, last: float, reason: str) -> str:
 
 
 def pending_lines(
-    site: TrustSite, waiting: Quarantine, *, is_all: bool
+    site: TrustSite, quarantine: Quarantine, *, is_all: bool
 ) -> Iterator[str]:
     """Describe pending changes, and the commands that decide on them."""
     yield f"{site.part.title} ({site.entity_id})"
-    since, count = write_instant(waiting.since), len(waiting.open)
-    scope = "the whole metadata" if waiting.state is not None else many(count, "member")
-    yield f"pending since {since}: {scope}, {waiting.id}"
-    yield from _approval_lines(site, waiting)
-    yield from _refresh_needed_lines(site, waiting)
-    changes = site.changes(waiting, waiting.open)
+    since, count = write_instant(quarantine.since), len(quarantine.open)
+    scope = (
+        "the whole metadata" if quarantine.state is not None else many(count, "member")
+    )
+    yield f"pending since {since}: {scope}, {quarantine.id}"
+    yield from _approval_lines(site, quarantine)
+    yield from _refresh_needed_lines(site, quarantine)
+    changes = site.changes(quarantine, quarantine.open)
     yield "\nWhy it needs approval:"
     # Another user may be able to write the folder.
-    reasons = waiting.reasons if is_all else first_of(waiting.reasons, MOST_TOLD)
+    reasons = quarantine.reasons if is_all else first_of(quarantine.reasons, MOST_TOLD)
     yield from (f"  {printable(reason)}" for reason in reasons)
     yield "\nAll changes:"
     lines = changes.all_lines if is_all else changes.lines
@@ -106,17 +108,17 @@ def pending_lines(
     if changes.hidden and not is_all:
         yield f"\n{changes.hidden} of the changes are not in this list. This shows all:"
         yield f"  {site.typed('diff', '--all')}"
-    yield from _ways_to_decide(site, waiting, has_hidden=bool(changes.hidden))
+    yield from _ways_to_decide(site, quarantine, has_hidden=bool(changes.hidden))
     if count > 1:
         yield "\nOr decide on one member, with its own ID:"
-        ids = [f"{change.id}  {words(change.entity_id)}" for change in waiting.open]
+        ids = [f"{change.id}  {words(change.entity_id)}" for change in quarantine.open]
         yield from (
             f"  {line}" for line in (ids if is_all else first_of(ids, MOST_TOLD))
         )
 
 
 def _ways_to_decide(
-    site: TrustSite, waiting: Quarantine, *, has_hidden: bool
+    site: TrustSite, quarantine: Quarantine, *, has_hidden: bool
 ) -> Iterator[str]:
     yield (
         "\nIf the changes are right (check keys and addresses with the operator by "
@@ -124,19 +126,19 @@ def _ways_to_decide(
     )
     yield "way, such as the telephone):"
     flags = ["--all"] if has_hidden else []
-    yield f"  {site.typed('approve', waiting.id, *flags)}"
+    yield f"  {site.typed('approve', quarantine.id, *flags)}"
     yield "If they are not:"
-    yield f"  {site.typed('reject', waiting.id)}"
+    yield f"  {site.typed('reject', quarantine.id)}"
 
 
-def _approval_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
+def _approval_lines(site: TrustSite, quarantine: Quarantine) -> Iterator[str]:
     people = ApprovalRules.of(site.options).people
-    groups = dict.fromkeys(change.approvals for change in waiting.open)
+    groups = dict.fromkeys(change.approvals for change in quarantine.open)
     for approvals in groups:
         ids_text = ""
         if len(groups) > 1:
             ids = [
-                change.id for change in waiting.open if change.approvals == approvals
+                change.id for change in quarantine.open if change.approvals == approvals
             ]
             ids_text = f" ({', '.join(first_of(ids, MOST_NAMED))})"
         for approval in approvals:
@@ -149,8 +151,8 @@ def _approval_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
             yield f"needs 1 more approval (four_eyes){ids_text}"
 
 
-def _refresh_needed_lines(site: TrustSite, waiting: Quarantine) -> Iterator[str]:
-    if not waiting.is_judged_by(site.folder.active):
+def _refresh_needed_lines(site: TrustSite, quarantine: Quarantine) -> Iterator[str]:
+    if not quarantine.is_judged_by(site.folder.active):
         yield "needs a refresh with the current options before you can approve it:"
         yield f"  {site.typed('refresh')}"
 

@@ -65,12 +65,12 @@ class TrustSite:
         """Write a command for the same file, to copy."""
         return typed("eilogin trust", verb, self.ini.path, *arguments, *self.variables)
 
-    def changes(self, waiting: Quarantine, pending: Sequence[Pending]) -> Changes:
+    def changes(self, quarantine: Quarantine, pending: Sequence[Pending]) -> Changes:
         """Compare these changes with the active metadata, or raise MetadataUnusable."""
         active = self.folder.active
         state = None if active is None else active.state
         old = None if state is None else opened(self.folder, state)
-        signed = waiting.state or state
+        signed = quarantine.state or state
         try:
             new = Membership()
             if signed is not None:
@@ -135,11 +135,11 @@ def sites_with_change(
 ) -> Sequence[TrustSite]:
     """Return the sites with this pending change, one for each folder."""
     sites = {site.folder.path: site for site in sites_of(file, variables, section)}
-    waiting = {path: site.folder.waiting for path, site in sites.items()}
+    quarantines = {path: site.folder.open_quarantine for path, site in sites.items()}
     matches = [
         sites[path]
-        for path, changes in waiting.items()
-        if changes is not None and changes.named(state_id)
+        for path, quarantine in quarantines.items()
+        if quarantine is not None and quarantine.named(state_id)
     ]
     if matches:
         return matches
@@ -148,7 +148,9 @@ def sites_with_change(
             f"{file}: {words(state_id)} was rejected before; nothing was done. "
             "The member keeps its old record until its metadata changes again"
         )
-    ids = sorted({changes.id for changes in waiting.values() if changes is not None})
+    ids = sorted(
+        {quarantine.id for quarantine in quarantines.values() if quarantine is not None}
+    )
     raise click.ClickException(
         f"{file}: {words(state_id)!r} is not pending ({_ids_in_words(ids)}); nothing "
         "was done. Look at the changes first"

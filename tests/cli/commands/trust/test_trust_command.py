@@ -244,7 +244,7 @@ class TestWhatWaits:
         eilogin("refresh")
         told = eilogin("approve", waiting, status=1)
         assert f"'{waiting}' is not pending (pending: " in told
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         assert key_of_hub(folder) != NEW.certificate_text
 
     def test_is_not_approved_where_another_comes_to_wait_meanwhile(
@@ -266,7 +266,7 @@ class TestWhatWaits:
     def test_is_not_approved_by_a_part_of_its_name(self, waiting, eilogin, folder):
         eilogin("approve", waiting[:12], status=1)
         eilogin("approve", "\x1b[2J", status=1)
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_is_gone_where_it_is_taken_back(self, waiting, operator, eilogin):
         operator()
@@ -280,7 +280,7 @@ class TestWhatWaits:
         later = clock.now() + 40 * DAY
         monkeypatch.setattr(clock, "now", lambda: later)
         assert "has expired; nothing was done" in eilogin("approve", waiting, status=1)
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_is_not_asked_again_once_it_is_rejected(
         self, waiting, operator, eilogin, folder
@@ -376,9 +376,9 @@ class TestSeveralSites:
 
         monkeypatch.setattr(SiteFolder, "log", fill)
         told = eilogin("reject", waiting, status=1)
-        first, second = folders if folders[1].waiting else reversed(folders)
-        assert first.waiting is None
-        assert second.waiting is not None
+        first, second = folders if folders[1].open_quarantine else reversed(folders)
+        assert first.open_quarantine is None
+        assert second.open_quarantine is not None
         assert told.count("is rejected") == 1
         assert "did not finish; to see the result: eilogin trust" in told
         assert "log.jsonl: No space left on device" in told
@@ -429,7 +429,7 @@ class TestMoreThanIsShown:
     def test_is_not_approved_unseen(self, waiting, eilogin, folder):
         told = eilogin("approve", waiting, status=1)
         assert "2 changes (2 with '!'), of which 'eilogin trust diff" in told
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         told = eilogin("approve", waiting, "--all")
         assert "is active now: 2 changes (2 with '!')" in told
         line = json.loads((folder.path / "log.jsonl").read_text())
@@ -552,7 +552,7 @@ def test_nobody_approves_that_a_site_has_no_hub(kept, operator, eilogin, folder)
     eilogin("refresh")
     operator(lambda one: one if one.entity_id != HUB else None)
     assert "our hub: " in eilogin("refresh")
-    change = folder.waiting.id
+    change = folder.open_quarantine.id
     told = eilogin("approve", change, status=1)
     assert "nobody could log in, because no hub would be left: has no hub" in told
     assert "; nothing was done" in told
@@ -585,7 +585,7 @@ def test_one_member_of_several_is_decided_by_its_own_id(
     assert f"{uwv} is rejected" in eilogin("reject", uwv, *at_the_hub)
     shown = eilogin("show", *at_the_hub)
     assert f"rejected: {UWV} keeps its old record until it changes again" in shown
-    assert folder.waiting is None
+    assert folder.open_quarantine is None
     assert "a change of 1 member was rejected" in eilogin("refresh", *at_the_hub)
 
 
@@ -690,14 +690,14 @@ class TestWhoDecides:
         assert "sudo does not make you another person" in eilogin(
             "approve", for_two, status=1
         )
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_is_one_person_as_herself_and_by_sudo(self, for_two, by, eilogin, folder):
         by(12345)
         eilogin("approve", for_two)
         by(0, "jan", "12345")
         assert "has approved it already" in eilogin("approve", for_two, status=1)
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
         by(0, "piet", "12346")
         assert f"{for_two} is active now" in eilogin("approve", for_two)
 
@@ -708,7 +708,7 @@ class TestWhoDecides:
         eilogin("approve", for_two)
         operator(lambda one: replace(other_key(one), names={"en": "X"}))
         eilogin("refresh")
-        assert folder.waiting.open[0].approvals == ()
+        assert folder.open_quarantine.open[0].approvals == ()
 
     def test_may_be_a_group_that_can_write_there(self, kept, waiting, eilogin, folder):
         folder.path.chmod(0o2775)
@@ -720,7 +720,7 @@ class TestWhoDecides:
     ):
         told = eilogin("approve", waiting, status=1)
         assert "log.jsonl: No space left on device" in told
-        assert folder.waiting is not None
+        assert folder.open_quarantine is not None
 
     def test_waits_for_who_refreshes(self, waiting, eilogin, folder, monkeypatch):
         monkeypatch.setattr(trust_decisions, "LOCK_PATIENCE", 0.0)

@@ -80,7 +80,7 @@ def _refresh(known: SiteFolder) -> Callable[[], bool]:
     before = known.active
     assert before is not None
     with known.locked(_LONGEST):
-        known.note(replace(before, tries=replace(before.tries, due=0.0)))
+        known.put_active(replace(before, tries=replace(before.tries, due=0.0)))
     noted, ends = known.stamp, time.monotonic() + _LONGEST
     over = [0.0]
 

@@ -70,7 +70,7 @@ def approve(
     folder.put_quarantine(
         replace(quarantine, pending=remaining, than=than, state=state)
     )
-    folder.note_decisions(
+    folder.add_decisions(
         [Decision(change.id, is_approved=True, who=who) for change in named]
     )
     return complete
@@ -88,7 +88,7 @@ def reject(folder: SiteFolder, change_id: str | Collection[str], who: Approval) 
         quarantine.state if any(not change.is_rejected for change in pending) else None
     )
     folder.put_quarantine(replace(quarantine, pending=pending, state=state))
-    folder.note_decisions(
+    folder.add_decisions(
         [Decision(change.id, is_approved=False, who=who) for change in named]
     )
 

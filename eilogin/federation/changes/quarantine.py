@@ -123,7 +123,7 @@ def composed(
         index = index or f"index-{generation}"
         try:
             write_with(folder.path / index, signed, replacements)
-            folder.take(folder.path / index)
+            folder.give_to_server(folder.path / index)
         except OSError as error:
             raise ConfigurationError(
                 f"federation_folder: {folder.path / index}: {error.strerror}"

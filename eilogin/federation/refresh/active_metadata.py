@@ -115,7 +115,7 @@ class ActiveMetadata:
         signed = signed_index(self.folder, active)
         try:
             write_index(signed, copies)
-            self.folder.take(signed)
+            self.folder.give_to_server(signed)
         except OSError as error:
             raise ConfigurationError(
                 f"federation_folder: {signed}: {error.strerror}"

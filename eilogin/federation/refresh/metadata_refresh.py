@@ -297,7 +297,7 @@ class _Refresh:
         tries = replace(active.tries, by=self._configuration)
         new_active = replace(active, state=new_state, tries=tries)
         self._metadata.follow(new_active, new_state)
-        self._folder.note(new_active)
+        self._folder.put_active(new_active)
 
     # --- the new state and the records of its sources -------------------------------
 
@@ -313,7 +313,7 @@ class _Refresh:
         ]
         try:
             write_index(path, metadata)
-            self._folder.take(path)
+            self._folder.give_to_server(path)
         except OSError as error:
             raise ConfigurationError(
                 f"federation_folder: {path}: {error.strerror}"
@@ -349,7 +349,7 @@ class _Refresh:
         active = self._metadata.active
         assert active is not None  # noqa: S101 - see is_same
         state = replace(active.state, sources=state.sources)
-        self._folder.note(replace(active, state=state, tries=tries))
+        self._folder.put_active(replace(active, state=state, tries=tries))
         return RefreshResult("same", state.members, failures)
 
     def _stays_without(
@@ -367,7 +367,7 @@ class _Refresh:
             for record in active.state.sources
         )
         state = replace(active.state, sources=sources)
-        self._folder.note(replace(active, state=state, tries=tries))
+        self._folder.put_active(replace(active, state=state, tries=tries))
         failures = _failures_in(fetched_sources)
         return RefreshResult(what, active.state.members, failures, reasons)
 

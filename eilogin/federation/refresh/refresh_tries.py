@@ -42,7 +42,7 @@ def note_failure(
     active = folder.active
     if active is not None:
         tries = replace(active.tries, look=look, by=_by(options))
-        folder.note(replace(active, tries=_failed(options, tries, why)))
+        folder.put_active(replace(active, tries=_failed(options, tries, why)))
 
 
 def _by(options: TrustOptions) -> str:

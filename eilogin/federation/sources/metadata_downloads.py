@@ -131,7 +131,9 @@ class MetadataURL(MetadataSource):
         """The keys."""
         return self.keys
 
-    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
+    def read_content(
+        self, before: AcceptedCopy | None, kept: bytes | None
+    ) -> SourceContent:
         """Fetch the present content."""
         if before is None or kept is None:
             return _content_of(self.client.fetch(self.url))

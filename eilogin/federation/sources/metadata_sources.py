@@ -61,7 +61,7 @@ class AcceptedMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedCopy(AcceptedMetadata):
-    """The same, with a copy."""
+    """Accepted metadata with a copy of it."""
 
     #: Removing the file makes eilogin forget the content.
     copy: Path | None = None
@@ -156,7 +156,9 @@ class MetadataSource(ABC):
         """The keys that may sign it; None if no signature is needed."""
 
     @abstractmethod
-    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
+    def read_content(
+        self, before: AcceptedCopy | None, kept: bytes | None
+    ) -> SourceContent:
         """Read the present content; ``kept`` is the earlier one, if available."""
 
     def load(self, usual_validity: float | None) -> FederationMetadata:
@@ -171,11 +173,11 @@ class MetadataSource(ABC):
         ``usual_validity`` is the longest validity in seconds for a source without its
         own; None for no limit. Raises ConfigurationError that names the source.
         """
-        kept = _kept(before)
+        kept = _read_kept(before)
         if before and before.copy and _is_missing(before.copy):
             before = None
         try:
-            return self._accept(self.look(before, kept), before, usual_validity)
+            return self._accept(self.read_content(before, kept), before, usual_validity)
         except ConfigurationError as error:
             return self._use_copy(error, before, usual_validity)
 
@@ -338,7 +340,9 @@ class MetadataFile(MetadataSource):
         """The keys."""
         return self.keys
 
-    def look(self, before: AcceptedCopy | None, kept: bytes | None) -> SourceContent:
+    def read_content(
+        self, before: AcceptedCopy | None, kept: bytes | None
+    ) -> SourceContent:
         """Read the file."""
         try:
             with self.path.open("rb") as file:
@@ -379,7 +383,7 @@ def sha256_of(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _kept(before: AcceptedCopy | None) -> bytes | None:
+def _read_kept(before: AcceptedCopy | None) -> bytes | None:
     if before is None or before.copy is None:
         return None
     try:

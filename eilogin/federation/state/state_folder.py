@@ -147,7 +147,7 @@ class SiteFolder:
         try:
             self._make_parent()
             self.path.mkdir(mode=0o755, exist_ok=True)
-            self._give_to_server(self.path)
+            self.give_to_server(self.path)
         except OSError as error:
             raise _unusable(self.path, error) from error
         if not os.access(self.path, os.W_OK | os.X_OK):
@@ -165,7 +165,7 @@ class SiteFolder:
             owner = parent.parent.stat()
             os.chown(parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
-    def _give_to_server(self, file: Path | int) -> None:
+    def give_to_server(self, file: Path | int) -> None:
         """Give root's file to the owner of the parent, the server; follow no link."""
         if os.geteuid() == 0:
             parent = self.path.parent.stat()
@@ -215,7 +215,7 @@ class SiteFolder:
         except OSError as error:
             raise _unusable(path, error) from error
         try:
-            self._give_to_server(descriptor)
+            self.give_to_server(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
@@ -298,20 +298,16 @@ class SiteFolder:
             self.write(name, octets)
         return name
 
-    def take(self, index: Path) -> None:
-        """Give an index to the owner of the folder."""
-        self._give_to_server(index)
-
     def activate(self, state: State, tries: Tries) -> None:
         """Make a state active; pending changes stay."""
         earlier = self.active
         previous = "" if earlier is None else earlier.state.index
-        self._write_active(Active(state, tries, clock.now(), previous))
+        self.put_active(Active(state, tries, clock.now(), previous))
         self.clean()
 
-    def note(self, active: Active) -> None:
-        """Store new sources and tries of the active state."""
-        self._write_active(active)
+    def put_active(self, active: Active) -> None:
+        """Replace the record of the active state, as with new sources and tries."""
+        self.write(_ACTIVE, to_json(active))
 
     def put_quarantine(self, quarantine: Quarantine) -> None:
         """Replace the quarantine."""
@@ -339,7 +335,7 @@ class SiteFolder:
         """The recent decisions, newest last; raises as :attr:`active`."""
         return self._read(_DECISIONS, read_decisions) or ()
 
-    def note_decisions(self, decisions: Sequence[Decision]) -> None:
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store the decisions, so that other nodes receive them."""
         since = clock.now() - _KEEP_DECISIONS
         recent = [decision for decision in self.decisions if decision.who.at > since]
@@ -353,7 +349,7 @@ class SiteFolder:
         is_shared = not path.exists() and self.path.stat().st_mode & stat.S_IWGRP
         descriptor = self._open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            self._give_to_server(descriptor)
+            self.give_to_server(descriptor)
             if is_shared:
                 # Each person decides as another user.
                 os.fchmod(descriptor, 0o664)  # nosec B103 # all may write to the folder
@@ -361,9 +357,6 @@ class SiteFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-    def _write_active(self, active: Active) -> None:
-        self.write(_ACTIVE, to_json(active))
 
     def clean(self) -> None:
         """Remove files that no state names, except the previous index; log failures."""
@@ -402,7 +395,7 @@ class SiteFolder:
         try:
             # Public metadata; a check may run as another user.
             atomic_files.write(path, octets, mode=atomic_files.PUBLIC)
-            self._give_to_server(path)
+            self.give_to_server(path)
             self.sync()
         except OSError as error:
             raise _unusable(path, error) from error

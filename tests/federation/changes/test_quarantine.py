@@ -413,7 +413,7 @@ class TestAnApproval:
         signed = Membership.from_index(hub.folder.path / hub.folder.active.state.signed)
         tries = replace(first.tries, rejected=id_of(signed))
         hub.folder.empty_quarantine()
-        hub.folder.note(replace(hub.folder.active, tries=tries))
+        hub.folder.put_active(replace(hub.folder.active, tries=tries))
         assert hub.refresh().what == "rejected"
 
 

@@ -73,7 +73,7 @@ class Site:
         """Have the next refresh be at once."""
         active = self.folder.active
         tries = replace(active.tries, due=instants.now())
-        self.folder.note(replace(active, tries=tries))
+        self.folder.put_active(replace(active, tries=tries))
 
 
 class TestWhatBecameActive:
@@ -139,7 +139,7 @@ class TestWhatBecameActive:
         def active(folder):
             found = read(folder)
             monkeypatch.undo()
-            folder.note(found)
+            folder.put_active(found)
             return found
 
         monkeypatch.setattr(SiteFolder, "active", property(active))

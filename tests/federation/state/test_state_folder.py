@@ -246,7 +246,7 @@ class TestWhatIsActive:
     def test_is_seen_to_have_changed(self, folder, state):
         folder.activate(state(1), Tries())
         stamp = folder.stamp
-        folder.note(replace(folder.active, tries=Tries(failures=1)))
+        folder.put_active(replace(folder.active, tries=Tries(failures=1)))
         assert folder.stamp != stamp
 
     def test_leaves_no_files_behind_but_the_index_before(self, folder, state):

@@ -144,7 +144,7 @@ class TestWhatIsActive:
         [source] = active.state.sources
         passing = replace(source, passed=("urn:a", "urn:b"))
         state = replace(active.state, sources=(passing,))
-        folder.note(replace(active, state=state))
+        folder.put_active(replace(active, state=state))
         assert "; 2 members skipped: they come from another source\n" in eilogin("show")
 
     def test_is_asked_of_who_keeps_something(self, site, run):

@@ -7,18 +7,17 @@ claims a logout delivers it (``hub_logout_queue``).
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from operator import itemgetter
 from typing import NamedTuple
 
-from eilogin import audit, clock, metrics
+from eilogin import audit, clock
 from eilogin.errors import EiloginError
 from eilogin.federation import Membership, Trust
 from eilogin.federation.refresh.refresh_schedule import TrustUpdate
-from eilogin.hub.logout.logout_propagation import Delivery, Propagation
+from eilogin.hub.logout.logout_propagation import Propagation
 from eilogin.hub.logout.logout_recipients import Recipient, recipients_of
 from eilogin.hub.logout.retry_queue.departed_participants import (
     DepartedParticipants,
@@ -26,11 +25,8 @@ from eilogin.hub.logout.retry_queue.departed_participants import (
     newly_departed,
     with_departed,
 )
-from eilogin.hub.logout.retry_queue.hub_logout_queue import (
-    QueuedLogout,
-    RetryQueue,
-    queue_of,
-)
+from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, queue_of
+from eilogin.hub.logout.retry_queue.logout_retries import LogoutRetries
 from eilogin.hub.logout.retry_queue.participant_removal import (
     ParticipantRemoval,
     RemovalCounts,
@@ -48,9 +44,6 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds between two rounds.
 EVERY = 5.0
-#: Seconds before this process retries an entry that it cannot fully deliver: another
-#: may have newer metadata.
-_BEHIND = 2 * EVERY
 #: Seconds before its limit that a session ends, plus the time to notify all: a round
 #: may be late, and the store forgets a session at its limit.
 _EARLY = 10.0
@@ -58,10 +51,6 @@ _EARLY = 10.0
 _EARLIEST, _SHARE_OF_IT = 60.0, 0.25
 #: The share of that time to notify all, before the next sessions end.
 _TELLING = 0.8
-#: Messages to one participant in a round.
-_MOST_MESSAGES = 50
-
-_Results = Mapping[Recipient, Delivery]
 
 
 class EndedSessions(NamedTuple):
@@ -101,9 +90,7 @@ class HubJobs:
         if self.trust.watch is not None:
             self.trust.watch.subscribe(self._swap)
         self.certificates = ParticipantCertificates(lambda: self.trust)
-        self._due_at: dict[str, float] = {}
-        #: entityIDs that were unavailable in the last round.
-        self._unavailable: set[str] = set()
+        self._retries = LogoutRetries(propagation)
 
     @property
     def _visit(self) -> Visit:
@@ -255,139 +242,7 @@ class HubJobs:
 
     def retry_logouts(self) -> int:
         """Retry the due logouts; return how many were delivered."""
-        queue = self.undelivered
-        claimed = self._claim_due(queue)
-        entries = [self._still_to_send(queue, entry) for entry in claimed]
-        recipients = [r for entry in entries for r in entry.pending.values()]
-        # Another process, or this one after a restart, may reach them.
-        trust = self._trust_with_departed
-        routes, results = self._propagation.look_up(trust, recipients)
-        to_send, counts = list[Recipient](), Counter[str]()
-        for recipient in (r for r in recipients if r not in results):
-            counts[recipient.entity_id] += 1
-            if counts[recipient.entity_id] <= self._share(recipient.entity_id):
-                to_send.append(recipient)
-        results |= self._propagation.retry(trust, to_send, routes=routes)
-        self._unavailable = {r.entity_id for r, it in results.items() if it.is_away}
-        for entry in entries:
-            self._record_results(queue, entry, results)
-        return sum(map(_needs_no_retry, results.values()))
-
-    def _share(self, entity_id: str) -> int:
-        return 1 if entity_id in self._unavailable else _MOST_MESSAGES
-
-    def _claim_due(self, queue: RetryQueue) -> list[QueuedLogout]:
-        """Claim due entries, the oldest first; a long queue must not delay others."""
-        counts, claimed = Counter[str](), list[QueuedLogout]()
-        for _, entry in sorted(self._due(queue), key=itemgetter(0)):
-            entity_ids = {recipient.entity_id for recipient in entry.pending.values()}
-            has_room = any(counts[name] < self._share(name) for name in entity_ids)
-            # An entry without recipients still has to be recorded.
-            if (has_room or not entity_ids) and queue.take_up(entry):
-                counts.update(entity_ids)
-                claimed.append(entry)
-        return claimed
-
-    def _due(self, queue: RetryQueue) -> Iterator[tuple[float, QueuedLogout]]:
-        now, keys, trust = clock.now(), queue.keys(), self._trust_with_departed
-        self._due_at = {key: self._due_at[key] for key in keys if key in self._due_at}
-        for key in keys:
-            if self._due_at.get(key, now) > now:
-                continue
-            entry = queue.read(key)
-            if entry is None:
-                continue
-            due = queue.due_at(entry)
-            can_reach = partial(self._propagation.can_reach, trust)
-            if not all(map(can_reach, entry.pending.values())):
-                due += _BEHIND
-            if due > now:
-                self._due_at[key] = due
-            else:
-                yield due, entry
-
-    def _still_to_send(self, queue: RetryQueue, entry: QueuedLogout) -> QueuedLogout:
-        """End an entry's sessions; return it with the messages that are still to send.
-
-        A participant that goes by the NameID alone would end a new session too. So the
-        queue holds its message once the visitor has signed in there again.
-        """
-        entry, alive = self._with_ended(queue, entry)
-        over = [
-            n
-            for n, r in entry.pending.items()
-            if {(r.entity_id, index) for index in r.session_indexes} <= alive
-        ]
-        # The process that should remove an empty entry may have died.
-        if over or not entry.pending:
-            entry = queue.done(entry, over)
-        has_index = self.trust.own.profile.has_session_index
-        held = {
-            n: recipient
-            for n, recipient in entry.pending.items()
-            if queue.may_end_more(entry, n, has_index=has_index)
-        }
-        return queue.hold(entry, held) if held else entry
-
-    def _with_ended(
-        self, queue: RetryQueue, entry: QueuedLogout
-    ) -> tuple[QueuedLogout, set[tuple[str, str]]]:
-        """End the remaining sessions; return (entityID, SessionIndex) of the others."""
-        # The process that began the logout may have died before that.
-        logins = (self.sessions.named(name) for name in entry.logins)
-        alive = set[tuple[str, str]]()
-        for login in [login for login in logins if login is not None]:
-            if login.proven_since(entry.begun):
-                # The visitor has signed in since, so this session goes on.
-                participants = self.sessions.participants(login)
-                alive |= {(p.entity_id, p.session_index) for p in participants}
-                continue
-            entry = queue.with_more(
-                entry, recipients_of(self.sessions.drop(login) or ())
-            )
-        return entry, alive
-
-    def _record_results(
-        self, queue: RetryQueue, entry: QueuedLogout, results: _Results
-    ) -> None:
-        tried = {n: results[r] for n, r in entry.pending.items() if r in results}
-        values = self._visit.values
-        partly = [n for n, it in tried.items() if it.missed and it.missed.is_partial]
-        entry = queue.note_partial(values, entry, partly)
-        confirmed = [n for n, it in tried.items() if it.missed is None]
-        if confirmed:
-            entry = queue.note_confirmed(values, entry, confirmed)
-            if not queue.records_of(entry.handle):
-                metrics.logout_took(clock.now() - entry.begun)
-        self._note_failures(queue, entry, tried)
-
-    def _note_failures(
-        self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
-    ) -> None:
-        failed = {n: it.reason for n, it in tried.items() if not _needs_no_retry(it)}
-        if failed:
-            queue.failed(entry, failed)
-            self._note_answers(queue, entry, tried)
-
-    def _note_answers(
-        self, queue: RetryQueue, entry: QueuedLogout, tried: Mapping[int, Delivery]
-    ) -> None:
-        values = self._visit.values
-        refused = [delivery for delivery in tried.values() if delivery.is_refusal]
-        if refused:
-            queue.refused(values, entry, refused)
-            entry = queue.without_final(values, entry)
-        by_browser = {
-            n: delivery.missed
-            for n, delivery in tried.items()
-            if delivery.missed and delivery.missed.by_browser and n in entry.pending
-        }
-        if by_browser:
-            queue.hold(entry, by_browser)
-
-
-def _needs_no_retry(delivery: Delivery) -> bool:
-    return delivery.missed is None or delivery.missed.is_partial
+        return self._retries.retry_due(self._visit)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The logout retry queue: logouts that some participants have not confirmed yet.
 
 The hub stores each message before a session ends, so it survives the death of the
-process. Any process retries (``hub_jobs``): soon at first, then after as long as it has
-taken already, at most a minute, until the session would have expired.
+process. Any process retries (``logout_retries``): soon at first, then after as long as
+it has taken already, at most a minute, until the session would have expired.
 
 *Held* recipients wait for the visitor's next logout: only the browser can reach them, a
 message might end a new session, or they answered PartialLogout. After that, "no such

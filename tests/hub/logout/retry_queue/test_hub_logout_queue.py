@@ -18,6 +18,7 @@ from eilogin.hub.hub_jobs import HubJobs
 from eilogin.hub.hub_threads import HubThreads, end_expired_sessions, retry_logouts
 from eilogin.hub.logout.browser import browser_logout
 from eilogin.hub.logout.logout_recipients import Recipient
+from eilogin.hub.logout.retry_queue import logout_retries
 from eilogin.hub.logout.retry_queue.departed_participants import DepartedParticipants
 from eilogin.hub.logout.retry_queue.hub_logout_queue import RetryQueue, confirmed_at
 from eilogin.saml import bindings, messages
@@ -193,7 +194,7 @@ class TestTellingAgain:
     def test_goes_to_a_participant_so_often_in_a_round(
         self, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_jobs, "_MOST_MESSAGES", 2)
+        monkeypatch.setattr(logout_retries, "_MOST_MESSAGES", 2)
         there = [
             Recipient(STAD, Subject(HUB, STAD, f"n{n}"), ("_1",)) for n in range(5)
         ]
@@ -208,7 +209,7 @@ class TestTellingAgain:
     def test_reaches_who_is_well_however_much_waits_for_a_dead_one(
         self, federation, hub, monkeypatch, clock, told
     ):
-        monkeypatch.setattr(hub_jobs, "_MOST_MESSAGES", 3)
+        monkeypatch.setattr(logout_retries, "_MOST_MESSAGES", 3)
         dead = [
             Recipient(STAD, Subject(HUB, STAD, f"d{n}"), ("_1",)) for n in range(20)
         ]

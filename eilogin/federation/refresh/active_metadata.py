@@ -98,11 +98,11 @@ class ActiveMetadata:
         sources = self._sources_by_key
         copies, faults = [], []
         for record in active.sources:
-            now = fetched.get(record.key)
+            present = fetched.get(record.key)
             try:
                 copies.append(
-                    now.metadata
-                    if now is not None and now.sha256 == record.sha256
+                    present.metadata
+                    if present is not None and present.sha256 == record.sha256
                     else _read_copy(self.folder.path, record, sources[record.key])
                 )
             except (KeyError, OSError, Refused, ConfigurationError):
@@ -120,8 +120,8 @@ class ActiveMetadata:
             raise ConfigurationError(
                 f"federation_folder: {signed}: {error.strerror}"
             ) from error
-        unheld = replace(active, index=signed.name, signed="")
-        state = composed(self.folder, unheld, self.held, active.index)
+        all_signed = replace(active, index=signed.name, signed="")
+        state = composed(self.folder, all_signed, self.held, active.index)
         return ActiveMembers(Membership.from_index(self.folder.index(state)))
 
     @property
@@ -170,11 +170,11 @@ def _read_copy(
     folder: Path, record: Source, source: MetadataSource
 ) -> FederationMetadata:
     octets = (folder / record.copy).read_bytes()
-    here = source.on_loopback
+    is_local = source.on_loopback
     if source.signers is None:
-        metadata = read_unsigned(octets, on_loopback=here)
+        metadata = read_unsigned(octets, on_loopback=is_local)
     else:
-        metadata = read_federation(octets, source.signers, on_loopback=here)
+        metadata = read_federation(octets, source.signers, on_loopback=is_local)
     chosen = source.filters.read().select(str(source), metadata)
     return without(chosen, record.passed)
 

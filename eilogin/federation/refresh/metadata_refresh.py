@@ -40,10 +40,10 @@ from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
 from eilogin.federation.refresh.active_metadata import ActiveMetadata, opened
 from eilogin.federation.refresh.option_changes import as_before, held_by
-from eilogin.federation.refresh.refresh_tries import after, note_failure
+from eilogin.federation.refresh.refresh_tries import note_failure, tries_after
 from eilogin.federation.refresh.source_records import after_try, record_of
 from eilogin.federation.refresh.usable_hubs import hubs_of
-from eilogin.federation.sources.local_files import look_at
+from eilogin.federation.sources.local_files import fingerprint_of
 from eilogin.federation.sources.source_merging import FetchedSource, fetch_all
 from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import (
@@ -80,13 +80,13 @@ def refresh(options: TrustOptions, folder: SiteFolder) -> RefreshResult:
     result; the active state stays.
     """
     # First: a later change must cause another refresh.
-    look = look_at(options.federation)
+    fingerprint = fingerprint_of(options.federation)
     try:
-        return _Refresh(options, folder, folder.active, look).run()
+        return _Refresh(options, folder, folder.active, fingerprint).run()
     except ConfigurationError as error:
         why = f"{error} ({error.code})"
         _log.warning("federation: refresh failed: %s", why)
-        note_failure(options, folder, why, look)
+        note_failure(options, folder, why, fingerprint)
         raise
     finally:
         folder.clean()
@@ -104,14 +104,14 @@ class _Refresh:
         options: TrustOptions,
         folder: SiteFolder,
         active: Active | None,
-        look: str,
+        fingerprint: str,
     ) -> None:
         self._options, self._folder = options, folder
         self._own = own_of(options)
         self._sources = sources_of(options)
         self._configuration = configuration_of(options)
         tries = Tries() if active is None else active.tries
-        self._tries = replace(tries, look=look, by=self._configuration)
+        self._tries = replace(tries, look=fingerprint, by=self._configuration)
         self._metadata = ActiveMetadata(folder, self._sources, active)
 
     def fetch(self) -> Sequence[FetchedSource]:
@@ -124,7 +124,7 @@ class _Refresh:
         fetched_sources = self.fetch()
         failures = _failures_in(fetched_sources)
         _report_sources(self._own.entity_id, self._metadata, fetched_sources)
-        tries = after(self._options, self._tries, fetched_sources, failures)
+        tries = tries_after(self._options, self._tries, fetched_sources, failures)
         has_applied_options = self._apply_options(fetched_sources, tries)
         signed, new = self._state(fetched_sources)
         if not self._metadata.held and self._metadata.is_same(signed):

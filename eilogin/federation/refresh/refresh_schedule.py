@@ -26,7 +26,7 @@ from eilogin.federation.refresh.metadata_refresh import refresh
 from eilogin.federation.refresh.refresh_process import Child, child_input, relay
 from eilogin.federation.refresh.refresh_tries import SHORTEST, note_failure
 from eilogin.federation.refresh.usable_hubs import hubs_of
-from eilogin.federation.sources.local_files import look_at
+from eilogin.federation.sources.local_files import fingerprint_of
 from eilogin.federation.state.state_folder import SiteFolder, Stamp
 from eilogin.federation.state.state_origin import configuration_of
 from eilogin.federation.state.state_records import Active, Tries
@@ -194,7 +194,7 @@ class Watch:
         if time.monotonic() < self._next_file_check:
             return
         earlier, begun = self._fingerprint, time.thread_time()
-        self._fingerprint = look_at(self._options.federation)
+        self._fingerprint = fingerprint_of(self._options.federation)
         self._is_unchanged = self._fingerprint == earlier
         seconds = time.thread_time() - begun
         self._next_file_check = time.monotonic() + seconds / FILE_CHECK_SHARE - EVERY
@@ -217,7 +217,7 @@ class Watch:
 
     def refresh_if_due(self) -> bool:
         """Refresh here if due and free, and return whether; raises as ``refresh``."""
-        fingerprint = look_at(self._options.federation)
+        fingerprint = fingerprint_of(self._options.federation)
         is_due = self._may_refresh and _is_due(self.active.tries, fingerprint)
         lock = self.folder.lock() if is_due else None
         if lock is None:

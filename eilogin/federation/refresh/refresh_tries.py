@@ -19,7 +19,7 @@ _HOUR = 3600.0
 _SCATTER = 0.1
 
 
-def after(
+def tries_after(
     options: TrustOptions,
     tries: Tries,
     fetched_sources: Sequence[FetchedSource],
@@ -29,23 +29,23 @@ def after(
     if failures:
         return _failed(options, tries, failures[0])
     now = clock.now()
-    wait = min([_usual(options), *_earlier_waits(now, fetched_sources)])
+    wait = min([_usual_interval(options), *_earlier_waits(now, fetched_sources)])
     return replace(
-        tries, tried=now, worked=now, failures=0, why="", due=_due(now, wait)
+        tries, tried=now, worked=now, failures=0, why="", due=_due_time(now, wait)
     )
 
 
 def note_failure(
-    options: TrustOptions, folder: SiteFolder, why: str, look: str
+    options: TrustOptions, folder: SiteFolder, why: str, fingerprint: str
 ) -> None:
-    """Store a failed try, and ``look`` at local files before it; under the lock."""
+    """Store a failed try, with local files of a ``fingerprint``; under the lock."""
     active = folder.active
     if active is not None:
-        tries = replace(active.tries, look=look, by=_by(options))
+        tries = replace(active.tries, look=fingerprint, by=_configuration(options))
         folder.put_active(replace(active, tries=_failed(options, tries, why)))
 
 
-def _by(options: TrustOptions) -> str:
+def _configuration(options: TrustOptions) -> str:
     try:
         return configuration_of(options)
     except ConfigurationError:
@@ -55,11 +55,13 @@ def _by(options: TrustOptions) -> str:
 def _failed(options: TrustOptions, tries: Tries, why: str) -> Tries:
     """Add a failure: the delay doubles."""
     now, failures = clock.now(), tries.failures + 1
-    wait = min(SHORTEST * 2.0 ** min(failures - 1, 20), _usual(options))
-    return replace(tries, tried=now, failures=failures, why=why, due=_due(now, wait))
+    wait = min(SHORTEST * 2.0 ** min(failures - 1, 20), _usual_interval(options))
+    return replace(
+        tries, tried=now, failures=failures, why=why, due=_due_time(now, wait)
+    )
 
 
-def _usual(options: TrustOptions) -> float:
+def _usual_interval(options: TrustOptions) -> float:
     return options.federation_refresh or _HOUR
 
 
@@ -74,6 +76,6 @@ def _earlier_waits(
             yield (metadata.valid_until - now) / 2
 
 
-def _due(now: float, wait: float) -> float:
+def _due_time(now: float, wait: float) -> float:
     scatter = random.uniform(0, _SCATTER)  # noqa: S311 - no secret
     return now + max(wait, SHORTEST) * (1 + scatter)

@@ -9,10 +9,10 @@ from eilogin.federation.sources.metadata_sources import files_in
 from eilogin.federation.sources.source_lines import FederationFile, FederationLine
 
 
-def look_at(lines: Sequence[FederationLine]) -> str:
+def fingerprint_of(lines: Sequence[FederationLine]) -> str:
     """A fingerprint of the local files that ``lines`` name, even if missing, or ""."""
-    looks = [_look(path) for line in lines for path in _files_of(line)]
-    return hashlib.sha256(repr(looks).encode()).hexdigest() if looks else ""
+    identities = [_identity(path) for line in lines for path in _files_of(line)]
+    return hashlib.sha256(repr(identities).encode()).hexdigest() if identities else ""
 
 
 def _files_of(line: FederationLine) -> Iterator[Path]:
@@ -31,7 +31,7 @@ def _in_folder(path: Path) -> Sequence[Path]:
         return ()
 
 
-def _look(path: Path) -> tuple[str, int, int, int] | str:
+def _identity(path: Path) -> tuple[str, int, int, int] | str:
     try:
         status = path.stat()
     except OSError:

@@ -19,8 +19,8 @@ from eilogin.hub.signin.credential_check import (
     PASSWORD,
     CredentialCheck,
 )
+from eilogin.hub.signin.hub_login_service import HubLoginService, page_of
 from eilogin.hub.signin.known_browsers import remember
-from eilogin.hub.signin.password_login_service import PasswordLoginService, page_of
 from eilogin.hub.signin.signin_page import (
     OTHER,
     SignInPage,
@@ -91,9 +91,9 @@ class PasswordSignIn:
         self._end_unseen = end_unseen
         self._is_demo = is_demo
 
-    def service(self, visit: Visit, request: SignInRequest) -> PasswordLoginService:
+    def service(self, visit: Visit, request: SignInRequest) -> HubLoginService:
         """Return the LoginService of a request."""
-        return PasswordLoginService(self, visit, request)
+        return HubLoginService(self, visit, request)
 
     def respond(self, visit: Visit) -> Response:
         """Answer ``/login``: show the page, or read the form."""

@@ -24,7 +24,7 @@ from eilogin.hub.pending_authn_requests import (
     PendingAuthnRequest,
     address_of,
 )
-from eilogin.hub.signin.password_login_service import PasswordLoginService
+from eilogin.hub.signin.hub_login_service import HubLoginService
 from eilogin.hub.signin.password_signin import (
     LogOutOther,
     PasswordSignIn,
@@ -166,7 +166,7 @@ class SingleSignOn:
         self,
         visit: Visit,
         request: ParticipantRequest,
-        service: PasswordLoginService | UpstreamLoginService,
+        service: HubLoginService | UpstreamLoginService,
     ) -> Response:
         pending = request.pending
         codes = self._steps.refusal(visit, request)
@@ -195,7 +195,7 @@ class SingleSignOn:
     def _needs_proof(
         self,
         request: ParticipantRequest,
-        service: PasswordLoginService | UpstreamLoginService,
+        service: HubLoginService | UpstreamLoginService,
     ) -> bool:
         if self._steps.asks_anew or wants_proof(request.pending):
             return True

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from eilogin.errors import LoginEnded
-from eilogin.hub.signin.password_login_service import PasswordLoginService
+from eilogin.hub.signin.hub_login_service import HubLoginService
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.assurance_levels import DIGID, Classes
 from eilogin.saml.metadata import Endpoint
@@ -752,7 +752,7 @@ class TestALogoutMeanwhile:
         def require(self, *arguments, **more):
             self._visit.set_session(None)
 
-        monkeypatch.setattr(PasswordLoginService, "require", require)
+        monkeypatch.setattr(HubLoginService, "require", require)
         ask(level="midden")
         refused(signed_in.browser.page, "login-ended")
 

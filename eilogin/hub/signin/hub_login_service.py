@@ -21,7 +21,7 @@ def page_of(visit: Visit, target: str) -> str:
     return handle_in(target) or target
 
 
-class PasswordLoginService:
+class HubLoginService:
     """``environ['eilogin.login']`` of the hub (:class:`env.LoginService`)."""
 
     #: Empty: the sign-in page sets the cookie, and logs out another person.

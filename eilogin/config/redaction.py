@@ -9,7 +9,7 @@ from pydantic import SecretBytes
 def shown_value(annotation: Any, value: str) -> str:
     """Return the value of an option of this type, shortened, or "***" for a secret.
 
-    The place that holds a secret is none. A PEM key is one in any option, because it
+    The place of a secret is no secret. A PEM key is one in any option, because it
     may stand where the path of its file belongs.
     """
     is_place = _PLACE_OF_SECRET.fullmatch(value.strip())

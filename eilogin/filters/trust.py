@@ -261,7 +261,7 @@ class TrustFilter(PipelinePart):
 
 
 class _NoWatch:
-    """Stands in for a :class:`Watch` if nothing is refreshed."""
+    """A substitute for :class:`Watch`, if nothing is refreshed."""
 
     is_awake = True
 

@@ -203,7 +203,7 @@ class HubJobs:
 
     @property
     def soon(self) -> float:
-        """How many seconds before its limit a session ends at the soonest."""
+        """The most seconds by which a session ends before its limit."""
         most = min(_EARLIEST, self.sessions.max_session * _SHARE_OF_IT)
         return min(self._propagation.longest_retry + _EARLY, most)
 

@@ -211,7 +211,7 @@ def is_uri(text: str) -> bool:
 
 
 def fault_of_logo(text: str) -> str:
-    """Why a ``data:`` logo is no small still image that runs nothing, or ""."""
+    """The fault of a ``data:`` logo, or "" for a small still image without script."""
     match = _OTHER_IMAGE.match(text)
     if match is None:
         return logos.fault_of(text)

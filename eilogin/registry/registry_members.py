@@ -86,7 +86,7 @@ class RegistryMember:
 
     @cached_property
     def fault(self) -> str:
-        """Why validating products would refuse the federation, or ""."""
+        """The reason for which strict products would reject the federation, or ""."""
         return fault_of(self.element)
 
     @property

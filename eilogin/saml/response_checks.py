@@ -242,7 +242,7 @@ def _only_assertion(response: etree._Element) -> etree._Element:
 
 
 def _assertions_beside_advice(root: etree._Element) -> list[etree._Element]:
-    """Nobody reads assertions in Advice (core 2.6.1), nor accepts a signature there."""
+    """Return all assertions except those in Advice: they do not count (core 2.6.1)."""
     assertions = root.iter(q("saml:Assertion"), q("saml:EncryptedAssertion"))
     return [each for each in assertions if not _is_advice(each)]
 
@@ -396,7 +396,7 @@ def _check_party(assertion: Assertion, expected: Expected) -> None:
 
 
 def _check_passing_on(assertion: Assertion, expected: Expected) -> None:
-    """Any ProxyRestriction forbids it (core 2.5.1.6)."""
+    """Reject any ProxyRestriction, if a hub passes the login on (core 2.5.1.6)."""
     if expected.passed_on and assertion.is_for_us_alone:
         raise MessageMisdirected(
             "the assertion has a ProxyRestriction, and hub_inside passes logins on"

@@ -1,4 +1,4 @@
-"""When to try an entry of a retry queue in the store again, and which process may."""
+"""Decide when a process may retry an entry of a queue in the store, and which one."""
 
 from eilogin import clock
 from eilogin.stores import Store

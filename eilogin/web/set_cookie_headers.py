@@ -15,7 +15,7 @@ LENGTH = len(_SET_COOKIE)
 
 
 class Place(NamedTuple):
-    """Where a browser keeps a cookie: its Path, and its Domain or ""."""
+    """The place of a cookie in a browser: its Path, and its Domain or ""."""
 
     path: str = "/"
     domain: str = ""
@@ -53,7 +53,7 @@ def path_of(visit: Visit) -> str:
 
 
 def place_of(visit: Visit, attributes: Mapping[str, str]) -> Place:
-    """Where a browser keeps a cookie of this response (RFC 6265 5.1.4)."""
+    """Return the place of a cookie of this response (RFC 6265 5.1.4)."""
     path = attributes.get("path", "")
     if not path.startswith("/"):
         path = path_of(visit).rpartition("/")[0] or "/"

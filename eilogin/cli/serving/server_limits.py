@@ -59,7 +59,7 @@ def missing_in(options: Mapping[str, str]) -> str:
 
 @contextmanager
 def quiet_queue() -> Iterator[None]:
-    """Within the block, log only once a minute that requests wait for a thread."""
+    """Log once a minute at most, in the block, that requests wait for a thread."""
     log, log_filter = logging.getLogger("waitress.queue"), _OncePerMinute()
     log.addFilter(log_filter)
     try:

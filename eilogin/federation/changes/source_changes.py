@@ -34,7 +34,7 @@ class SourceOrigin(NamedTuple):
 
 
 class MemberCount(NamedTuple):
-    """How many members consecutive sources of one origin have; a tuple as above."""
+    """The members of consecutive sources of one origin, counted; a tuple as above."""
 
     origin: SourceOrigin
     members: int

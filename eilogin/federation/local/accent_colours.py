@@ -29,7 +29,7 @@ _STEPS = 512
 
 
 class _RGB(NamedTuple):
-    """Each part from 0 to 255."""
+    """A colour; each part is from 0 to 255."""
 
     red: int
     green: int

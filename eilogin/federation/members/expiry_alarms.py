@@ -97,7 +97,7 @@ class Alarms:
         self._look(is_silent=True)
 
     def see(self) -> None:
-        """Log what is due."""
+        """Log the expiries that are due."""
         if clock.now() < self._next or not self._lock.acquire(blocking=False):
             return
         try:

@@ -176,7 +176,7 @@ class Membership:
 
 
 def _compared(name: str, names: Collection[str]) -> Iterable[str]:
-    """Bound the cost of a hint: of many names, those of the same host."""
+    """Select the names for a hint: of many, only those of the same host."""
     host = "".join(name.split("/", 3)[2:3])
     if len(name) > _LONGEST_COMPARED or (len(names) > _MOST_COMPARED and not host):
         return ()

@@ -1,4 +1,4 @@
-"""The options that say whom we trust, and functions that build values from them."""
+"""The options that select trusted parties, and functions that build their values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +48,7 @@ from eilogin.saml.signing_keys import PublicKey, certificate_key, load_certifica
 
 
 class TrustOptions(OwnOptions, name="trust"):
-    """What ``[filter:…] use = egg:eilogin#trust`` understands."""
+    """Options of ``[filter:…] use = egg:eilogin#trust``."""
 
     federation: FederationLines = option(
         "Names the sources of the federation's metadata, one on each line. "

@@ -46,7 +46,7 @@ def after_try(record: Source, source: MetadataSource, fetched: Fetched) -> Sourc
 
 
 def accepted_of(record: AcceptedMetadata) -> dict[str, Any]:
-    """Only the fields of the accepted metadata."""
+    """Return the fields of the accepted metadata alone."""
     return {
         field.name: getattr(record, field.name) for field in fields(AcceptedMetadata)
     }

@@ -88,7 +88,7 @@ class MetadataClient:
         raise _failed(url, fault)
 
     def _channel(self, *, is_elsewhere: bool) -> BackChannel:
-        """Only the configured host sees our certificate."""
+        """Return the channel; only the configured host sees our certificate."""
         return BackChannel(
             ca_file=self.ca_file,
             client_certificate=None if is_elsewhere else self.client_certificate,

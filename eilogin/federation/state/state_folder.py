@@ -126,7 +126,7 @@ class SiteFolder:
             users.add(status.st_uid)
 
     def _require_ours(self) -> None:
-        """Unless root runs this, reject a folder that another user owns."""
+        """Reject a folder that another user owns, unless root runs this."""
         if user := os.geteuid():
             for folder, status in self._folder_and_parent():
                 _require_owner(folder, status, {0, user})

@@ -1,4 +1,4 @@
-"""When DigiD asks a citizen to sign in again (DigiD 2.2 and 2.3).
+"""The timers by which DigiD asks a citizen to sign in again (DigiD 2.2 and 2.3).
 
 Each Response extends the session by :data:`IDLE`. During :data:`GRACE` after that, only
 participants where the citizen is signed in get a Response without a new sign-in. The
@@ -31,7 +31,7 @@ class _Run(NamedTuple):
 
 
 class DigidPresence:
-    """Where the citizen of this browser is signed in, by DigiD's timers."""
+    """The participants where this browser is signed in, by DigiD's timers."""
 
     def __init__(self, visit: Visit, login: Login) -> None:
         self._visit = visit
@@ -45,7 +45,7 @@ class DigidPresence:
 
     @property
     def lasts_until(self) -> float:
-        """Until when a new participant needs no new sign-in."""
+        """The instant until which a new participant needs no new sign-in."""
         # A citizen who has just signed in has no Response yet.
         last = max(self._run.last, self._login.confirmed)
         return min(last + IDLE, self._login.ends)

@@ -113,7 +113,7 @@ class LogoutCompletion:
     def go_up(
         self, visit: Visit, outcome: LogoutOutcome, back: ReplyTo | None
     ) -> Response:
-        """Lead to the hub above, from an address that gets the browser's cookies."""
+        """Redirect to the hub above, by an address that gets the browser's cookies."""
         url = store_outcome(visit, _ABOVE, outcome, back)
         headers = expired_cookie(visit)
         if is_of_browser(visit, outcome):

@@ -35,7 +35,7 @@ class LogoutResponseSender:
         status: messages.Status,
         requester: Peer[ServiceProvider] | None = None,
     ) -> Response:
-        """Lead to ``requester`` with the LogoutResponse; None looks the peer up."""
+        """Redirect to ``requester`` with the LogoutResponse; None looks the peer up."""
         trust = visit.trust
         try:
             peer = requester or trust.participant(back.entity_id)

@@ -74,7 +74,7 @@ def read_everything(request: messages.AuthnRequest) -> messages.AuthnRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class AuthnRequestRules:
-    """How a hub checks and reads an AuthnRequest. The defaults are plain SAML."""
+    """The rules by which a hub checks an AuthnRequest; by default plain SAML."""
 
     check: Check = check_as_saml
     #: Drops what the hub ignores.

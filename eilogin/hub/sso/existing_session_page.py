@@ -16,7 +16,7 @@ from eilogin.web.visit import Visit
 
 
 class ExistingSession(NamedTuple):
-    """Where the visitor is signed in, and until when."""
+    """The participants where the visitor is signed in, and the end of that."""
 
     participants: Sequence[Participant]
     until: float

@@ -46,7 +46,7 @@ class AssertedLogin:
 
 
 class EncryptionObstacle(NamedTuple):
-    """Why a participant gets no login: status codes, and a cause for the log."""
+    """The reason to send no login: status codes, and a cause for the log."""
 
     codes: Sequence[str]
     cause: Refused

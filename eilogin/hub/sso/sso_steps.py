@@ -27,7 +27,7 @@ _NAMELESS = (messages.REQUESTER, messages.INVALID_NAME_ID_POLICY)
 
 
 class LoginRefusal(NamedTuple):
-    """Why a participant gets no login: status codes, and a cause for the log."""
+    """The reason to send no login: status codes, and a cause for the log."""
 
     codes: Sequence[str]
     cause: Refused | None = None

@@ -17,7 +17,7 @@ def iteration() -> Iterate:
 
 @contextmanager
 def showing(iterate: Iterate) -> Iterator[None]:
-    """Inside the block, iterate over members by a function that shows progress."""
+    """Iterate over members, in the block, by a function that shows progress."""
     token = _iteration.set(iterate)
     try:
         yield

@@ -56,7 +56,7 @@ _READ_OF_ROLE = frozenset(
 
 
 def drop_unread(element: etree._Element) -> None:
-    """Remove what eilogin does not read from a group or a member.
+    """Remove the parts that eilogin does not read from a group or a member.
 
     Call it only after a verification of the signature.
     """

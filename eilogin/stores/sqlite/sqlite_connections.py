@@ -70,7 +70,7 @@ class Outage:
 
 
 class FileIsGone(OSError):
-    """There was a file, and none is there any more."""
+    """The error for a store whose file was removed."""
 
 
 class Presence:
@@ -319,7 +319,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
 
     def _next_epoch(self, connection: sqlite3.Connection) -> int | None:
-        """Once in :data:`PULSE` seconds, check the file and return the next epoch."""
+        """Check the file once in :data:`PULSE` seconds, and return the next epoch."""
         now = time.monotonic()
         if now < self._pulse_at:
             return None

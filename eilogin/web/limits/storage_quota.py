@@ -1,7 +1,7 @@
 """Limits on the storage of forms: for one site, and for one client network.
 
 Each limit counts the bytes reserved in the last 60 to 90 minutes, by half hours. A form
-beyond it is not kept, so it pushes out nobody else's form.
+beyond it is not stored, so that it displaces no form of others.
 """
 
 from eilogin import clock

@@ -114,7 +114,7 @@ def _create(path: Path, octets: bytes, mode: int) -> None:
 
 
 def _give_to_owner_of(reference: Path, path: Path) -> None:
-    """If root runs the command, give a file to the user of the server."""
+    """Give a file to the user of the server, if root runs the command."""
     if os.geteuid() == 0:
         owner = reference.stat()
         # The owner of the folder could put a link there meanwhile.

@@ -102,7 +102,7 @@ def _case(site: TrustSite, state_id: str, user: Approval) -> PendingDecision:
 
 @contextmanager
 def _reporting_unfinished(cases: Sequence[PendingDecision]) -> Iterator[None]:
-    """If a decision fails, as with a full disk, name the sites without one."""
+    """Name the sites without a decision, if one fails, as with a full disk."""
     try:
         yield
     except (EiloginError, OSError):

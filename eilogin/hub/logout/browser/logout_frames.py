@@ -56,7 +56,7 @@ class FrameNotifier(BrowserNotifier):
         )
 
     def tell(self, visit: Visit, request_id: str) -> Response:
-        """Lead a frame to a participant with its LogoutRequest."""
+        """Redirect a frame to a participant with its LogoutRequest."""
         recipients = self._receipt_of(visit, request_id).asked[request_id]
         own = visit.trust.own
         return self._send(visit, recipients, request_id, framed_by=own.public_url)

@@ -42,7 +42,7 @@ _REFUSED, _READ_FOR = Cookie("eilogin-refused"), 60
 
 
 class RedirectNotifier(BrowserNotifier):
-    """Leads to and from each participant, with a page of the hub between them."""
+    """Redirects to each participant and back, with a page of the hub between them."""
 
     @property
     def shows(self) -> Mapping[str, Callable[[Visit, str], Response]]:

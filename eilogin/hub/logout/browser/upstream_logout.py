@@ -70,7 +70,7 @@ class UpstreamNotifier(FrameNotifier):
         return bool(self._framed_by(visit, response.in_response_to))
 
     def tell(self, visit: Visit, request_id: str) -> Response:
-        """Lead a frame to a participant; the second time, raise MessageUnexpected."""
+        """Redirect a frame to a participant, once; then raise MessageUnexpected."""
         values, until = visit.values, clock.now() + KNOWN_FOR
         framed_by = self._framed_by(visit, request_id)
         if not framed_by or not values.add(_turn(request_id), "", until, durable=False):

@@ -84,7 +84,7 @@ class QueuedLogout:
         return {n: r for n, r in enumerate(self.recipients) if n not in self.done}
 
     def due(self, first: float) -> float:
-        """When to retry; ``first`` is a logout's longest duration in seconds."""
+        """Return when to retry; ``first``: longest duration of a logout in seconds."""
         return retry_schedule.next_try(self.begun, self.seen, first)
 
 
@@ -349,7 +349,7 @@ class RetryQueue:
         return len(self.keys())
 
     def due_at(self, entry: QueuedLogout) -> float:
-        """When to retry a logout."""
+        """Return when to retry a logout."""
         first = self._longest + _GRACE
         return entry.begun if retry_schedule.is_ahead(entry.seen) else entry.due(first)
 
@@ -423,7 +423,7 @@ class RetryQueue:
 
 
 def confirmed_at(values: Values, handle: str, entity_id: str) -> float:
-    """When a participant confirmed late; 0 if unknown."""
+    """Return the instant of a late confirmation; 0 if unknown."""
     return float(values.get(_confirmed_key(handle, entity_id)) or 0.0)
 
 

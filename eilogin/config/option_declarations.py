@@ -43,7 +43,7 @@ class Options(BaseModel):
     _file: str = PrivateAttr("")
     _values: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    def came_from(self, file: str, values: Mapping[str, str]) -> None:
+    def remember_source(self, file: str, values: Mapping[str, str]) -> None:
         """Remember the ini file, and the values in its section."""
         self._file = file and str(Path(file).absolute())
         self._values = dict(values)

@@ -81,7 +81,7 @@ def _validated(
 ) -> OptionsT:
     context = {"here": Path(file).absolute().parent} if file else None
     options = declared.model_validate(dict(values), context=context)
-    options.came_from(file, values)
+    options.remember_source(file, values)
     return options
 
 

@@ -65,10 +65,10 @@ def approve(
         _activate(folder, active, quarantine, complete, require)
         active = folder.active
     remaining = _remaining(quarantine, approved, complete)
-    than = quarantine.than if active is None else active.state.digest
+    compared_digest = quarantine.than if active is None else active.state.digest
     state = quarantine.state if remaining else None
     folder.put_quarantine(
-        replace(quarantine, pending=remaining, than=than, state=state)
+        replace(quarantine, pending=remaining, than=compared_digest, state=state)
     )
     folder.add_decisions(
         [Decision(change.id, is_approved=True, who=who) for change in named]

@@ -41,7 +41,7 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import EntityDescriptor
 
 #: The most changes of a kind in a report.
-MOST_TOLD = 50
+MOST_SHOWN = 50
 MOST_LOGGED = 100
 #: A single member is never a large part.
 _FEWEST = 2
@@ -107,8 +107,8 @@ class Changes:
 
     @property
     def lines(self) -> list[str]:
-        """Lines by kind, up to ``MOST_TOLD`` each; ``!`` marks a need of approval."""
-        return self._lines(MOST_TOLD)
+        """Lines by kind, up to ``MOST_SHOWN`` each; ``!`` marks a need of approval."""
+        return self._lines(MOST_SHOWN)
 
     @property
     def all_lines(self) -> list[str]:
@@ -126,7 +126,7 @@ class Changes:
         counts = Counter(
             change.kind for change in self.changes if change.kind != VALIDITY
         )
-        return sum(max(count - MOST_TOLD, 0) for count in counts.values())
+        return sum(max(count - MOST_SHOWN, 0) for count in counts.values())
 
     def _lines(self, most: int) -> list[str]:
         lines = []
@@ -149,9 +149,9 @@ class Changes:
         reasons = [change.reason for change in self._mass_changes(rules.percent)]
         waiting = [change for change in self.changes if change.waits]
         for _, changes in self._by_kind(waiting):
-            reasons += [*map(str, changes[:MOST_TOLD]), *_and_more(changes)]
+            reasons += [*map(str, changes[:MOST_SHOWN]), *_and_more(changes)]
         new = [*self._more_hubs(rules)]
-        reasons += [*map(str, new[:MOST_TOLD]), *_and_more(new)]
+        reasons += [*map(str, new[:MOST_SHOWN]), *_and_more(new)]
         # A replaced key with two uses is one reason.
         return [*dict.fromkeys(reasons)]
 
@@ -394,6 +394,6 @@ def _end(instant: float | None) -> str:
     return "for ever" if instant is None else write_instant(instant)
 
 
-def _and_more(changes: Sequence[Change], most: int = MOST_TOLD) -> list[str]:
+def _and_more(changes: Sequence[Change], most: int = MOST_SHOWN) -> list[str]:
     more = len(changes) - most
     return [f"    and {more} more"] if more > 0 else []

@@ -42,7 +42,7 @@ class KeyFolder(Sequence[OwnKey]):
         self._stamps = _stamps(folder)
         self._keys = self._read()
         self._next = time.monotonic() + EVERY
-        self._fault, self._is_told = "", False
+        self._fault, self._is_logged = "", False
         self._again = 0.0
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ class KeyFolder(Sequence[OwnKey]):
     def _look(self) -> None:
         stamps, now = _stamps(self._folder), time.monotonic()
         if stamps != self._stamps:
-            self._stamps, self._is_told = stamps, False
+            self._stamps, self._is_logged = stamps, False
         else:
             self._complain()
             if not self._fault or now < self._again:
@@ -88,8 +88,8 @@ class KeyFolder(Sequence[OwnKey]):
             audit.event("keys.changed", peer=self._site, changes=changes)
 
     def _complain(self) -> None:
-        if self._fault and not self._is_told:
-            self._is_told = True
+        if self._fault and not self._is_logged:
+            self._is_logged = True
             consequence = "the previous keys stay in use"
             _log.error("%s: keys: %s: %s", self._site, consequence, self._fault)
 

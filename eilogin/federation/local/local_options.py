@@ -178,7 +178,7 @@ class OwnOptions(SiteOptions):
         return self
 
     @model_validator(mode="after")
-    def _profile_is_kept_to_the_letter(self) -> "OwnOptions":
+    def _require_options_of_profile(self) -> "OwnOptions":
         option_names, profile = self.model_fields_set, PROFILES[self.profile]
         if self.acs == "post" and bindings.POST not in profile.response_bindings:
             raise ValueError(
@@ -296,8 +296,8 @@ def entity_id_of(options: OwnOptions) -> str:
 
 def prefix_of(options: OwnOptions) -> str:
     """The path above our addresses; by default none for a hub."""
-    is_said = options.role != HUB or "prefix" in options.model_fields_set
-    return options.prefix if is_said else ""
+    has_prefix = options.role != HUB or "prefix" in options.model_fields_set
+    return options.prefix if has_prefix else ""
 
 
 def _secret_of(secret: SecretBytes | None) -> bytes:

@@ -38,7 +38,7 @@ from eilogin.saml.xml_signatures import suited
 
 ALL = "all"
 
-_TOLD = 20
+_MOST_SHOWN = 20
 
 _NAMED = 5
 
@@ -197,7 +197,7 @@ def _on_members(federation: Membership) -> Iterator[Remark]:
         *(f"left out ({e.code}): {e}" for e in federation.left_out.values()),
         *federation.remarks,
     ]
-    for text in first_of(texts, _TOLD):
+    for text in first_of(texts, _MOST_SHOWN):
         yield Remark("federation", METADATA_PASSED_OVER, text)
 
 

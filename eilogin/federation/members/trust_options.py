@@ -192,9 +192,9 @@ class TrustOptions(OwnOptions, name="trust"):
         return self
 
     @model_validator(mode="after")
-    def _metadata_has_somebody_who_vouches(self) -> "TrustOptions":
+    def _require_source_of_trust(self) -> "TrustOptions":
         has_own = all(
-            line.certificates or _says_unsigned(line) for line in self.federation
+            line.certificates or _is_marked_unsigned(line) for line in self.federation
         )
         if not (has_own or self.federation_certificate or self.federation_unsigned):
             raise ValueError(
@@ -211,7 +211,7 @@ class TrustOptions(OwnOptions, name="trust"):
         return self
 
     @model_validator(mode="after")
-    def _digid_takes_what_is_signed(self) -> "TrustOptions":
+    def _require_signed_for_digid(self) -> "TrustOptions":
         if self.role != HUB or not PROFILES[self.profile].requires_signed_metadata:
             return self
         reason = (
@@ -220,14 +220,14 @@ class TrustOptions(OwnOptions, name="trust"):
         )
         if self.federation_unsigned:
             raise ValueError(f"federation_unsigned: expected 'false' {reason}")
-        for line in filter(_says_unsigned, self.federation):
+        for line in filter(_is_marked_unsigned, self.federation):
             raise ValueError(
                 f"federation: expected no 'unsigned=true' behind '{line}' {reason}"
             )
         return self
 
     @model_validator(mode="after")
-    def _what_is_fetched_is_signed(self) -> "TrustOptions":
+    def _require_signed_downloads(self) -> "TrustOptions":
         for line in self.federation:
             if not isinstance(line, FederationAddress):
                 continue
@@ -312,16 +312,16 @@ def keys_for(line: FederationLine, options: TrustOptions) -> Sequence[PublicKey]
     """The keys that may sign a source, or None; raises ConfigurationError."""
     if line.certificates:
         return [*map(_key_in, line.certificates)]
-    return None if _says_unsigned(line) else operator_keys(options)
+    return None if _is_marked_unsigned(line) else operator_keys(options)
 
 
-def _says_unsigned(line: FederationLine) -> bool:
+def _is_marked_unsigned(line: FederationLine) -> bool:
     return isinstance(line, FederationFile) and line.is_unsigned
 
 
 def unsigned_lines(options: TrustOptions) -> Mapping[str, Sequence[FederationLine]]:
     """The lines without a required signature, by option."""
-    marked = [line for line in options.federation if _says_unsigned(line)]
+    marked = [line for line in options.federation if _is_marked_unsigned(line)]
     unmarked = [
         line
         for line in options.federation

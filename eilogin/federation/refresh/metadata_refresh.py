@@ -21,7 +21,7 @@ from eilogin.federation.changes.change_approval import Judge, Judged
 from eilogin.federation.changes.departed_members import departed_of, note_departed
 from eilogin.federation.changes.federation_changes import (
     MOST_LOGGED,
-    MOST_TOLD,
+    MOST_SHOWN,
     ApprovalRules,
     Changes,
     changes_for,
@@ -408,7 +408,7 @@ def _report_sources(
 def _waits_for(count: int, reasons: Sequence[str]) -> str:
     verb = "is" if count == 1 else "are"
     what = f"{count} of its members {verb} pending" if count else "all of it is pending"
-    shown = "; ".join(first_of(reasons, MOST_TOLD))
+    shown = "; ".join(first_of(reasons, MOST_SHOWN))
     return (
         f"needs approval, {what} ('eilogin trust diff FILE', then 'eilogin trust"
         f" approve FILE ID'): {shown}"

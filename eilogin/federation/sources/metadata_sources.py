@@ -173,7 +173,7 @@ class MetadataSource(ABC):
         ``usual_validity`` is the longest validity in seconds for a source without its
         own; None for no limit. Raises ConfigurationError that names the source.
         """
-        kept = _read_kept(before)
+        kept = _read_copy(before)
         if before and before.copy and _is_missing(before.copy):
             before = None
         try:
@@ -383,7 +383,7 @@ def sha256_of(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _read_kept(before: AcceptedCopy | None) -> bytes | None:
+def _read_copy(before: AcceptedCopy | None) -> bytes | None:
     if before is None or before.copy is None:
         return None
     try:

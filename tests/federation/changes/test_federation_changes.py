@@ -461,7 +461,7 @@ def test_of_many_the_first_are_told_and_what_waits_before_the_others():
 
 
 def test_that_all_are_valid_for_longer_is_no_change_that_is_counted(monkeypatch):
-    monkeypatch.setattr(changing, "MOST_TOLD", 1)
+    monkeypatch.setattr(changing, "MOST_SHOWN", 1)
     old = [replace(one, valid_until=n) for n, one in enumerate(many(3))]
     new = [replace(one, valid_until=9.0 + n) for n, one in enumerate(many(3))]
     changes = compare(of(*old), of(*new))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from eilogin.cli.commands.trust.trust_sites import TrustSite
 from eilogin.cli.terminal.reports import many
 from eilogin.federation.changes.federation_changes import (
-    MOST_TOLD,
+    MOST_SHOWN,
     ApprovalRules,
     Changes,
 )
@@ -48,7 +48,7 @@ def _quarantine_lines(site: TrustSite, quarantine: Quarantine) -> Iterator[str]:
     reasons = "1 reason" if count == 1 else f"{count} reasons"
     since = write_instant(quarantine.since)
     yield f"pending since {since}, for {reasons}: {quarantine.id}"
-    for line in first_of([*map(_in_quarantine, quarantine.open)], MOST_TOLD):
+    for line in first_of([*map(_in_quarantine, quarantine.open)], MOST_SHOWN):
         yield f"  {line}"
     yield from _approval_lines(site, quarantine)
     yield from _refresh_needed_lines(site, quarantine)
@@ -100,7 +100,7 @@ def pending_lines(
     changes = site.changes(quarantine, quarantine.open)
     yield "\nWhy it needs approval:"
     # Another user may be able to write the folder.
-    reasons = quarantine.reasons if is_all else first_of(quarantine.reasons, MOST_TOLD)
+    reasons = quarantine.reasons if is_all else first_of(quarantine.reasons, MOST_SHOWN)
     yield from (f"  {printable(reason)}" for reason in reasons)
     yield "\nAll changes:"
     lines = changes.all_lines if is_all else changes.lines
@@ -113,7 +113,7 @@ def pending_lines(
         yield "\nOr decide on one member, with its own ID:"
         ids = [f"{change.id}  {words(change.entity_id)}" for change in quarantine.open]
         yield from (
-            f"  {line}" for line in (ids if is_all else first_of(ids, MOST_TOLD))
+            f"  {line}" for line in (ids if is_all else first_of(ids, MOST_SHOWN))
         )
 
 

@@ -400,7 +400,7 @@ class TestMoreThanIsShown:
     @pytest.fixture
     def waiting(self, operator, eilogin, monkeypatch, at_the_hub):
         """A state with more changes of a kind than are shown."""
-        monkeypatch.setattr(federation_changes, "MOST_TOLD", 1)
+        monkeypatch.setattr(federation_changes, "MOST_SHOWN", 1)
         eilogin("refresh", *at_the_hub)
 
         def moved(member):

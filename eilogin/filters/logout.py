@@ -340,7 +340,7 @@ class LogoutFilter(PipelinePart):
     def _front_channel(self, visit: Visit) -> Response:
         # Without a message, show the result of the hub's LogoutResponse.
         if visit.method == "GET" and not visit.query_string:
-            return self._what_came(visit)
+            return self._latest_result(visit)
         if visit.query_string.startswith(f"{AFTER}="):
             visit.allow_only("GET")
             handle = read_query(visit).get(AFTER, "")
@@ -352,7 +352,7 @@ class LogoutFilter(PipelinePart):
         inbound = verify(received, trust.hub_peer, trust.weak)
         return self._elsewhere.through_browser(visit, inbound)
 
-    def _what_came(self, visit: Visit) -> Response:
+    def _latest_result(self, visit: Visit) -> Response:
         if visit.session is None:
             answered = self._responses.result_page(visit)
             return answered or self._nobody_here(visit, "")

@@ -104,7 +104,7 @@ class Hub(PipelinePart):
         self._numbers = Numbers(options.metrics_token)
         self._worker = HubThreads() if options.work else None
         self._latest_jobs: HubJobs | None = None
-        self._pending = PendingLogouts(self._carry_out, _end_that_one)
+        self._pending = PendingLogouts(self._carry_out, _end_pending)
         sign_in = self._sign_in(options)
         self._id_of = sign_in.id_of
         sso = self._single_sign_on(sign_in)
@@ -113,10 +113,10 @@ class Hub(PipelinePart):
             "health": self._health,
             "metrics": self._measured,
             "login": sign_in.respond,
-            "sso": _looked_at(sso.respond),
+            "sso": _also_for_head(sso.respond),
             "artifact": resolve_artifact,
             "logout": logout.button.everywhere,
-            "slo": _looked_at(logout.respond),
+            "slo": _also_for_head(logout.respond),
             "slo_soap": logout.respond_soap,
             "activity": ActivityReportIntake().respond,
         }
@@ -154,9 +154,9 @@ class Hub(PipelinePart):
         )
         return {
             "home": self._home(presence_by_timers),
-            "sso": _looked_at(sso.respond),
+            "sso": _also_for_head(sso.respond),
             "artifact": resolve_digid_artifact,
-            "slo": _looked_at(logout.respond),
+            "slo": _also_for_head(logout.respond),
             "slo_soap": logout.respond_soap,
             "activity": _not_as_digid,
         }
@@ -218,8 +218,8 @@ class Hub(PipelinePart):
         event = _EVENTS.get(address or "", "login")
         is_soap = address in ("slo_soap", "artifact", "activity")
         # DigiD answers nothing to an unknown sender (DigiD 1.6).
-        is_told = not isinstance(error, NotFound)
-        if is_soap and is_told and visit.method == "POST":
+        is_for_known_sender = not isinstance(error, NotFound)
+        if is_soap and is_for_known_sender and visit.method == "POST":
             return soap_fault(error, note_refusal(error, event, visit))
         headers = pending_logouts.begun(visit, error) if address == "logout" else []
         answer = self.pages.refuse(
@@ -322,25 +322,25 @@ class Hub(PipelinePart):
         )
 
 
-def _end_that_one(visit: Visit) -> None:
+def _end_pending(visit: Visit) -> None:
     login = visit.session_to_end()
     if login is not None:
         visit.sessions.drop(login)
 
 
-def _looked_at(
+def _also_for_head(
     respond: Callable[[Visit], Response],
 ) -> Callable[[Visit], Response]:
     """Answer HEAD too: participants check the hub, and its store, before a visit."""
 
-    def respond_or_be_there(visit: Visit) -> Response:
+    def respond_to_head(visit: Visit) -> Response:
         visit.allow_only("GET", "HEAD", "POST")
         if visit.method == "HEAD":
             require_store(visit)
             return Response(status=204, cache_control="no-store")
         return respond(visit)
 
-    return respond_or_be_there
+    return respond_to_head
 
 
 def _not_as_digid(_: Visit) -> Response:

@@ -243,7 +243,7 @@ class HubOptions(Options, name="hub"):
     )
 
     @model_validator(mode="after")
-    def _says_who_can_sign_in(self) -> "HubOptions":
+    def _require_citizens(self) -> "HubOptions":
         if self.sign_in == "own" and self.citizens is None:
             raise ValueError("citizens: is required with sign_in = own")
         if self.sign_in == "above" and not self.passed_on_to:

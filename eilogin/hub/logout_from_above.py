@@ -26,13 +26,13 @@ class LogoutFromAbove:
         """End the sessions, and notify; return whether all participants know."""
         visit, names, endings = self._visit, self._names, self._logout.endings
         with logout_reserve.for_logout():
-            is_told = not ended.logins or endings.end_subjects(
+            have_confirmed = not ended.logins or endings.end_subjects(
                 visit,
                 {subject_here(visit, login.who, names) for login in ended.logins},
                 [login.name for login in ended.logins],
                 partial(self._logout.lead, visit, ended.through),
             )
-            return is_told and endings.is_known(
+            return have_confirmed and endings.is_known(
                 visit,
                 {subject_here(visit, before.who, names) for before in ended.before},
                 {before.name for before in ended.before},

@@ -68,9 +68,9 @@ def is_own_navigation(visit: Visit, public_url: str) -> bool:
 
 def _is_silent_browser(visit: Visit) -> bool:
     # Every browser calls itself Mozilla first (HTML standard, "client identification").
-    tells = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_REFERER")
+    origin_headers = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_REFERER")
     is_browser = visit.environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
-    return is_browser and not any(map(visit.environ.get, tells))
+    return is_browser and not any(map(visit.environ.get, origin_headers))
 
 
 def require_own_form(visit: Visit, public_url: str) -> None:

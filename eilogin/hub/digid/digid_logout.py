@@ -175,8 +175,8 @@ class DigidSingleLogout:
             else:
                 is_everywhere = self._ended(visit, back, login)
             audit.event("logout.received", peer=back.entity_id)
-            is_told = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
-            return json.dumps((_DONE if is_told else _PARTLY).codes)
+            is_complete = is_everywhere and choice != rehearsal.PARTIAL_LOGOUT
+            return json.dumps((_DONE if is_complete else _PARTLY).codes)
 
         codes = json.loads(
             self._logout.endings.slots.once(visit, _result_key(back), until, execute)

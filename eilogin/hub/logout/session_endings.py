@@ -143,11 +143,11 @@ class SessionEndings:
         """
         sessions, own = visit.sessions, visit.trust.own
         queue, handle = queue_of(visit, self._propagation), new_handle()
-        is_kept = len(queue.other_unfinished(handle, [login.who])) < MOST_LOGINS
-        if is_kept:
+        is_queued = len(queue.other_unfinished(handle, [login.who])) < MOST_LOGINS
+        if is_queued:
             queue.begin(handle, [login], recipients_of(sessions.participants(login)))
         recipients = recipients_of(sessions.drop(login) or ())
-        if is_kept:
+        if is_queued:
             # A faster process notifies them.
             missed = {recipient: Delivery(recipient) for recipient in recipients}
             store_missed(visit, self._propagation, handle, recipients, missed)

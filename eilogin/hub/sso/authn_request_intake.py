@@ -141,9 +141,9 @@ def accept_authn_request(
     if denied is not None:
         is_old = isinstance(denied, MessageExpired) and request.issued < now
         # Perhaps an old page, reloaded; the participant can begin again.
-        tells = is_old and trust.own.profile.restarts_late_logins
+        is_too_late = is_old and trust.own.profile.restarts_late_logins
         return ReceivedAuthnRequest(
-            participant_request, (*DENIED, *[messages.TOO_LATE] * tells), denied
+            participant_request, (*DENIED, *[messages.TOO_LATE] * is_too_late), denied
         )
     if not is_as_asked:
         return ReceivedAuthnRequest(participant_request, _NO_SUCH_BINDING)

@@ -45,8 +45,8 @@ def read_ruled(attributes: Mapping[str, Sequence[str]]) -> Ruled:
             )
     released = attributes.get(RELEASED_ATTRIBUTES)
     return Ruled(
-        sso_domain=_one_of(attributes, SSO_DOMAIN),
-        required_level=_one_of(attributes, REQUIRED_LEVEL),
+        sso_domain=_single_value(attributes, SSO_DOMAIN),
+        required_level=_single_value(attributes, REQUIRED_LEVEL),
         released=None if released is None else frozenset(map(_name, released)),
     )
 
@@ -56,7 +56,7 @@ def is_domain(name: str) -> bool:
     return bool(_DOMAIN.fullmatch(name))
 
 
-def _one_of(attributes: Mapping[str, Sequence[str]], name: str) -> str:
+def _single_value(attributes: Mapping[str, Sequence[str]], name: str) -> str:
     values = attributes.get(name)
     if values is None:
         return ""

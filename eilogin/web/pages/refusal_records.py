@@ -30,7 +30,7 @@ def note_refusal(error: Exception, event: str, visit: Visit | None = None) -> st
     if not line.is_written:
         _count(event, error)
         return reference
-    _tell_log(error, line, event, _about_peer(error, visit))
+    _log_refusal(error, line, event, _about_peer(error, visit))
     visitor_fields = _fields_of_visitor(visit) if event == "access" else {}
     audit.event(
         event,
@@ -105,7 +105,7 @@ def note_in_log(error: Exception, event: str, visit: Visit | None = None) -> str
     visit = visit or Visit({})
     line = _line_of(error, event, visit)
     if line.is_written:
-        _tell_log(error, line, event, _about_peer(error, visit))
+        _log_refusal(error, line, event, _about_peer(error, visit))
     return line.reference
 
 
@@ -116,7 +116,7 @@ def _about_peer(error: Exception, visit: Visit) -> str:
     return str(trust.about(error))
 
 
-def _tell_log(error: Exception, line: Line, event: str, about: str) -> None:
+def _log_refusal(error: Exception, line: Line, event: str, about: str) -> None:
     shared = _SHARED if line.is_shared else ""
     cause = "; ".join(filter(None, (str(error)[:_LONGEST_CAUSE], about, shared)))
     # The message may quote the request, and must not begin a new line.

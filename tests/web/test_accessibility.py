@@ -6,6 +6,7 @@ a person to read. This command writes them anew after an intended change::
     EILOGIN_WRITE_PAGE_TREES=1 python -m pytest tests/web/test_accessibility.py -k tree
 """
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -26,6 +27,8 @@ WRITES_TREES = os.environ.get("EILOGIN_WRITE_PAGE_TREES") == "1"
 THEMES = ("light", "dark")
 #: Kinds whose trees are kept in English too, and as a whole.
 IN_ENGLISH = ("sign-in", "receipt-not-everywhere", "portal", "error", "warning")
+#: After so many tests, the next one gets a new tab.
+TESTS_IN_A_TAB = 25
 PAGE_TREES = [(kind, "nl") for kind in KINDS] + [(kind, "en") for kind in IN_ENGLISH]
 
 
@@ -67,14 +70,26 @@ UNTOLD_LISTS = """[...document.querySelectorAll("ul, ol")]
 
 
 @pytest.fixture(scope="module")
-def catalogue():
+def catalogues():
+    """The catalogue for each test: a tab that has shown many pages becomes slow."""
+    complaints = []
+
+    def catalogues_in(browser):
+        while True:
+            page = browser.new_page(locale="nl-NL")
+            page.on("console", lambda m: complaints.append((m.type, m.text)))
+            yield from itertools.repeat(Catalogue(page), TESTS_IN_A_TAB)
+            page.close()
+
     with launched() as browser:
-        page = browser.new_page(locale="nl-NL")
-        complaints = []
-        page.on("console", lambda said: complaints.append((said.type, said.text)))
-        yield Catalogue(page)
+        yield catalogues_in(browser)
         # Such as of a policy that blocks what the page needs.
         assert [text for kind, text in complaints if kind in ("error", "warning")] == []
+
+
+@pytest.fixture
+def catalogue(catalogues):
+    return next(catalogues)
 
 
 def faults(page):

@@ -70,12 +70,19 @@ def pytest_xdist_auto_num_workers():
 def pytest_xdist_make_scheduler(config, log):
     """Give each process whole files, in the order in which they were collected.
 
-    Tests of a file share servers (fixtures of the scope ``module``).
+    Tests of a file share servers (fixtures of the scope ``module``). All files of
+    ``tests/apps`` but that of Plone share the servers of the applications.
     """
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - an optional part
 
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            shares = file.startswith("tests/apps/") and not file.endswith("plone.py")
+            return "tests/apps" if shares else file
+
     config.option.loadscopereorder = False
-    return LoadFileScheduling(config, log)
+    return Scheduling(config, log)
 
 
 class Witness:

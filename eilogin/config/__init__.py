@@ -23,14 +23,14 @@ secret. Options of one filter belong beside that filter, not here. From the top 
 
 from eilogin.config.option_declarations import (
     REGISTRY,
-    Described,
+    OptionDescription,
     Options,
     OptionsT,
     describe,
     option,
     plain,
 )
-from eilogin.config.option_findings import OptionNote, Topic, open_files
+from eilogin.config.option_findings import OptionNote, Topic, exposed_files
 from eilogin.config.option_lines import comment_in, no_comments, read_lines, split
 from eilogin.config.option_paths import (
     Folder,
@@ -82,7 +82,6 @@ __all__ = (
     "UNIX",
     "WEB_HOST",
     "Count",
-    "Described",
     "Flag",
     "Folder",
     "IPNetwork",
@@ -92,6 +91,7 @@ __all__ = (
     "Names",
     "Networks",
     "NewFolder",
+    "OptionDescription",
     "OptionNote",
     "Options",
     "OptionsT",
@@ -111,6 +111,7 @@ __all__ = (
     "comment_in",
     "describe",
     "did_you_mean",
+    "exposed_files",
     "from_ini",
     "is_loopback",
     "is_secret",
@@ -119,7 +120,6 @@ __all__ = (
     "name_of",
     "names_of",
     "no_comments",
-    "open_files",
     "option",
     "placed",
     "placing",

@@ -49,7 +49,7 @@ class Options(BaseModel):
         self._values = dict(values)
 
     def values_for(self, declared: "type[Options]") -> tuple[str, dict[str, str]]:
-        """Return the ini file and its values for ``declared``, without secrets."""
+        """Return the ini file, and its values for ``declared`` without secrets."""
         # Another process can then read them in the same way.
         fields = declared.model_fields
         return self._file, {
@@ -76,7 +76,7 @@ class Options(BaseModel):
     # --- findings for 'eilogin check'; a subclass adds to those of its bases ---
 
     def faults(self) -> Iterator[Fault]:
-        """Yield the valid values that do not work here; their faults have no place."""
+        """Yield faults of values that do not work; the caller adds file and section."""
         yield from ()
 
     def code_faults(self, folders: Sequence[str]) -> Iterator[Fault]:
@@ -89,12 +89,12 @@ class Options(BaseModel):
         yield from ()
 
     def profile_faults(self) -> Iterator[Fault]:
-        """Yield the options that contradict ``profile = digid``."""
+        """Yield values that a profile with ``restricts_filters`` excludes."""
         yield from ()
 
     @classmethod
     def hidden_faults(cls, file: str, values: Mapping[str, str]) -> Iterator[Fault]:
-        """Yield faults that stay hidden while other options are invalid."""
+        """Yield faults of a section that cannot be read, because of other options."""
         _ = file, values
         yield from ()
 
@@ -102,11 +102,11 @@ class Options(BaseModel):
         """Yield notes on settings that are no faults, but hardly intended."""
         yield from ()
 
-    def in_one_process(self) -> Iterator[str]:
+    def options_in_one_process(self) -> Iterator[str]:
         """Yield the options that keep data in the memory of one process."""
         yield from ()
 
-    def thread_limits(self) -> Iterator[str]:
+    def options_with_thread_limits(self) -> Iterator[str]:
         """Yield the options that limit how many threads wait for a peer."""
         yield from ()
 
@@ -125,8 +125,9 @@ def option(
 ) -> Any:
     """Declare one option; ``meaning`` is its line in the documentation.
 
-    Without a ``default``, the option is required. An empty one means "not given", and
-    is valid for every type. ``shown`` describes a default that its value does not.
+    Without a ``default``, the option is required. The default "" means "not given",
+    and is valid for every type. The documentation prints ``shown`` as the default, such
+    as "none", if the value itself would tell nothing.
     """
     return Field(
         default,
@@ -142,7 +143,7 @@ def plain(text: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class OptionDescription:
     """One option as the documentation shows it."""
 
     name: str
@@ -153,7 +154,7 @@ class Described:
     is_literal: bool
 
 
-def describe(declared: type[Options]) -> list[Described]:
+def describe(declared: type[Options]) -> list[OptionDescription]:
     """Return the options of a filter or app, in the order of their declaration."""
     rows = []
     for name, field in declared.model_fields.items():
@@ -166,7 +167,9 @@ def describe(declared: type[Options]) -> list[Described]:
         else:
             default = _as_ini(field.default)
         is_literal = shown is None and not field.is_required() and default != ""
-        rows.append(Described(name, default, field.description or "", is_literal))
+        rows.append(
+            OptionDescription(name, default, field.description or "", is_literal)
+        )
     return rows
 
 

@@ -31,7 +31,7 @@ class OptionNote:
     topic: Topic = Topic.VALUE
 
 
-def open_files(
+def exposed_files(
     option: str, paths: Iterable[Path], topic: Topic
 ) -> Iterator[OptionNote]:
     """Note files with secrets that others than their owner may read or write."""

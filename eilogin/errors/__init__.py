@@ -9,8 +9,9 @@ There are three families, for three readers:
 
 The ``code`` of an error never changes: log lines, audit events and tests rely on it.
 The message is for the log and may quote a value. It never holds a key, a password, a
-BSN or an assertion. The sentences of the page are in ``web/locale``, and
-``web.pages.page_rendering`` chooses its template. Import errors from this package:
+BSN or an assertion. ``web.pages.page_rendering`` chooses the template of the page.
+``web/templates/error.html`` chooses its sentences by the code; their texts are in
+``web/locale``. Import errors from this package:
 
 * ``error_context``: add to an error the peer that sent the message.
 * ``login_refusals``: logins that fail, or give the application too little.

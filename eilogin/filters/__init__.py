@@ -16,5 +16,5 @@ belongs in ``participant``, ``web`` or below.
 * ``session_options``: the options of ``session``.
 * ``trust``: holds the federation, and publishes this participant's metadata.
 
-The options of ``trust`` are in ``federation.members.trust_options``.
+The options of ``trust`` are in ``federation.members.trust_options`` and its bases.
 """

@@ -84,9 +84,9 @@ class AppSessionOptions(Options, name="appsession"):
         name = _WHERE[self.type]
         return str(getattr(self, name)) if name else ""
 
-    def in_one_process(self) -> Iterator[str]:
+    def options_in_one_process(self) -> Iterator[str]:
         """See the base class."""
-        yield from super().in_one_process()
+        yield from super().options_in_one_process()
         if self.type == "memory":
             yield "type"
 

@@ -34,7 +34,7 @@ from eilogin.participant.response.name_id_formats import Mismatch
 from eilogin.participant.response.required_encryption import Encrypted
 from eilogin.participant.subject_names import NAME_ID, SubjectSources
 from eilogin.web.limits.client_network import BindAddress
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 
 #: RFC 9110 9.3, RFC 5789 and RFC 4918 9.
 _METHODS = (
@@ -165,7 +165,7 @@ class LoginOptions(Options, name="login"):
         "that retries by itself. Whole number; keep it below the number of "
         "server threads, because a hub that hangs holds one thread for "
         "each.",
-        default=USUAL,
+        default=DEFAULT_SLOTS,
     )
     second_opinion: Flag = option(
         "Lets python3-saml verify every Response of the hub as well.", default=True
@@ -206,9 +206,9 @@ class LoginOptions(Options, name="login"):
         for name, expected in digid_faults(self):
             yield Fault("", "", name, "", expected)
 
-    def thread_limits(self) -> Iterator[str]:
+    def options_with_thread_limits(self) -> Iterator[str]:
         """See the base class."""
-        yield from super().thread_limits()
+        yield from super().options_with_thread_limits()
         yield "artifacts_at_once"
 
     def notes(self) -> Iterator[OptionNote]:

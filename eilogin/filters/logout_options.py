@@ -34,7 +34,7 @@ from eilogin.participant.logout.logout_hooks import LogoutEvent as LogoutEvent
 from eilogin.participant.logout.logout_requests import (
     LogoutBindings,
 )
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 
 #: Words that mean to switch ``app_cookies`` on or off, and hardly name a cookie.
 _FLAGS = ("yes", "no", "true", "false", "on", "none")
@@ -111,7 +111,7 @@ class LogoutOptions(Options, name="logout"):
         "the visitor reads that the hub does not know yet and can try "
         "again. Whole number; keep it below the number of server threads, "
         "because a hub that hangs holds one thread for each.",
-        default=USUAL,
+        default=DEFAULT_SLOTS,
     )
     encrypt_name_id: Flag = option(
         "Encrypts the NameID of a LogoutRequest, if the hub's metadata has "
@@ -139,7 +139,7 @@ class LogoutOptions(Options, name="logout"):
             if fault := fault_of_name(name, folders):
                 yield Fault("", "", "on_logout", repr(name), fault)
 
-    def thread_limits(self) -> Iterator[str]:
+    def options_with_thread_limits(self) -> Iterator[str]:
         """See the base class."""
-        yield from super().thread_limits()
+        yield from super().options_with_thread_limits()
         yield "logouts_at_once"

@@ -12,7 +12,7 @@ from eilogin.config import (
     Seconds,
     Topic,
     attempt,
-    open_files,
+    exposed_files,
     option,
 )
 from eilogin.errors import EiloginError, Fault, InvalidOptions, StoreUnavailable
@@ -76,9 +76,9 @@ class SessionOptions(Options, name="session"):
         "2h",
     )
 
-    def in_one_process(self) -> Iterator[str]:
+    def options_in_one_process(self) -> Iterator[str]:
         """See the base class."""
-        yield from super().in_one_process()
+        yield from super().options_in_one_process()
         if is_in_process(self.store):
             yield "store"
 
@@ -136,7 +136,7 @@ class SessionOptions(Options, name="session"):
                 text = f"{value} is {value} seconds; for minutes, write '{value}m'"
                 yield OptionNote(name, text)
         files = [*self.named_files("store"), *([path] if path else [])]
-        yield from open_files("store", files, Topic.STORE_FILE)
+        yield from exposed_files("store", files, Topic.STORE_FILE)
         yield from _exposed_store(self.store)
 
 

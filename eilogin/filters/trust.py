@@ -12,9 +12,10 @@
 ``/eilogin/accessibility`` if there is a statement, ``/eilogin/metrics`` for a client
 with ``metrics_token``, and 404 for unknown addresses below the prefix.
 
-eilogin never builds a URL from a Host header. The options are in
-:mod:`eilogin.federation`, because other code reads them too. The filter also stands
-before the hub, with ``role = hub``.
+eilogin never builds a URL from a Host header. The filter also stands before the hub,
+with ``role = hub``. Its options are in :mod:`eilogin.federation`, because other code
+reads them too: ``members.trust_options``, ``local.local_options`` and
+``local.site_options``.
 """
 
 import logging

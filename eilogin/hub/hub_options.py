@@ -19,8 +19,8 @@ from eilogin.config import (
     Topic,
     Words,
     did_you_mean,
+    exposed_files,
     is_loopback,
-    open_files,
     option,
 )
 from eilogin.errors import LOGOUT_IMPOSSIBLE, EiloginError, Fault
@@ -37,7 +37,7 @@ from eilogin.hub.participants.name_ids import NameAttributes
 from eilogin.hub.participants.response_protection import EncryptLines, SignLines
 from eilogin.hub.signin.citizen_accounts import ATTRIBUTES, Citizens
 from eilogin.saml.sector_names import BSN
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 
 _OUT_OF_PLACE: Mapping[str, str] = {
     **{
@@ -96,7 +96,7 @@ class HubOptions(Options, name="hub"):
         "page that retries by itself. Whole number; keep it below the "
         "number of server threads, because a participant that hangs holds "
         "one thread for each.",
-        default=USUAL,
+        default=DEFAULT_SLOTS,
     )
     logout_scope: Literal["citizen", "browser"] = option(
         "Chooses which sessions a logout ends: all sessions of the "
@@ -277,9 +277,9 @@ class HubOptions(Options, name="hub"):
         except EiloginError as error:
             yield Fault("", "", "citizens", "", str(error))
 
-    def thread_limits(self) -> Iterator[str]:
+    def options_with_thread_limits(self) -> Iterator[str]:
         """See the base class."""
-        yield from super().thread_limits()
+        yield from super().options_with_thread_limits()
         yield "logouts_at_once"
 
     def notes(self) -> Iterator[OptionNote]:
@@ -294,9 +294,9 @@ class HubOptions(Options, name="hub"):
             )
             yield OptionNote("nameless", text, LOGOUT_IMPOSSIBLE, Topic.LOGOUT)
         if self.citizens is not None:
-            yield from open_files("citizens", [self.citizens], Topic.KEY_FILE)
+            yield from exposed_files("citizens", [self.citizens], Topic.KEY_FILE)
         files = self.named_files("name_id_key")
-        yield from open_files("name_id_key", files, Topic.SECRET_FILE)
+        yield from exposed_files("name_id_key", files, Topic.SECRET_FILE)
 
 
 def _unusable_attributes(release: Mapping[str, Sequence[str]]) -> Iterator[OptionNote]:

@@ -324,7 +324,7 @@ def _in_process_options(
     pairs = [
         (title, name)
         for title, options in options_by_section.items()
-        for name in options.in_one_process()
+        for name in options.options_in_one_process()
     ]
     return sorted(pairs, key=itemgetter(1))
 

@@ -116,7 +116,7 @@ def _option_notes(part: Part, options: Options) -> Iterator[Note]:
 
 def _exhaustible_threads(part: Part, options: Options, threads: int) -> Iterator[Note]:
     """Note limits at which peers that do not answer can block every thread."""
-    for name in options.thread_limits():
+    for name in options.options_with_thread_limits():
         limit = getattr(options, name)
         if threads and limit >= threads:
             yield Note.at(

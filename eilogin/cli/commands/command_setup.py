@@ -1,4 +1,4 @@
-"""Variables and logging for commands that read an ini file."""
+"""Variables (``%(name)s``) and logging for commands that read an ini file."""
 
 import logging
 import logging.config

@@ -6,7 +6,7 @@ import textwrap
 import click
 
 from eilogin.cli.inifiles import entry_points
-from eilogin.config import Described, Options, describe, did_you_mean, plain
+from eilogin.config import OptionDescription, Options, describe, did_you_mean, plain
 
 #: Another name for the entry point ``main``.
 _PARTICIPANT_FILTER = "participant"
@@ -66,7 +66,7 @@ def as_rst(options: type[Options]) -> str:
     return "\n".join(map(_item, describe(options)))
 
 
-def _item(row: Described) -> str:
+def _item(row: OptionDescription) -> str:
     default = _default(row, "default", "")
     term = f"``{row.name}``" + (f" ({default})" if default else "")
     meaning = textwrap.fill(
@@ -79,7 +79,7 @@ def _item(row: Described) -> str:
     return f"{term}\n{meaning}\n"
 
 
-def _default(row: Described, head: str, end: str) -> str:
+def _default(row: OptionDescription, head: str, end: str) -> str:
     if not row.default:
         return ""
     if row.default.startswith("required"):

@@ -7,7 +7,7 @@
 * ``local_entity``: :class:`Own`, this entity.
 * ``local_keys``: our keys, and which of them signs at a given date.
 * ``local_options``: the options of the local entity.
+* ``option_values``: types of options of ``trust``, such as durations and levels.
 * ``profiles``: the differences between SAML and DigiD.
-* ``option_values``: converts federation options into values.
-* ``site_options``: how a site presents itself.
+* ``site_options``: the options for what visitors see.
 """

@@ -17,7 +17,7 @@ from eilogin.config import (
     ReadableFile,
     Secrets,
     Topic,
-    open_files,
+    exposed_files,
     option,
 )
 from eilogin.errors import ConfigurationError, Fault
@@ -223,9 +223,9 @@ class OwnOptions(SiteOptions):
         """See the base class."""
         yield from super().notes()
         for name, path in (("key", self.key), ("keys", self.keys)):
-            yield from open_files(name, key_files(path), Topic.KEY_FILE)
+            yield from exposed_files(name, key_files(path), Topic.KEY_FILE)
         for name in ("secret", "pseudonym_key"):
-            yield from open_files(name, self.named_files(name), Topic.SECRET_FILE)
+            yield from exposed_files(name, self.named_files(name), Topic.SECRET_FILE)
 
 
 def own_of(options: OwnOptions) -> Own:

@@ -1,4 +1,4 @@
-"""Check whether the metadata names our key: an unknown one locks everybody out."""
+"""Check whether the metadata has our key: peers reject what an unknown key signs."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from eilogin.saml.signing_keys import SigningKey
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a key is known, and why."""
+    """Whether peers know a key by the metadata, and why."""
 
-    #: None if eilogin cannot see that.
+    #: None if eilogin cannot find out.
     is_known: bool | None
     text: str
 
 
-def in_metadata(own: Own, federation: Membership, key: SigningKey) -> Finding:
+def key_in_metadata(own: Own, federation: Membership, key: SigningKey) -> Finding:
     """Look for a key of ours in the federation's metadata."""
     if federation.copies:
         why = "; ".join(federation.copies)

@@ -42,6 +42,7 @@ class Membership:
         self._entities = index.members
         self.left_out = index.left_out
         self.remarks = index.remarks
+        #: The reason for each source of which eilogin uses an older copy.
         self.copies = index.copies
         #: Whether a source lists all members.
         self.is_aggregate = index.is_aggregate

@@ -1,4 +1,7 @@
-"""The options that select trusted parties, and functions that build their values."""
+"""The options that select trusted parties, and functions that build their values.
+
+The other options of ``trust`` are in the bases: ``OwnOptions`` and ``SiteOptions``.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +22,8 @@ from eilogin.config import (
     Topic,
     WebAddress,
     Words,
+    exposed_files,
     is_loopback,
-    open_files,
     option,
     placed,
 )
@@ -280,7 +283,7 @@ class TrustOptions(OwnOptions, name="trust"):
             yield from _without_certificates(self)
         if self.tls_client_key is not None:
             key = self.tls_client_key
-            yield from open_files("tls_client_key", [key], Topic.KEY_FILE)
+            yield from exposed_files("tls_client_key", [key], Topic.KEY_FILE)
 
 
 def _without_certificates(options: TrustOptions) -> Iterator[OptionNote]:

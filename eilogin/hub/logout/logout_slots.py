@@ -8,7 +8,7 @@ from eilogin import clock
 from eilogin.errors import Busy, Unavailable
 from eilogin.stores import Values
 from eilogin.web.limits.client_network import network_here
-from eilogin.web.limits.slots import USUAL, Full, Slots
+from eilogin.web.limits.slots import DEFAULT_SLOTS, Full, Slots
 from eilogin.web.visit import Visit
 
 #: Seconds between looks for the result of the same logout.
@@ -41,10 +41,11 @@ class LogoutSlots:
 
         A repeated ``message`` gets few slots. One network gets half of all, so that
         nobody blocks all others. So does a member's authenticated server
-        (``by_server``), but at least :data:`USUAL`: it sends for all its visitors.
+        (``by_server``), but at least :data:`DEFAULT_SLOTS`: it sends for all of its
+        visitors.
         """
         if by_server:
-            whose, at_least = f"soap {by_server}", USUAL
+            whose, at_least = f"soap {by_server}", DEFAULT_SLOTS
         else:
             whose, at_least = network_here(visit), 1
         try:

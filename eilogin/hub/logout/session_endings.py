@@ -30,7 +30,7 @@ from eilogin.hub.participants.name_id_matching import MatchedSessions, match
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.sessions import MOST_LOGINS, Login, Participant, Sessions, Subject
 from eilogin.stores import Values
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 from eilogin.web.visit import Visit
 
 #: Selects the participants that get a LogoutRequest.
@@ -59,7 +59,7 @@ class SessionEndings:
         propagation: Propagation,
         *,
         is_below: bool = False,
-        at_once: int = USUAL,
+        at_once: int = DEFAULT_SLOTS,
         of_browser: bool = False,
     ) -> None:
         self._propagation = propagation

@@ -51,7 +51,7 @@ from eilogin.saml import bindings, messages
 from eilogin.saml.message_checks import KNOWN_FOR
 from eilogin.saml.metadata import ServiceProvider
 from eilogin.web.inbound_messages import Inbound, read_message, receive_soap, verify
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 from eilogin.web.logout_above import Through
 from eilogin.web.outbound_messages import (
     logout_response,
@@ -81,7 +81,7 @@ class SingleLogout:
         propagation: Propagation,
         *,
         is_below: bool = False,
-        at_once: int = USUAL,
+        at_once: int = DEFAULT_SLOTS,
         of_browser: bool = False,
         asks_first: bool = False,
         one_by_one: bool = False,

@@ -1,4 +1,7 @@
-"""Check a username, a password and a code, within the limits for attempts."""
+"""Check a username, a password and a code, within the limits for attempts.
+
+``Citizens.verify`` checks the hash of the password.
+"""
 
 import threading
 from collections.abc import Mapping

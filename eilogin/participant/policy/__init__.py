@@ -7,6 +7,6 @@
 * ``path_rules``: find the rule of a request.
 * ``path_variants``: all readings of a path.
 * ``rule_lines``: parse one line of ``protect``.
-* ``strictest_rule``: the strictest of several rules.
+* ``strictest_rule``: ``PathRule``, and the strictest of several rules.
 * ``zope_paths``: paths and forms of Zope (``path_style = zope``).
 """

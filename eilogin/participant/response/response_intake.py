@@ -35,7 +35,7 @@ from eilogin.saml.metadata import IdentityProvider
 from eilogin.saml.printable_text import collapsed
 from eilogin.saml.response_checks import Expected, accept
 from eilogin.web.browser.random_handles import handle_of, is_handle, is_silent
-from eilogin.web.limits.slots import USUAL
+from eilogin.web.limits.slots import DEFAULT_SLOTS
 from eilogin.web.pages.refusal_records import note_refusal
 from eilogin.web.requests import origin_of, read_form_body
 from eilogin.web.site_urls import see_other
@@ -64,7 +64,7 @@ class ResponseReader:
         unsolicited: bool = False,
         response_signed: bool = False,
         encrypted: Collection[str] = (),
-        artifacts_at_once: int = USUAL,
+        artifacts_at_once: int = DEFAULT_SLOTS,
     ) -> None:
         self._needs_second_opinion = second_opinion
         self._takes_unsolicited = unsolicited

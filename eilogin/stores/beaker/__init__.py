@@ -1,7 +1,7 @@
 """Beaker's backends for the data of an application: texts by name, and no pickles.
 
-Kinds, places and drivers are Beaker's own (``type`` of its sessions). The content is
-not, because of three faults:
+The kinds, their URLs or folders, and their drivers are those of Beaker's sessions
+(``type``). The stored records are eilogin's own, because Beaker has three faults:
 
 * Despite ``data_serializer``, Beaker pickles the record around the data: anyone who can
   write to a backend can run code in the application.

@@ -34,7 +34,9 @@ _name, _data, _until = _TABLE.c.namespace, _TABLE.c.data, _TABLE.c.until
 class Database:
     """See :class:`eilogin.stores.beaker.NamedTexts`; raises ``OSError`` too.
 
-    ``url`` is SQLAlchemy's for SQLite. Each process has its own connections.
+    ``url`` is SQLAlchemy's for SQLite. A call waits ``timeout`` seconds for other
+    writers. A text of more than ``largest`` characters counts as absent. Each process
+    has its own connections.
     """
 
     def __init__(self, url: str, timeout: float, largest: int) -> None:
@@ -81,7 +83,7 @@ class Database:
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            identity = self._identity()
+            identity = self._device_and_inode()
             if identity is None or identity != self._prepared:
                 self._make()
             with self._engine().begin() as connection:
@@ -104,7 +106,7 @@ class Database:
             weakref.finalize(self, _dispose, engine, pid).atexit = False
         return engine
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _device_and_inode(self) -> tuple[int, int] | None:
         try:
             status = self._file.stat()
         except FileNotFoundError:
@@ -120,7 +122,7 @@ class Database:
             connection.execute(CreateTable(_TABLE, if_not_exists=True))
             for index in _TABLE.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-        self._prepared = self._identity()
+        self._prepared = self._device_and_inode()
 
 
 def _dispose(engine: sa.Engine, pid: int) -> None:

@@ -1,4 +1,4 @@
-"""The guide of the demo, a page with things to try and switches for sites."""
+"""The guide of the demo: a page with things to try and switches for sites."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,11 @@ class DemoSite:
 
 
 class GuidedSites:
-    """The served application, with the guide at ``localhost``."""
+    """The served application, with the guide at ``localhost``.
+
+    ``down`` has the hosts that are switched off at the start. ``is_short`` says whether
+    the sites run with the short limits of ``--short``.
+    """
 
     def __init__(
         self,
@@ -67,8 +71,8 @@ class GuidedSites:
         visit = Visit(environ)
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host in _THIS_MACHINE:
-            guide = f"http://{host}:{environ['SERVER_PORT']}/"
-            return self._guide(visit, guide)(environ, start_response)
+            guide_url = f"http://{host}:{environ['SERVER_PORT']}/"
+            return self._guide(visit, guide_url)(environ, start_response)
         if host not in self._down:
             return self._app(environ, start_response)
         start_response(
@@ -77,19 +81,19 @@ class GuidedSites:
         text = f"{host} is down: 'eilogin demo' or its guide switched it off.\n"
         return [text.encode()]
 
-    def _guide(self, visit: Visit, guide: str) -> Response:
+    def _guide(self, visit: Visit, guide_url: str) -> Response:
         try:
             visit.allow_only("GET", "HEAD", "POST")
             if visit.method == "POST":
-                self._switch(visit, guide)
-                return see_other(f"{guide}#down")
+                self._switch(visit, guide_url)
+                return see_other(f"{guide_url}#down")
         except Refused as error:
             return self._pages.refuse(visit, error, event="demo")
         language = language_of(visit)
         return self._pages.page(
             visit,
             "guide.html",
-            action=guide,
+            action=guide_url,
             is_short=self._is_short,
             sites={
                 site.short_name: {
@@ -107,9 +111,9 @@ class GuidedSites:
             ],
         )
 
-    def _switch(self, visit: Visit, guide: str) -> None:
+    def _switch(self, visit: Visit, guide_url: str) -> None:
         """Switch a site off or on; raise Refused for a form of another origin."""
-        require_own_form(visit, guide)
+        require_own_form(visit, guide_url)
         form = read_form(visit)
         hosts = {site.short_name: site.host for site in self._sites}
         if form.get("off") in hosts:

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import click
 
 from eilogin import clock
-from eilogin.cli.commands.keys.key_check import trust_at_sources
 from eilogin.cli.commands.keys.key_list import day_of
+from eilogin.cli.commands.keys.key_ready import trust_at_sources
 from eilogin.cli.commands.keys.site_arguments import SECTION
 from eilogin.cli.inifiles.ini_members import chosen, options_of_part, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part

@@ -3,8 +3,8 @@
 import click
 
 from eilogin.cli.commands.keys.key_calendar import calendar_command
-from eilogin.cli.commands.keys.key_check import ready_command
 from eilogin.cli.commands.keys.key_list import list_command
+from eilogin.cli.commands.keys.key_ready import ready_command
 from eilogin.cli.commands.keys.new_key import new_command
 
 

@@ -1,8 +1,8 @@
 """Participants that have left the federation, and still need LogoutRequests.
 
-Visitors are still signed in there. So the first process that sees it stores the last
-metadata, for LogoutRequests alone, and one process ends the sessions
-(``participant_removal``).
+Visitors are still signed in there. ``HubJobs.follow`` notices in each process that a
+participant has left. The first process stores its last metadata, for LogoutRequests
+alone, and one process ends the sessions (``participant_removal``).
 """
 
 import hashlib

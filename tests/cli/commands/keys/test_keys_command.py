@@ -366,11 +366,11 @@ class TestReady:
     def test_asks_the_hubs_that_are_named_where_there_are_many(
         self, with_hub, hub, monkeypatch
     ):
-        monkeypatch.setattr("eilogin.cli.commands.keys.key_check._MOST_HUBS", 0)
+        monkeypatch.setattr("eilogin.cli.commands.keys.key_ready._MOST_HUBS", 0)
         result = with_hub.run("ready")
         assert result.exit_code == 1
         assert "and eilogin asks at most 0; name some with --hub" in result.output
-        monkeypatch.setattr("eilogin.cli.commands.keys.key_check._MOST_HUBS", 1)
+        monkeypatch.setattr("eilogin.cli.commands.keys.key_ready._MOST_HUBS", 1)
         result = with_hub.run("ready", "--hub", "https://hub.test/metadata")
         assert result.exit_code == 0, result.output
         assert hub.asked == ["CN=mine", "CN=mine.test"]

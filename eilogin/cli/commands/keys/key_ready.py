@@ -14,7 +14,7 @@ from eilogin.federation.local.local_entity import HUB
 from eilogin.federation.local.local_options import own_of
 from eilogin.federation.members import hub_requirements
 from eilogin.federation.members.configured_sources import federation_of
-from eilogin.federation.members.key_readiness import Finding, in_metadata
+from eilogin.federation.members.key_readiness import Finding, key_in_metadata
 from eilogin.federation.members.trust_options import TrustOptions, back_channel_of
 from eilogin.participant.login.hub_key_probe import HubKeyProbe
 
@@ -71,7 +71,7 @@ def _print_readiness(trust: Trust, hubs: Sequence[HubKeyProbe]) -> bool:
     for key in trust.own.keys:
         if not key.signs or key.pair not in trust.own.published_keys:
             continue
-        metadata_finding = in_metadata(trust.own, trust.federation, key.pair)
+        metadata_finding = key_in_metadata(trust.own, trust.federation, key.pair)
         is_named = metadata_finding.is_known is not False
         hub_findings = [hub.knows(key.pair) for hub in hubs] if is_named else []
         is_known = _verdict(metadata_finding, hub_findings)

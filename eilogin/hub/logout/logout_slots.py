@@ -45,14 +45,14 @@ class LogoutSlots:
         visitors.
         """
         if by_server:
-            whose, at_least = f"soap {by_server}", DEFAULT_SLOTS
+            client, at_least = f"soap {by_server}", DEFAULT_SLOTS
         else:
-            whose, at_least = network_here(visit), 1
+            client, at_least = network_here(visit), 1
         try:
             same = _WAITING.hold(message, _WITH_THE_SAME) if message else nullcontext()
             # A request that waits for another one holds a thread too.
             place = _WAITING.hold(
-                "", self._at_once, whose, at_least=at_least, patience=_PATIENCE
+                "", self._at_once, client, at_least=at_least, patience=_PATIENCE
             )
             with same, place:
                 yield

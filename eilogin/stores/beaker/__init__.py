@@ -8,7 +8,8 @@ The kinds, their URLs or folders, and their drivers are those of Beaker's sessio
 * If two write at once, the last one undoes the other.
 * ``ext:memcached`` would empty the whole server to remove one name.
 
-Here a text replaces the one that was read, or none, and expires.
+A write here is a compare-and-swap: it replaces only the text that its writer has read,
+or adds one if none is there. Each text expires.
 
 * ``beaker_backend``: the interface of a backend, and its circuit breaker.
 * ``beaker_database``: ``ext:database``: a table of SQLAlchemy's, in SQLite, for the

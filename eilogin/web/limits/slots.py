@@ -55,9 +55,10 @@ class Slots:
     ) -> Iterator[None]:
         """Hold one of ``most`` slots while the block runs; raise :class:`Full` if none.
 
-        A ``client``, such as a network, gets at most half of the slots, rounded up,
-        but ``at_least`` so many. The call waits up to ``patience`` seconds, and at most
-        one second after another request took a slot that this one needs.
+        A ``client``, such as a network, gets at most half of the slots, rounded up, or
+        ``at_least`` slots if that is more. The call waits up to ``patience``
+        seconds, and at most one second after another request took a slot that this one
+        needs.
         """
         share = most if client is None else max((most + 1) // 2, at_least)
         slot = self._take(name, min(most, share), most, client or "", patience)

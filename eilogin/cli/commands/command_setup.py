@@ -13,7 +13,8 @@ from eilogin.errors import ConfigurationError
 def variables_of(assignments: Sequence[str]) -> dict[str, str]:
     """Read ``NAME=VALUE`` words; raise :class:`click.UsageError` for other words."""
     for assignment in assignments:
-        if "=" not in assignment.lstrip("="):
+        name, equals, _ = assignment.partition("=")
+        if not (name and equals):
             raise click.UsageError(f"expected NAME=VALUE, found '{assignment}'")
     return dict(assignment.split("=", 1) for assignment in assignments)
 

@@ -374,6 +374,7 @@ class TestAFileThatCannotBeServed:
     def test_for_variables_that_are_none(self, small, run):
         assert "expected NAME=VALUE, found 'x'" in self.refused(run, small.file, "x")
         assert "expected NAME=VALUE" in self.refused(run, small.file, "=x")
+        assert "expected NAME=VALUE" in self.refused(run, small.file, "=x=y")
 
     def test_for_its_logging(self, small, run):
         with small.file.open("a") as file:

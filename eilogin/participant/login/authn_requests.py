@@ -17,7 +17,11 @@ from eilogin.errors import (
 from eilogin.federation import Own, Trust
 from eilogin.participant import logout_hint
 from eilogin.participant.login import cancelled_login, pending_logins
-from eilogin.participant.login.hub_reachability import RouteToHub, is_reachable
+from eilogin.participant.login.hub_reachability import (
+    HubPeer,
+    RouteToHub,
+    is_reachable,
+)
 from eilogin.participant.login.idle_end_reason import limit_for_hub
 from eilogin.participant.login.pending_logins import PendingLogin
 from eilogin.saml import bindings, messages
@@ -134,17 +138,16 @@ class AuthnRequestSender:
         )
         return with_response_address(request, trust.own)
 
-    def route(self, trust: Trust, entity_id: str) -> RouteToHub:
-        """Return where a hub takes AuthnRequests, or raise UnknownPeer."""
-        hub = trust.hub_peer(entity_id)
+    def route(self, trust: Trust, hub: HubPeer) -> RouteToHub:
+        """Return where a hub takes AuthnRequests, or raise BindingMissing."""
         endpoint = hub.role.single_sign_on(*_BINDINGS[self._binding])
         if endpoint is None:
             accepted = " or ".join(map(short, _BINDINGS[self._binding]))
             raise BindingMissing(
-                f"{entity_id!r} has no SingleSignOnService for {accepted} "
+                f"{hub.entity_id!r} has no SingleSignOnService for {accepted} "
                 f"(request_binding = {self._binding}); its metadata has "
                 f"{bindings_of(hub.role.single_sign_ons)}: "
-                f"{trust.whom_to_ask(entity_id)}"
+                f"{trust.whom_to_ask(hub.entity_id)}"
             )
         return RouteToHub(hub, endpoint)
 
@@ -167,7 +170,7 @@ class AuthnRequestSender:
     def reachable_route(self, trust: Trust, entity_id: str) -> RouteToHub | None:
         """Return the route if a quick check finds the hub reachable."""
         try:
-            route = self.route(trust, entity_id)
+            route = self.route(trust, trust.hub_peer(entity_id))
             return route if is_reachable(trust, route, in_doubt=False) else None
         except (UnknownPeer, Unavailable):
             return None

@@ -21,6 +21,7 @@ from eilogin import clock
 from eilogin.errors import UnknownPeer
 from eilogin.federation import Trust
 from eilogin.participant.login.authn_requests import login_address
+from eilogin.participant.login.hub_reachability import HubPeer
 from eilogin.participant.login.return_targets import public_page
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_frame import name_of
@@ -74,19 +75,18 @@ def known_hub(visit: Visit) -> str:
     return hub if abs(clock.now() - at) < USED else ""
 
 
-def named_hub(visit: Visit, entity_id: str | None) -> str:
-    """Return the hub that a request names; "" if unknown or expired."""
+def named_hub(visit: Visit, entity_id: str | None) -> HubPeer | None:
+    """Return the hub that a request names; None if unknown or expired."""
     if not entity_id:
-        return ""
+        return None
     try:
-        visit.trust.hub(entity_id)
+        return visit.trust.hub_peer(entity_id)
     except UnknownPeer as error:
         rate_limited_log.warn(
             "the visitor chose an unknown hub, or one that cannot sign them in: %s",
             str(error)[:_SHOWN],
         )
-        return ""
-    return entity_id
+        return None
 
 
 def is_own_choice(visit: Visit, hub: str, sent: str | None) -> bool:

@@ -1,10 +1,11 @@
 """Check that a hub is reachable before the visitor leaves a page for it."""
 
-from eilogin.federation import Trust
+from eilogin.federation import Peer, Trust
 from eilogin.http_client import Reachability
 from eilogin.saml.metadata import IdentityProvider
 from eilogin.web.outbound_messages import Route
 
+HubPeer = Peer[IdentityProvider]
 #: A hub, and where it takes one message.
 RouteToHub = Route[IdentityProvider]
 

@@ -20,6 +20,7 @@ from eilogin.participant.login.authn_requests import (
     AuthnRequestSender,
     login_address,
 )
+from eilogin.participant.login.hub_reachability import HubPeer
 from eilogin.participant.login.login_required import LoginRequired
 from eilogin.participant.login.passive_login import PassiveLogin
 from eilogin.participant.login.return_targets import (
@@ -73,14 +74,16 @@ class LoginAddress:
         if not visit.wants_page:
             address = login_query.address(visit)
             return self._login_required.tell(visit, login_query.level, address)
-        hub = (
-            "" if login_query.choose else login_query.hub or hub_choice.known_hub(visit)
+        entity_id = (
+            ""
+            if login_query.choose
+            else login_query.hub_id or hub_choice.known_hub(visit)
         )
-        if not hub:
+        if not entity_id:
             return self._let_choose(visit, login_query)
-        if not hub_choice.is_own_choice(visit, hub, query.get(hub_choice.SENT)):
+        if not hub_choice.is_own_choice(visit, entity_id, query.get(hub_choice.SENT)):
             return self._choices(visit, login_query)
-        return self._begin(visit, login_query, hub)
+        return self._begin(visit, login_query, entity_id)
 
     def _let_choose(self, visit: Visit, login_query: "_LoginQuery") -> Response:
         has_returned = visit.address == "discovery"
@@ -99,9 +102,12 @@ class LoginAddress:
             back=login_query.back,
         )
 
-    def _begin(self, visit: Visit, login_query: "_LoginQuery", hub: str) -> Response:
+    def _begin(
+        self, visit: Visit, login_query: "_LoginQuery", entity_id: str
+    ) -> Response:
         if visit.method == "HEAD":
             # HEAD sets no cookies, so no Response could be accepted.
+            hub = login_query.hub or visit.trust.hub_peer(entity_id)
             route = self._authn_requests.route(visit.trust, hub)
             return see_other(route.endpoint.location, status=302)
         if _is_sent_by_another_site(visit):
@@ -116,7 +122,7 @@ class LoginAddress:
             force = path_limits.wants_proof_at_login(visit, rule)
         return self._login_required.send(
             visit,
-            hub,
+            login_query.hub or visit.trust.hub_peer(entity_id),
             login_query.target,
             login_query.level,
             force=force,
@@ -128,18 +134,23 @@ class LoginAddress:
 class _LoginQuery(NamedTuple):
     target: str
     level: str
-    hub: str
+    #: The hub that it names.
+    hub: HubPeer | None
     choose: bool
     back: str
     #: Whether it replaces a lost login.
     is_second: bool
+
+    @property
+    def hub_id(self) -> str:
+        return "" if self.hub is None else self.hub.entity_id
 
     def address(self, visit: Visit) -> str:
         return login_address(
             visit,
             self.target,
             self.level,
-            hub=self.hub,
+            hub=self.hub_id,
             choose=self.choose,
             back=self.back,
         )
@@ -166,7 +177,7 @@ def _is_enough(visit: Visit, login_query: _LoginQuery) -> bool:
         and not login_query.choose
         and not visit.needs_fresh_proof
         and reaches(login.level, login_query.level)
-        and login_query.hub in ("", login.who.issuer)
+        and login_query.hub_id in ("", login.who.issuer)
     )
 
 

@@ -20,6 +20,7 @@ from eilogin.participant.login.authn_requests import (
 )
 from eilogin.participant.login.cancelled_login import page_before
 from eilogin.participant.login.hub_choice import known_hub, send_to_hub_choice
+from eilogin.participant.login.hub_reachability import HubPeer
 from eilogin.saml.assurance_levels import reaches
 from eilogin.web.limits import login_loops
 from eilogin.web.pages.page_frame import name_of
@@ -83,14 +84,14 @@ class LoginRequired:
             return self._page(
                 visit, level, address, was_sent=False, is_whole=True, back_url=back
             )
-        hub = known_hub(visit)
-        if not hub:
+        entity_id = known_hub(visit)
+        if not entity_id:
             return send_to_hub_choice(
                 visit, page, level, force=force, back=previous_page
             )
         return self.send(
             visit,
-            hub,
+            visit.trust.hub_peer(entity_id),
             page,
             level,
             force=force,
@@ -102,7 +103,7 @@ class LoginRequired:
     def send(  # noqa: PLR0913 - the parts of the request, each by its name
         self,
         visit: Visit,
-        hub: str,
+        hub: HubPeer,
         target: str,
         level: str,
         *,

@@ -89,7 +89,7 @@ class PassiveLogin:
             try:
                 return self._authn_requests.ask(
                     visit,
-                    self._authn_requests.route(visit.trust, hub),
+                    self._authn_requests.route(visit.trust, visit.trust.hub_peer(hub)),
                     _marked(target),
                     LEVELS[0],
                     passive=True,

@@ -1,5 +1,7 @@
 """An AuthnRequest travels with its hub, which a participant looks up once."""
 
+from urllib.parse import urlencode
+
 import pytest
 from lookups import CountedRequests, lookups
 
@@ -54,4 +56,11 @@ def test_looks_hub_up_once_for_a_renewed_session(
 def test_looks_hub_up_once_for_a_passive_login(stad, browser):
     browser.visit(f"{STAD}/nieuws")
     assert stad.of("/nieuws?")[HUB] == 1
+    assert stad.of("/eilogin/login?")[HUB] == 1
+
+
+def test_looks_up_once_the_hub_that_a_link_names(stad, browser):
+    query = urlencode({"next": "/mijn", "hub": HUB})
+    browser.visit(f"{STAD}/eilogin/login?{query}")
+    assert browser.url.startswith("https://inloggen.test/")
     assert stad.of("/eilogin/login?")[HUB] == 1

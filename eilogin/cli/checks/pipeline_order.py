@@ -292,7 +292,7 @@ def guard_notes(stack: Stack) -> list[Note]:
         return [Note(app, "", text, "unguarded")]
     if names.intersection((MAIN, HUB)):
         return []
-    accounted_for = (*names, *_missing_filters(stack))
+    accounted_for = _provided_names(stack) | _missing_filters(stack).keys()
     return [
         Note(
             app,
@@ -308,12 +308,7 @@ def guard_notes(stack: Stack) -> list[Note]:
 def _missing_filters(stack: Stack) -> Mapping[str, Part]:
     """Return the missing filters of a participant, each with the part that needs it."""
     parts_by_name = {part.entry_point: part for part in stack.parts}
-    provided_names = {
-        name
-        for part in stack.parts
-        for filter_class in _filter_classes(part)
-        for name in (filter_class.eilogin_part, *filter_class.SPARES)
-    }
+    provided_names = _provided_names(stack)
     missing: dict[str, Part] = {}
     # The innermost filter that needs a missing one counts.
     for filter_class in reversed(list(filters().values())):
@@ -321,6 +316,16 @@ def _missing_filters(stack: Stack) -> Mapping[str, Part]:
         if part is not None and part.options.get("role", "").strip() != HUB:
             missing = dict.fromkeys(filter_class.NEEDS_INSIDE, part) | missing
     return {name: part for name, part in missing.items() if name not in provided_names}
+
+
+def _provided_names(stack: Stack) -> set[str]:
+    """Return the filters of a pipeline, and those that its app makes needless."""
+    return {
+        name
+        for part in stack.parts
+        for filter_class in _filter_classes(part)
+        for name in (filter_class.eilogin_part, *filter_class.SPARES)
+    }
 
 
 def _check_role(file: IniFile, title: str, own: OwnOptions, role: str) -> None:

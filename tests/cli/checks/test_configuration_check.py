@@ -75,6 +75,13 @@ class TestASoundFile:
         assert result.exit_code == 0
         assert f"\nnote: [app:app]: {remark}\n" in result.output
 
+    def test_notes_no_filter_that_the_portal_does_without(self, site, run):
+        pipeline = "g-session g-trust g-login g-logout egg:eilogin#portal"
+        site.set("pipeline:gemeente", pipeline=pipeline)
+        result = run("check", site.file)
+        assert result.exit_code == 0
+        assert "is in front of it" not in result.output
+
     @pytest.mark.parametrize(
         ("pipeline", "section", "missing"),
         [

@@ -8,8 +8,11 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
+import tempfile
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from wsgiref.validate import validator
 
@@ -35,6 +38,34 @@ START = "2026-11-24T09:00:00Z"
 # How long an example takes says something of the machine only, which may be busy.
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
+
+
+#: A folder of the system in memory, and the bytes that tests may write there.
+MEMORY, ROOM = Path("/dev/shm"), 6 * 1024**3  # noqa: S108 - a folder of our own in it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Write temporary files into memory if there is room and TMPDIR names no folder.
+
+    Stores and metadata are synchronised thousands of times, for which a disk needs
+    minutes. The processes that share the tests, and all servers, inherit TMPDIR.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="eilogin-tests-", dir=MEMORY))
+    # The Apache of a test has another user.
+    folder.chmod(0o711)
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+
+    def remove():
+        del os.environ["TMPDIR"]
+        tempfile.tempdir = None
+        shutil.rmtree(folder, ignore_errors=True)
+
+    config.add_cleanup(remove)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

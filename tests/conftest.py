@@ -83,24 +83,12 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Spread the files that wait for servers and browsers, for several processes.
+    """Begin with the tests that take long, if several processes share the tests.
 
-    While one process waits, others compute. Such a file may take minutes, so all of
-    them are in the first half: the last file keeps one process busy for seconds only.
+    The last file then keeps one process busy for a few seconds only.
     """
     if hasattr(config, "workerinput"):
-        files = dict.fromkeys(item.path for item in items)
-        waiting = {i.path for i in items if i.get_closest_marker("any_python")}
-        computing = [file for file in files if file not in waiting]
-        places = dict(_places(computing, 1.0))
-        places |= _places([file for file in files if file in waiting], 0.5)
-        items.sort(key=lambda item: places[item.path])
-
-
-def _places(files, end):
-    """Yield a place between 0 and an end for each file, evenly."""
-    for number, file in enumerate(files):
-        yield file, number / len(files) * end
+        items.sort(key=lambda item: item.get_closest_marker("any_python") is None)
 
 
 @pytest.hookimpl(optionalhook=True)

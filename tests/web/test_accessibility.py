@@ -89,7 +89,10 @@ def catalogues():
 
 @pytest.fixture
 def catalogue(catalogues):
-    return next(catalogues)
+    """The catalogue in a tab that is as wide for each test."""
+    catalogue = next(catalogues)
+    catalogue.page.set_viewport_size(DESK)
+    return catalogue
 
 
 def faults(page, sizes=(SMALLEST, DESK), themes=THEMES):

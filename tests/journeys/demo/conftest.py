@@ -223,6 +223,8 @@ class Citizen:
 
     def photograph(self, name, language="nl"):
         """Keep the page as it looks on a telephone and on a desk."""
+        # It is measured with its stylesheet, which comes after the page itself.
+        self.page.wait_for_load_state()
         assert self.page.locator("h1").count() == 1
         assert self.page.locator("html").get_attribute("lang") == language
         if self.page.locator("h1[autofocus]").count():

@@ -1,19 +1,28 @@
 """What a benchmark is, and how it is measured: turn and turn about, with medians.
 
 The variants of a benchmark take turns, A B A B, so that a machine that is busy or warm
-is so for all of them. A round gives each variant a figure; what is shown is the median
+is so for all of them. A round gives each variant figures; the table shows the medians
 over the rounds. A ratio is the median of the ratios within the rounds, and not that of
 two medians: figures that were taken next to each other differ least by chance.
+
+There are two kinds of benchmarks. Of a *timed* one, the calls of a variant are timed,
+and the table has µs. If a benchmark has ``columns``, each call of a variant measures
+something by itself, such as a load of some seconds, and returns its figures by the
+heading of the column::
+
+    {"requests/s": 4661.0, "p50 ms": 1.6, "CPU µs": 149.0}
 """
 
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+
+from measured_tables import Table, TableRow
 
 #: How long the calls last, in seconds, that are timed together.
 STRETCH = 0.02
@@ -21,10 +30,18 @@ STRETCH = 0.02
 MOST_CALLS = 100_000
 
 
+class NotMeasured(Exception):
+    """Something that a benchmark needs is missing here; the text says what.
+
+    A setting raises it. The run then goes on with the next benchmark.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to do the work of a benchmark."""
 
+    #: Returns its figures, if the benchmark has columns.
     call: Callable[[], object]
     #: What has to be done before each call and is not timed; then calls are timed one
     #: by one.
@@ -41,7 +58,7 @@ class Row:
     name: str
     #: The variant that the line is about, and what it cannot be faster than.
     this: str
-    floor: str
+    floor: str = ""
     #: At most so many times the floor; None where there is no goal.
     goal: float | None = None
     #: A variant by somebody else, and at most how many times that one.
@@ -49,6 +66,8 @@ class Row:
     peer_goal: float | None = None
     #: Which of the calls of a round: 0.5 is the one in the middle.
     quantile: float = 0.5
+    #: What a figure is at most, by the heading of its column; see ``Bench.columns``.
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +79,8 @@ class Size:
     stretch: float = STRETCH
     #: By how much a benchmark divides the number of samples and of things it makes.
     divisor: int = 1
+    #: How long a load lasts that one call of a variant makes.
+    seconds: float = 1.0
 
     def of(self, count: int) -> int:
         """A number of things to make or to do, at least 1."""
@@ -82,33 +103,53 @@ class Bench:
     #: Samples that a round takes of each variant. Where it is more than one, each is a
     #: single call.
     samples: int = 1
-    #: Whether it is left out unless it is asked for by its name.
+    #: Whether it is left out of the quick form unless it is asked for by its name.
     is_heavy: bool = False
+    #: The headings of the figures that the calls return, with their units, such as
+    #: "p50 ms"; () if the calls are timed.
+    columns: tuple[str, ...] = ()
+    #: The figure whose ratios are taken; the smaller, the better. It needs no column.
+    compared: str = ""
+    #: The headings of the ratios to the floor and to the peer.
+    ratios: tuple[str, str] = ("ratio", "peer ratio")
+    #: More rounds than are ever taken, for one that takes long.
+    most_rounds: int = 99
+    #: Some seconds that the full form takes: a progress bar goes by them.
+    seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A line of the table, measured. Times are in seconds for one call."""
+    """A line of the table, measured."""
 
     row: Row
-    this: float
-    floor: float
-    ratio: float
-    #: This by the peer, or None where there is none.
+    #: By the heading of the column; times are in µs for one call.
+    values: Mapping[str, float | None]
+    #: This by the floor, and by the peer; None where there is none.
+    ratio: float | None
     peer_ratio: float | None
 
 
-#: The samples of one round, sorted, by variant.
-_Round = Mapping[str, list[float]]
+#: The samples of one round, sorted, by variant and figure.
+_Round = Mapping[str, Mapping[str, list[float]]]
+#: The figure of a timed benchmark.
+_TIME = "µs"
 
 
 def measure(
-    bench: Bench, folder: Path, size: Size, tick: Callable[[], object] = int
+    bench: Bench,
+    folder: Path,
+    size: Size,
+    tick: Callable[[float], object] = lambda _: None,
 ) -> list[Figures]:
-    """The figures of each row; ``folder`` is empty, ``tick`` is called every round."""
+    """The figures of each row; ``folder`` is empty.
+
+    ``tick`` is called with the part of the work that is done since the last time.
+    """
     with bench.setting(folder, size) as variants:
         samples = size.of(bench.samples)
-        is_single = bench.samples > 1
+        number_of_rounds = min(size.rounds, bench.most_rounds)
+        is_single = bool(bench.samples > 1 or bench.columns)
         calls = {
             name: 1
             if is_single or variant.before or variant.says_seconds
@@ -116,15 +157,56 @@ def measure(
             for name, variant in variants.items()
         }
         rounds: list[_Round] = []
-        for _ in range(size.rounds):
-            rounds.append(
-                {
-                    name: sorted(_sample(variant, calls[name]) for _ in range(samples))
-                    for name, variant in variants.items()
-                }
-            )
-            tick()
-    return [_figures(row, rounds) for row in bench.rows]
+        for _ in range(number_of_rounds):
+            taken: dict[str, Mapping[str, list[float]]] = {}
+            for name, variant in variants.items():
+                taken[name] = (
+                    _own_figures(variant)
+                    if bench.columns
+                    else {
+                        _TIME: sorted(
+                            _sample(variant, calls[name]) * 1e6 for _ in range(samples)
+                        )
+                    }
+                )
+                tick(1 / number_of_rounds / len(variants))
+            rounds.append(taken)
+    return [_figures(bench, row, rounds) for row in bench.rows]
+
+
+def table_of(bench: Bench, figures: Sequence[Figures]) -> Table:
+    """The table of a benchmark; a goal is the limit of the column on its left."""
+    headings: list[str] = []
+    limits: list[bool] = []
+    for heading in bench.columns or ("this µs", "floor µs"):
+        has_limit = any(heading in row.limits for row in bench.rows)
+        headings += [heading, "at most"] if has_limit else [heading]
+        limits += [False, True] if has_limit else [False]
+    # A timed table always has them, so that all of them look the same.
+    has_ratio = not bench.columns or any(row.floor for row in bench.rows)
+    has_peer = not bench.columns or any(row.peer for row in bench.rows)
+    for is_shown, heading in zip((has_ratio, has_peer), bench.ratios, strict=True):
+        headings += [heading, "goal"] if is_shown else []
+        limits += [False, True] if is_shown else []
+    rows = []
+    for line in figures:
+        cells: list[float | None] = []
+        for heading in bench.columns or ("this µs", "floor µs"):
+            cells.append(line.values[heading])
+            if any(heading in row.limits for row in bench.rows):
+                cells.append(line.row.limits.get(heading))
+        cells += [line.ratio, line.row.goal] if has_ratio else []
+        cells += [line.peer_ratio, line.row.peer_goal] if has_peer else []
+        rows.append(TableRow(line.row.name, tuple(cells)))
+    return Table(tuple(headings), tuple(limits), tuple(rows))
+
+
+def _own_figures(variant: Variant) -> Mapping[str, list[float]]:
+    if variant.before is not None:
+        variant.before()
+    figures = variant.call()
+    assert isinstance(figures, Mapping)
+    return {name: [value] for name, value in figures.items()}
 
 
 def _calls(variant: Variant, stretch: float) -> int:
@@ -166,17 +248,30 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _figures(row: Row, rounds: list[_Round]) -> Figures:
-    def times(name: str) -> list[float]:
-        return [quantile(taken[name], row.quantile) for taken in rounds]
+def _figures(bench: Bench, row: Row, rounds: list[_Round]) -> Figures:
+    def values(variant: str, name: str) -> list[float]:
+        return [
+            quantile(taken[variant][name], row.quantile)
+            for taken in rounds
+            if name in taken[variant]
+        ]
 
-    this, floor = times(row.this), times(row.floor)
+    def ratio(other: str) -> float | None:
+        return _ratio(values(row.this, compared), values(other, compared))
+
+    compared = bench.compared if bench.columns else _TIME
+    shown: dict[str, float | None] = {
+        heading: median(found) if (found := values(row.this, heading)) else None
+        for heading in bench.columns
+    }
+    if not bench.columns:
+        shown["this µs"] = median(values(row.this, _TIME))
+        shown["floor µs"] = median(values(row.floor, _TIME))
     return Figures(
         row,
-        this=median(this),
-        floor=median(floor),
-        ratio=_ratio(this, floor),
-        peer_ratio=_ratio(this, times(row.peer)) if row.peer else None,
+        shown,
+        ratio=ratio(row.floor) if row.floor else None,
+        peer_ratio=ratio(row.peer) if row.peer else None,
     )
 
 

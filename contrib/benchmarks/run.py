@@ -3,9 +3,14 @@
 import os
 import platform
 import sqlite3
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +25,11 @@ import logouts_received
 import refreshes
 import requests_in_process
 import requests_over_http
-from measuring import Bench, Figures, Size, measure
+import speed
+from measured_tables import Measured, Stamp, Table, read, texts, write
+from measuring import Bench, NotMeasured, Size, measure, table_of
+
+from eilogin import __version__
 
 BENCHES: tuple[Bench, ...] = (
     *requests_in_process.BENCHES,
@@ -36,27 +45,36 @@ BENCHES: tuple[Bench, ...] = (
 )
 
 _PACKAGES = (
-    "eilogin",
     "lxml",
     "cryptography",
     "waitress",
+    "gunicorn",
     "Beaker",
     "python3-saml",
 )
-_HEADINGS = ("", "this µs", "floor µs", "ratio", "goal", "peer ratio", "goal")
-_ENOUGH_ROUNDS = 7
-_QUICK = Size(rounds=1, stretch=0.001, divisor=50)
+_FORMS = {
+    "smoke": Size(rounds=1, stretch=0.001, divisor=50, seconds=0.1),
+    "quick": Size(rounds=3, seconds=0.5),
+    "full": Size(rounds=15, seconds=2.0),
+}
+_NO_TABLE = Table((), (), ())
 
-_HELP = f"""Measure eilogin, and print a table.
+_HELP = f"""Measure eilogin, and print tables.
 
-Variants take turns within a round; each time is the median of all rounds, in
-microseconds for one call. A ratio is the median of the ratios within the rounds, so it
-need not be the quotient of the two times beside it. It is the figure to look at: times
-are those of this machine today.
+Variants take turns within a round; each figure is the median of all rounds. Times are
+in microseconds for one call, unless the heading has another unit. A ratio is the median
+of the ratios within the rounds, so it need not be the quotient of the two times beside
+it. It is the figure to look at: times are those of this machine today.
 
 "floor" is the least that the same work can take, such as a dictionary keyed by cookie;
-"peer" is somebody else's way to do it. A goal says what a ratio should be at most; one
-that is missed has a "!" behind it. Less than {_ENOUGH_ROUNDS} rounds are only a look.
+"peer" is somebody else's way to do it. A goal says what the figure on its left should
+be at most; one that is missed has a "!" behind it.
+
+\b
+Forms:
+  smoke   each benchmark once and briefly, to see that it runs; the figures mean nothing
+  quick   {_FORMS["quick"].rounds} rounds, in less than 3 minutes; without the slow ones
+  full    up to {_FORMS["full"].rounds} rounds, in less than 25 minutes
 
 \b
 Benchmarks:
@@ -64,9 +82,9 @@ Benchmarks:
 
 \b
 Examples:
-  run.py                          all but what waits for its name, in half a minute
+  run.py                          the quick form
+  run.py --form full --write      all, into the manual
   run.py --only verify --rounds 21
-  run.py --quick                  whether everything runs; the figures mean nothing
 """
 
 
@@ -85,11 +103,16 @@ def _names() -> str:
 
 @click.command(help=_HELP.format(names=_names()))
 @click.option(
+    "--form",
+    type=click.Choice(list(_FORMS)),
+    default="quick",
+    show_default=True,
+    help="How much is measured.",
+)
+@click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    default=_ENOUGH_ROUNDS,
-    show_default=True,
-    help="How many rounds the medians are taken of.",
+    help="How many rounds the medians are taken of; the form has a number.",
 )
 @click.option(
     "--only",
@@ -99,83 +122,105 @@ def _names() -> str:
     help="Run this benchmark alone; may be given more than once.",
 )
 @click.option(
-    "--quick", is_flag=True, help="One short round, to see that everything runs."
+    "--write",
+    "is_kept",
+    is_flag=True,
+    help="Keep the tables in results.json, and put them into the manual.",
 )
-def main(rounds: int, only: Sequence[str], quick: bool) -> None:  # noqa: FBT001 - click's way
+def main(form: str, rounds: int | None, only: Sequence[str], *, is_kept: bool) -> None:
     """Run the command; the text that teaches is ``_HELP``."""
     # Where it is set, each new KeysManager of xmlsec reads that bundle: 7 ms.
     os.environ.pop("SSL_CERT_FILE", None)
-    size = _QUICK if quick else Size(rounds=rounds)
-    click.echo(_machine(size))
+    size = _FORMS[form]
+    if rounds:
+        size = replace(size, rounds=rounds)
+    stamp = _stamp(form)
+    click.echo(f"{stamp.machine}; eilogin {stamp.version} {stamp.commit}; form: {form}")
     benches = [
         bench
         for bench in BENCHES
-        if bench.name in only or not (only or (bench.is_heavy and not quick))
+        if bench.name in only or not (only or (bench.is_heavy and form == "quick"))
     ]
-    click.echo(_table(_measured(benches, size)))
+    start = time.monotonic()
+    measured: dict[str, Measured] = {}
+    for name, table, missing in _measured(benches, size):
+        measured[name] = Measured(stamp, table, missing)
+        if is_kept:
+            # Now, so that an interrupted run is not lost.
+            _keep(measured)
+    tables = [one.table for one in measured.values() if not one.missing]
+    click.echo("\n\n".join(["", *texts(tables)]).lstrip("\n"))
+    if is_kept:
+        speed.write_pages()
+    missing = {name: one.missing for name, one in measured.items() if one.missing}
+    click.echo(f"took {time.monotonic() - start:.0f} s", err=True)
+    for name, why in missing.items():
+        click.echo(f"not measured: {name}: {why}", err=True)
+    sys.exit(1 if any(why.startswith(_FAILED) for why in missing.values()) else 0)
 
 
-def _measured(benches: Sequence[Bench], size: Size) -> list[Figures]:
-    figures: list[Figures] = []
+_FAILED = "failed: "
+
+
+def _measured(benches: Sequence[Bench], size: Size) -> Iterator[tuple[str, Table, str]]:
+    """Name and table of each; or why there is none."""
+    whole = sum(bench.seconds for bench in benches)
     with click.progressbar(
-        length=len(benches) * size.rounds,
+        length=int(whole * 1000),
         # Elsewhere than on a terminal the label would be all that is seen of it.
         label="Measuring" if sys.stderr.isatty() else None,
+        item_show_func=lambda name: name,
         file=sys.stderr,
     ) as bar:
+        done = 0.0
         for bench in benches:
-            with tempfile.TemporaryDirectory() as folder:
-                figures += measure(bench, Path(folder), size, lambda: bar.update(1))
-    return figures
+
+            def tick(part: float, bench: Bench = bench) -> None:
+                bar.update(round(part * bench.seconds * 1000), bench.name)
+
+            bar.update(0, bench.name)
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    table = table_of(bench, measure(bench, Path(folder), size, tick))
+                yield bench.name, table, ""
+            except NotMeasured as missing:
+                yield bench.name, _NO_TABLE, str(missing)
+            except Exception as error:  # noqa: BLE001 - the others can still be measured
+                traceback.print_exc()
+                yield bench.name, _NO_TABLE, f"{_FAILED}{error!r}"
+            done += bench.seconds
+            bar.update(int(done * 1000) - bar.pos)
 
 
-def _machine(size: Size) -> str:
-    """Where and with what this was measured."""
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    return (
+def _keep(measured: Mapping[str, Measured]) -> None:
+    """Replace the tables that were measured now; an old one is better than none."""
+    kept = read(speed.RESULTS) if speed.RESULTS.exists() else {}
+    for name, one in measured.items():
+        if name not in kept or not one.missing:
+            kept[name] = one
+    write(speed.RESULTS, {b.name: kept[b.name] for b in BENCHES if b.name in kept})
+
+
+def _stamp(form: str) -> Stamp:
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    machine = (
         f"{os.cpu_count()} cores, {platform.python_implementation()}"
-        f" {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions};"
-        f" rounds: {size.rounds}"
+        f" {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
     )
+    today = datetime.now(UTC).date().isoformat()
+    return Stamp(__version__, _commit(), today, machine, form)
 
 
-def _table(figures: Sequence[Figures]) -> str:
-    lines = [_HEADINGS, *(_cells(line) for line in figures)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
-    )
+def _commit() -> str:
+    """The commit that is measured, with a "+" if files differ from it."""
 
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return done.stdout.strip()
 
-def _cells(line: Figures) -> tuple[str, ...]:
-    return (
-        line.row.name,
-        _microseconds(line.this),
-        _microseconds(line.floor),
-        _ratio(line.ratio, line.row.goal),
-        _goal(line.row.goal),
-        _ratio(line.peer_ratio, line.row.peer_goal),
-        _goal(line.row.peer_goal),
-    )
-
-
-def _microseconds(seconds: float) -> str:
-    return f"{seconds * 1e6:,.{2 if seconds < 1e-4 else 0}f}"
-
-
-def _ratio(ratio: float | None, goal: float | None) -> str:
-    if ratio is None:
-        return ""
-    is_missed = goal is not None and ratio > goal
-    return f"{ratio:.2f}{'!' if is_missed else ' '}"
-
-
-def _goal(goal: float | None) -> str:
-    return "" if goal is None else f"{goal:.2f}"
+    differs = git("status", "--porcelain", "-uno", "--", ":/", f":!{speed.RESULTS}")
+    return git("rev-parse", "--short=10", "HEAD") + ("+" if differs else "")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,21 +32,22 @@ def run(*arguments, program="run.py"):
 
 
 @pytest.fixture(scope="module")
-def quick():
-    return run("--quick").splitlines()
+def smoke():
+    return run("--form", "smoke").splitlines()
 
 
-def test_the_first_line_says_on_what_machine_with_what_versions(quick):
-    assert " cores, CPython " in quick[0]
-    assert "waitress 3." in quick[0]
-    assert quick[0].endswith("rounds: 1")
+def test_the_first_line_says_on_what_machine_with_what_versions(smoke):
+    assert " cores, CPython " in smoke[0]
+    assert "waitress 3." in smoke[0]
+    assert "; eilogin 0." in smoke[0]
+    assert smoke[0].endswith("form: smoke")
 
 
 @pytest.mark.parametrize(
     ("start", "goal"),
     [
-        ("request, five filters, memory:", "5.00"),
-        ("request, three app cookies, memory:", "5.00"),
+        ("request, five filters, memory:", "6.20"),
+        ("request, three app cookies, memory:", "6.20"),
         ("request, five filters, sqlite:", "1.80"),
         ("over waitress, five filters, memory:, p50", "1.05"),
         ("over waitress, five filters, sqlite:, p99", "1.20"),
@@ -54,7 +56,7 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("over waitress, Beaker memory, p99", None),
         ("page with the warning, in process", None),
         ("page with a policy, over waitress", "1.15"),
-        ("answer verified, our checks", "2.20"),
+        ("answer verified, our checks", "3.80"),
         ("answer verified, both opinions", "0.45"),
         ("answer built and signed", "1.50"),
         ("request, five filters, redis:", "1.40"),
@@ -87,10 +89,10 @@ def test_the_first_line_says_on_what_machine_with_what_versions(quick):
         ("MB kept (not µs), 10,000", "0.30"),
     ],
 )
-def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
+def test_each_line_has_its_figures_and_its_goal(smoke, start, goal):
     if "redis" in start:
         require_redis()
-    (line,) = [line for line in quick if line.startswith(start)]
+    (line,) = [line for line in smoke if line.startswith(start)]
     this, floor, ratio, *rest = line.removeprefix(start).split()
     assert float(this.replace(",", "")) > 0
     assert float(floor.replace(",", "")) > 0
@@ -99,7 +101,7 @@ def test_each_line_has_its_figures_and_its_goal(quick, start, goal):
 
 
 def test_one_of_them_can_be_run_alone():
-    lines = run("--quick", "--only", "sign").splitlines()
+    lines = run("--form", "smoke", "--only", "sign").splitlines()
     assert len(lines) == 3
     assert lines[2].startswith("answer built and signed")
 
@@ -148,7 +150,7 @@ def measuring(monkeypatch):
     measuring = importlib.import_module("measuring")
     monkeypatch.setattr(measuring, "time", Stopwatch())
     yield measuring
-    del sys.modules["measuring"]
+    del sys.modules["measuring"], sys.modules["measured_tables"]
 
 
 class Stopwatch:
@@ -183,9 +185,13 @@ def bench_of(measuring, variants, samples=1, quantile=0.5):
 
 
 def figures(measuring, bench, rounds=3, **size):
-    return measuring.measure(
-        bench, Path(), measuring.Size(rounds=rounds, **size), lambda: None
-    )[0]
+    return measuring.measure(bench, Path(), measuring.Size(rounds=rounds, **size))[0]
+
+
+def times(figure):
+    """In seconds: of this, and of the floor."""
+    values = figure.values["this µs"], figure.values["floor µs"]
+    return tuple(pytest.approx(value / 1e6) for value in values)
 
 
 def nothing():
@@ -200,7 +206,7 @@ def test_times_are_the_medians_of_the_rounds(measuring):
         "peer": measuring.Variant(work(12.0, 18.0, 30.0), before=nothing),
     }
     figure = figures(measuring, bench_of(measuring, variants))
-    assert (figure.this, figure.floor) == (9.0, 3.0)
+    assert times(figure) == (9.0, 3.0)
     assert (figure.ratio, figure.peer_ratio) == (3.0, 0.5)
 
 
@@ -231,7 +237,7 @@ def test_benchmark_does_not_time_its_setup(measuring):
     work = measuring.time.work
     one = measuring.Variant(work(1.0), before=work(50.0))
     variants = dict.fromkeys(("this", "floor", "peer"), one)
-    assert figures(measuring, bench_of(measuring, variants)).this == 1.0
+    assert times(figures(measuring, bench_of(measuring, variants)))[0] == 1.0
 
 
 def test_a_variant_may_say_itself_how_long_it_took(measuring):
@@ -247,7 +253,8 @@ def test_a_variant_may_say_itself_how_long_it_took(measuring):
     two = measuring.Variant(lambda: 2.0, says_seconds=True)
     variants = {"this": one, "floor": two, "peer": two}
     figure = figures(measuring, bench_of(measuring, variants))
-    assert (figure.this, figure.ratio) == (6.0, 3.0)
+    assert times(figure)[0] == 6.0
+    assert figure.ratio == 3.0
     assert len(calls) == 3
 
 
@@ -257,7 +264,7 @@ def test_short_calls_are_timed_many_together(measuring):
     one = measuring.Variant(lambda: (calls.append(1), work()))
     variants = dict.fromkeys(("this", "floor", "peer"), one)
     figure = figures(measuring, bench_of(measuring, variants), stretch=0.01)
-    assert figure.this == pytest.approx(0.000_01)
+    assert times(figure)[0] == 0.000_01
     assert len(calls) > 3 * 3 * 900
 
 
@@ -271,7 +278,79 @@ def test_a_quantile_is_one_of_the_samples(measuring, quantile, expected):
         name: measuring.Variant(work(*samples)) for name in ("this", "floor", "peer")
     }
     bench = bench_of(measuring, variants, samples=100, quantile=quantile)
-    assert figures(measuring, bench).this == expected
+    assert times(figures(measuring, bench))[0] == expected
+
+
+def load_bench(measuring, variants, *rows, columns=("requests/s", "MB")):
+    @contextmanager
+    def setting(folder, size):
+        yield {name: measuring.Variant(call) for name, call in variants.items()}
+
+    return measuring.Bench(
+        name="a",
+        what="b",
+        rows=rows,
+        setting=setting,
+        columns=columns,
+        compared="µs",
+        ratios=("bare/this", "peer/this"),
+    )
+
+
+def loads(*rates, **more):
+    """A call that says each of these requests/s in turn."""
+    said = list(rates)
+    return lambda: {"requests/s": said[0], "µs": 1e6 / said.pop(0), **more}
+
+
+def test_benchmark_with_columns_shows_the_figures_that_its_calls_return(measuring):
+    variants = {
+        "bare": loads(1000.0, 4000.0, 2000.0),
+        "memory": loads(500.0, 1000.0, 800.0, MB=99.0),
+    }
+    rows = (
+        measuring.Row(name="bare", this="bare"),
+        measuring.Row(
+            name="memory:", this="memory", floor="bare", goal=2.0, limits={"MB": 90.0}
+        ),
+    )
+    bench = load_bench(measuring, variants, *rows)
+    lines = measuring.measure(bench, Path(), measuring.Size(rounds=3))
+    assert measuring.table_of(bench, lines).text().splitlines() == [
+        "         requests/s      MB  at most  bare/this  goal",
+        "bare          2,000",
+        "memory:         800  99.00!    90.00      2.50!  2.00",
+    ]
+
+
+def test_a_table_without_floors_has_no_ratio(measuring):
+    row = measuring.Row(name="start", this="start")
+    bench = load_bench(measuring, {"start": loads(1.0)}, row, columns=("requests/s",))
+    lines = measuring.measure(bench, Path(), measuring.Size(rounds=1))
+    assert measuring.table_of(bench, lines).headings == ("requests/s",)
+
+
+def test_work_that_is_done_adds_up_to_the_whole(measuring):
+    done = []
+    variants = {"this": loads(1.0, 1.0), "other": loads(1.0, 1.0)}
+    row = measuring.Row(name="start", this="this")
+    bench = load_bench(measuring, variants, row, columns=("requests/s",))
+    measuring.measure(bench, Path(), measuring.Size(rounds=2), done.append)
+    assert done == [0.25] * 4
+
+
+def test_a_benchmark_takes_no_more_rounds_than_it_wants(measuring):
+    bench = bench_of(
+        measuring,
+        dict.fromkeys(
+            ("this", "floor", "peer"), measuring.Variant(lambda: 1.0, says_seconds=True)
+        ),
+    )
+    done = []
+    measuring.measure(
+        replace(bench, most_rounds=2), Path(), measuring.Size(rounds=9), done.append
+    )
+    assert len(done) == 2 * 3
 
 
 def test_the_collector_is_off_while_timing_and_on_again_after(measuring):

@@ -38,6 +38,10 @@ Common to all commands
 * Run a command on an ini file as the user of the server: it reads the key and opens
   the store.
 * An option that may be repeated stands several times: ``--down uwv --down svb``.
+* For completion of commands, options and files by bash, write the line below into
+  ``~/.bashrc``. For zsh, write it with ``zsh_source`` into ``~/.zshrc``::
+
+      eval "$(_EILOGIN_COMPLETE=bash_source eilogin)"
 
 """
 

@@ -4,8 +4,9 @@ A command reads its arguments, calls the packages below, and prints the result. 
 no rules of SAML, of sessions or of the federation.
 
 * ``checks``: finds the faults of an ini file, and notes on it.
-* ``commands``: the commands.
-* ``federation``: ``eilogin federation``, for the operator of a federation.
+* ``commands``: the work of the commands.
+* ``declarations``: the commands as users type them, with their help.
+* ``federation``: the work of ``eilogin federation``, for its operator.
 * ``inifiles``: reads ini files without building anything, and writes lines into them.
 * ``serving``: parts of ``eilogin serve``: limits, slow clients and signals.
 * ``terminal``: prompts, reports, progress, files and calendars.
@@ -14,22 +15,26 @@ no rules of SAML, of sessions or of the federation.
 import click
 
 from eilogin import __version__
-from eilogin.cli.commands.check_command import check_command
-from eilogin.cli.commands.citizen_command import citizen_command
-from eilogin.cli.commands.demo.demo_command import demo_command
-from eilogin.cli.commands.joining.join_command import join_command
-from eilogin.cli.commands.joining.join_hub_command import join_hub_command
-from eilogin.cli.commands.keys.keys_command import keys_command
-from eilogin.cli.commands.metadata_command import metadata_command
-from eilogin.cli.commands.options_command import options_command
-from eilogin.cli.commands.running.serve_command import serve_command
-from eilogin.cli.commands.running.sessions_command import sessions_command
-from eilogin.cli.commands.running.work_command import logouts_command, work_command
-from eilogin.cli.commands.store_command import store_command
-from eilogin.cli.commands.trust.trust_command import trust_command
-from eilogin.cli.federation.federation_command import federation_command
+from eilogin.cli.declarations.federation_declarations import federation_command
+from eilogin.cli.declarations.joining_declarations import join_command, join_hub_command
+from eilogin.cli.declarations.keys_declarations import keys_command
+from eilogin.cli.declarations.running_declarations import (
+    demo_command,
+    logouts_command,
+    serve_command,
+    work_command,
+)
+from eilogin.cli.declarations.sessions_declarations import sessions_command
+from eilogin.cli.declarations.site_declarations import (
+    check_command,
+    citizen_command,
+    metadata_command,
+    options_command,
+)
+from eilogin.cli.declarations.store_declarations import store_command
+from eilogin.cli.declarations.trust_declarations import trust_command
 from eilogin.cli.terminal.progress_bar import bar
-from eilogin.saml.metadata import showing
+from eilogin.saml.reading_progress import showing
 
 
 @click.group(

@@ -11,6 +11,7 @@ modules:
 * ``messages``: The messages of SAML core as frozen values; read and write them.
 * ``metadata``: The members of a federation, their keys and addresses.
 * ``printable_text``: Texts of messages, and how an error quotes them.
+* ``reading_progress``: Show how many members of a federation have been read.
 * ``response_checks``: Check a Response and its assertion, with the signatures.
 * ``safe_xml``: Parse XML from outside within limits; the namespaces of SAML.
 * ``second_opinion``: The call to python3-saml, which checks each Response too.

@@ -27,7 +27,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from eilogin import config, metrics
-from eilogin.cli.commands.trust.trust_command import trust_command
+from eilogin.cli.declarations.trust_declarations import trust_command
 from eilogin.federation.local.local_keys import read_instant, read_keys
 from eilogin.federation.sources.source_lines import (
     FederationAddress,

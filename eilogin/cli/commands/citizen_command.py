@@ -12,7 +12,6 @@ import pyotp
 
 from eilogin.atomic_files import SECRET, create
 from eilogin.cli.terminal.command_files import rewrite
-from eilogin.cli.terminal.prompts import one_line
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizen_accounts import (
@@ -29,54 +28,7 @@ from eilogin.hub.signin.citizen_accounts import (
 _COLOURS, _NO_COLOURS = "\033[97;40m", "\033[0m"
 
 
-@click.group("citizen", short_help="Add a citizen who can sign in at the hub.")
-def citizen_command() -> None:
-    """Keep the citizens who can sign in at the hub itself (option 'citizens').
-
-    \b
-        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
-
-
-@citizen_command.command("add", short_help="Add a citizen to a file.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--username",
-    metavar="NAME",
-    type=one_line,
-    required=True,
-    help="Name to log in with. Case does not matter.",
-)
-@click.option(
-    "--name",
-    metavar="TEXT",
-    type=one_line,
-    required=True,
-    help="The citizen's full name.",
-)
-@click.option("--email", metavar="ADDRESS", type=one_line, help="An e-mail address.")
-@click.option(
-    "--codes/--no-codes",
-    "has_codes",
-    default=True,
-    help="Give the citizen one-time codes in an app. Every level above"
-    " basis needs them.",
-)
-@click.option(
-    "--issuer",
-    metavar="TEXT",
-    type=one_line,
-    default="eilogin",
-    show_default=True,
-    help="Name of this hub in the app.",
-)
-@click.option(
-    "--print",
-    "is_printed",
-    is_flag=True,
-    help="Print the entry, with its secrets, and do not change FILE.",
-)
-def add_command(  # noqa: PLR0913 - what can be said of a citizen
+def add_citizen(  # noqa: PLR0913 - what can be said of a citizen
     file: Path,
     *,
     username: str,
@@ -86,21 +38,7 @@ def add_command(  # noqa: PLR0913 - what can be said of a citizen
     issuer: str,
     is_printed: bool,
 ) -> None:
-    """Add a citizen to FILE, the 'citizens' of a hub.
-
-    If FILE is missing, the command makes it. It asks for the password twice, and for
-    the BSN, which may stay empty. It stores a hash of the password. It shows the
-    secret of the one-time codes once, as a QR code for an app. Then restart the hub:
-    it reads FILE at start.
-
-    \b
-        eilogin citizen add citizens.json --username anna --name 'Anna de Vries'
-        eilogin citizen add citizens.json --username bram --name Bram --no-codes
-        eilogin citizen add citizens.json … --print    for a file that you edit
-
-    A script writes the password on the first line of standard input, and the BSN, if
-    any, on the second. Other users of the machine cannot see them there.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Add a citizen to a file; ask for the password and the BSN."""
     with reporting_errors():
         citizens = list(Citizens.load(file)) if file.exists() else []
         old_octets = file.read_bytes() if file.exists() else None

@@ -16,21 +16,8 @@ _RST_WIDTH = 88
 _NARROWEST = 40
 
 
-@click.command("options", short_help="Print the options of a filter or app.")
-@click.argument("name", metavar="[FILTER]", required=False)
-@click.option(
-    "--rst", is_flag=True, help="Print a definition list in reStructuredText."
-)
-def options_command(name: str | None, *, rst: bool) -> None:
-    """Print the options of FILTER, or of all filters and apps.
-
-    \b
-        eilogin options            all
-        eilogin options login      those of egg:eilogin#login
-        eilogin options main       those of egg:eilogin; "participant" is the same
-
-    FILTER is the NAME of "use = egg:eilogin#NAME".
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def print_options(name: str | None, *, rst: bool) -> None:
+    """Print the options of a filter or app, or of all."""
     declared = entry_points.declared()
     if name == _PARTICIPANT_FILTER:
         name = "main"

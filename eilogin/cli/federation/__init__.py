@@ -1,6 +1,5 @@
 """``eilogin federation``: the commands of a federation's operator.
 
-* ``federation_command``: the group of these commands.
 * ``init_command``: ``init`` makes the folder of a new federation.
 * ``member_commands``: ``add``, ``remove``, ``list`` and ``show`` members.
 * ``rules_command``: ``rules`` shows or sets the rules of a member.

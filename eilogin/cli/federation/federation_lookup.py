@@ -4,15 +4,11 @@ import getpass
 import os
 from pathlib import Path
 
-import click
-
 from eilogin import config
 from eilogin.errors import ConfigurationError
 from eilogin.registry import TOKEN, Folder, RegistryMember
 from eilogin.saml.printable_text import first_of
 from eilogin.shell_quoting import as_word, typed
-
-DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 _MOST_NAMED = 10
 

@@ -7,12 +7,10 @@ from pathlib import Path
 import click
 
 from eilogin.cli.federation.federation_lookup import (
-    DIR,
     is_elsewhere,
     relative_to_folder,
 )
 from eilogin.cli.terminal.command_files import write_key_pair
-from eilogin.cli.terminal.prompts import one_line
 from eilogin.registry import (
     MEMBERS,
     OPTIONS,
@@ -25,33 +23,7 @@ from eilogin.registry import (
 from eilogin.saml.signing_keys import fingerprints_of
 
 
-@click.command("init", short_help="Make the folder of a new federation.")
-@DIR
-@click.option("--name", required=True, type=one_line, help="Name of the federation.")
-@click.option(
-    "--publisher",
-    type=one_line,
-    help="Publisher of the metadata: a name, or better a URI.",
-)
-@click.option(
-    "--days", default=14, help="Number of days that a signature is valid. [default: 14]"
-)
-@click.option(
-    "--key",
-    type=one_line,
-    help="Key that signs: a PEM file, env:NAME, or pkcs11:… for a "
-    "token. Without it the command makes one.",
-)
-@click.option(
-    "--certificate",
-    type=one_line,
-    help="PEM file with its certificate. Required with --key.",
-)
-@click.option("--pin", help="PIN of the token: env:NAME, file:PATH or credential:NAME.")
-@click.option(
-    "--loopback", is_flag=True, help="Allow members on this machine (loopback)."
-)
-def init_command(  # noqa: PLR0913, PLR0917 - one for each option
+def make_federation(  # noqa: PLR0913, PLR0917 - one for each option
     folder: Path,
     name: str,
     publisher: str | None,
@@ -62,17 +34,7 @@ def init_command(  # noqa: PLR0913, PLR0917 - one for each option
     *,
     loopback: bool,
 ) -> None:
-    """Make the folder DIR of a new federation, and the key of its operator.
-
-    \b
-        eilogin federation init DIR --name 'My federation'
-
-    The key decides who is a member. Keep a copy in a safe place: with a new key,
-    every member must install a new certificate. The key does not belong in git;
-    DIR/.gitignore excludes it. To use an existing key, or one on a token (PKCS#11),
-    give --key and --certificate. You can change both later in DIR/federation.ini; its
-    paths are relative to DIR.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Make the folder of a federation, and the key of its operator."""
     if (key is None) != (certificate is None):
         raise click.UsageError("--key, --certificate: expected both, or none")
     with _remove_on_failure(folder):

@@ -6,7 +6,6 @@ import click
 
 from eilogin import clock, config
 from eilogin.cli.federation.federation_lookup import (
-    DIR,
     chosen_member,
     sign_hint,
     user_name,
@@ -37,31 +36,9 @@ from eilogin.shell_quoting import as_word
 
 #: Bytes of a proof to read; an AuthnRequest is smaller.
 _LONGEST_PROOF = 256 * 1024
-_YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-@click.command("add", short_help="Add a member, or update one.")
-@DIR
-@click.argument("source", metavar="FILE|URL")
-@click.option(
-    "--proof",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with a signed login request of the member: XML, or an "
-    "address with SAMLRequest= and Signature=.",
-)
-@click.option(
-    "--challenge",
-    default="",
-    help="Word that the request must contain (ProviderName).",
-)
-@click.option(
-    "--without-proof",
-    metavar="REASON",
-    default="",
-    help="Accept it without a proof of the key. The reason is recorded.",
-)
-@_YES
-def add_command(  # noqa: PLR0913 - one for each option
+def add_member(  # noqa: PLR0913 - one for each option
     folder: Path,
     source: str,
     proof: Path | None,
@@ -70,27 +47,7 @@ def add_command(  # noqa: PLR0913 - one for each option
     *,
     yes: bool,
 ) -> None:
-    """Add the member whose metadata is at FILE or URL, or update it.
-
-    \b
-        eilogin federation add DIR site.xml
-        eilogin federation add DIR https://uwv.example.nl/eilogin/metadata
-
-    The command shows what the member asks for. If you say yes, it writes the metadata
-    to DIR/members; it does not sign anything yet. It removes what only an operator
-    may say of a member: see "rules".
-
-    The metadata must prove that the member has its key. Its signature proves that
-    ("eilogin metadata" signs), or a signed login request (--proof). For a proof that
-    is made for you, agree on a word with the member:
-
-    \b
-        eilogin metadata site.ini --proof WORD > proof.xml     the member
-        eilogin federation add DIR site.xml --proof proof.xml --challenge WORD
-
-    If it is a member already, one of its keys in DIR must have signed. The command
-    then shows the difference.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Add the member whose metadata is at ``source``, or update it."""
     _require_one_proof(proof, challenge, without_proof)
     registry = Folder(folder, bar("reading"))
     octets = _read_source(source)
@@ -160,21 +117,8 @@ def _require_unexpired(source: str, member: RegistryMember) -> None:
         )
 
 
-@click.command("remove", short_help="Remove a member.")
-@DIR
-@click.argument("entity_id", metavar="ENTITYID")
-@_YES
-def remove_command(folder: Path, entity_id: str, *, yes: bool) -> None:
-    """Remove the member ENTITYID, and its rules.
-
-    \b
-        eilogin federation remove DIR https://uwv.example.nl/eilogin/metadata
-
-    A part of the entityID is enough if no other member has it. The removal counts
-    when you have signed and published the metadata, and others have fetched it. A hub
-    of eilogin then tells the former member to end its sessions, and rejects its
-    requests.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def remove_member(folder: Path, entity_id: str, *, yes: bool) -> None:
+    """Remove a member, and its rules."""
     registry = Folder(folder, bar("reading"))
     member = chosen_member(registry, entity_id)
     click.echo(f"{member.entity_id}: {_name(member)}")
@@ -193,16 +137,8 @@ def _name(member: RegistryMember) -> str:
     return printable(member.descriptor.name("nl"))
 
 
-@click.command("list", short_help="List the members.")
-@DIR
-def list_command(folder: Path) -> None:
-    """List the members: role, name, file in DIR, and first certificate to expire.
-
-    \b
-        eilogin federation list DIR
-
-    A certificate with a later one for the same use is not listed.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def list_members(folder: Path) -> None:
+    """Print the members: role, name, file, and first certificate to expire."""
     registry = Folder(folder, bar("reading"))
     for entity_id, member in registry.members.items():
         entity = member.descriptor
@@ -218,17 +154,8 @@ def list_command(folder: Path) -> None:
     click.echo(f"{many(len(registry.members), 'member')}")
 
 
-@click.command("show", short_help="Show one member: keys, addresses, rules.")
-@DIR
-@click.argument("entity_id", metavar="ENTITYID")
-def show_command(folder: Path, entity_id: str) -> None:
-    """Show the member ENTITYID as "add" showed it, and its rules.
-
-    \b
-        eilogin federation show DIR uwv
-
-    A part of the entityID is enough if no other member has it.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def show_member(folder: Path, entity_id: str) -> None:
+    """Print one member and its rules."""
     registry = Folder(folder, bar("reading"))
     member = chosen_member(registry, entity_id)
     for line in description_lines(member, registry.members.values()):

@@ -8,14 +8,12 @@ import click
 
 from eilogin import clock
 from eilogin.cli.federation.federation_lookup import (
-    DIR,
     chosen_member,
     relative_to_folder,
     user_name,
 )
 from eilogin.cli.terminal.command_files import write_key_pair
 from eilogin.cli.terminal.progress_bar import bar
-from eilogin.cli.terminal.prompts import one_line
 from eilogin.errors import ConfigurationError
 from eilogin.federation.members.expiry_alarms import ends_in_words
 from eilogin.registry import (
@@ -41,36 +39,7 @@ _MOST_NAMED = 10
 _COMMAND = "eilogin federation rollover"
 
 
-@click.command("rollover", short_help="Replace the operator's own key, step by step.")
-@DIR
-@click.option("--start", is_flag=True, help="Step 1: make the next key.")
-@click.option(
-    "--key",
-    type=one_line,
-    help="With --start: an existing key. A PEM file, env:NAME, or pkcs11:…",
-)
-@click.option(
-    "--certificate",
-    type=one_line,
-    help="PEM file with its certificate. Required with --key.",
-)
-@click.option(
-    "--ready",
-    multiple=True,
-    metavar="ENTITYID",
-    help="Step 2: note that this member has the next certificate. A "
-    "part of the entityID is enough. May be repeated.",
-)
-@click.option(
-    "--switch", "do_switch", is_flag=True, help="Step 3: sign with the next key."
-)
-@click.option("--finish", "do_finish", is_flag=True, help="Step 4: drop the old key.")
-@click.option(
-    "--anyway",
-    is_flag=True,
-    help="With --switch or --finish: do it, even if some members are not ready.",
-)
-def rollover_command(  # noqa: PLR0913 - one for each option
+def roll_over(  # noqa: PLR0913 - one for each option
     folder: Path,
     key: str | None,
     certificate: str | None,
@@ -81,21 +50,7 @@ def rollover_command(  # noqa: PLR0913 - one for each option
     do_finish: bool,
     anyway: bool,
 ) -> None:
-    """Replace the key of the operator of DIR, without a lost login.
-
-    Without an option the command shows the current step, the next action, and the
-    members that are ready. SAML cannot ask a member which certificates it pins. So a
-    member is ready when its administrator has told you, and you have noted that
-    (--ready).
-
-    \b
-        eilogin federation rollover DIR --start         1. make the next key
-        eilogin federation rollover DIR --ready PART    2. a member pins both
-        eilogin federation rollover DIR --switch        3. sign with the next key
-        eilogin federation rollover DIR --finish        4. members drop the old one
-
-    DIR/rollover.ini records the steps. To give up before step 3, remove that file.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Show the step of a rollover, or carry out the next one."""
     if sum(map(bool, (start, ready, do_switch, do_finish))) > 1:
         raise click.UsageError(
             "--start, --ready, --switch, --finish: expected at most one of them"

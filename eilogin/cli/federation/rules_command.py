@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from eilogin import config
-from eilogin.cli.federation.federation_lookup import DIR, chosen_member, sign_hint
+from eilogin.cli.federation.federation_lookup import chosen_member, sign_hint
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.errors import InvalidOptions
 from eilogin.registry import Folder, MemberRule
-from eilogin.saml.assurance_levels import LEVELS
 from eilogin.saml.metadata import NO_SSO, ServiceProvider
 from eilogin.saml.printable_text import printable
 
@@ -22,29 +21,7 @@ _UNKNOWN_ATTRIBUTE = (
 )
 
 
-@click.command("rules", short_help="Show or set the rules of a member.")
-@DIR
-@click.argument("entity_id", metavar="[ENTITYID]", required=False)
-@click.option(
-    "--sso-domain",
-    metavar="NAME",
-    help="SSO domain: members of one domain share a session. 'none': "
-    "no shared session.",
-)
-@click.option(
-    "--level",
-    type=click.Choice(LEVELS),
-    help="Lowest level of a login for it.",
-)
-@click.option(
-    "--release",
-    multiple=True,
-    metavar="ATTRIBUTE",
-    help="Attribute that it may get; all others are withheld. 'none': "
-    "no attribute. May be repeated.",
-)
-@click.option("--clear", is_flag=True, help="Remove all rules of this member.")
-def rules_command(  # noqa: PLR0913 - one for each option
+def show_or_set_rules(  # noqa: PLR0913 - one for each option
     folder: Path,
     entity_id: str | None,
     sso_domain: str | None,
@@ -53,24 +30,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     *,
     clear: bool,
 ) -> None:
-    """Show all rules, or set the rules of the member ENTITYID.
-
-    \b
-        eilogin federation rules DIR
-        eilogin federation rules DIR https://a.example/ --sso-domain gemeenten
-        eilogin federation rules DIR https://b.example/ --sso-domain none --level midden
-        eilogin federation rules DIR https://b.example/ --release name --release mail
-        eilogin federation rules DIR https://b.example/ --clear
-
-    A part of the entityID is enough if no other member has it. Members of one SSO
-    domain share a session: a login at one counts at the others. A member without a
-    rule is in the default domain. "sign" writes the rules into the metadata, and a
-    hub of eilogin follows them. You can also edit DIR/rules.ini.
-
-    --release takes the name by which a hub sends an attribute. A hub of eilogin sends
-    "name", "mail" and "bsn" if its option "attribute_names" does not rename them. A
-    wrong name releases nothing.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Print rules, or set the rules of a member."""
     registry = Folder(folder, bar("reading"))
     options = {
         "sso_domain": sso_domain,

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from eilogin import clock
-from eilogin.cli.federation.federation_lookup import DIR
 from eilogin.cli.terminal.progress_bar import bar
 from eilogin.cli.terminal.reports import escaped, many
 from eilogin.errors import ConfigurationError
@@ -31,8 +30,6 @@ from eilogin.shell_quoting import typed
 _DAY = 86_400.0
 #: Seconds.
 _SIGNATURE_NOTICE = 3 * _DAY
-#: Days.
-_CERTIFICATE_NOTICE = 60
 #: Days. For so long, an old copy of the metadata still has a removed member.
 _LONGEST_VALIDITY = 90
 _MOST_NOTES = 20
@@ -41,30 +38,8 @@ _MOST_NOTES = 20
 _NOTES_EXIT = 3
 
 
-@click.command("verify", short_help="Check the folder and the signature.")
-@DIR
-@click.option("--strict", is_flag=True, help="Exit with 3 if there is only a note.")
-@click.option(
-    "--days",
-    type=click.IntRange(0, 3650),
-    default=_CERTIFICATE_NOTICE,
-    help="Report certificates that expire within this many days. [default: 60]",
-)
-def verify_command(folder: Path, *, strict: bool, days: int) -> None:
-    """Check DIR: files, members, the last signature, and what expires soon.
-
-    \b
-        eilogin federation verify DIR
-        eilogin federation verify DIR --strict    from a timer
-
-    Something is wrong if a file cannot be read, a member cannot be signed, or the
-    signature is missing or has expired. A note says that a signature, a certificate
-    or the metadata of a member expires or has expired, or that a change is not signed
-    yet.
-
-    The exit code is 1 if something is wrong. With --strict it is 3 if there is only a
-    note. Else it is 0.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def verify_folder(folder: Path, *, strict: bool, days: int) -> None:
+    """Check a folder and its signature; exit with 1 or 3 if there is a finding."""
     registry = Folder(folder, bar("reading"))
     last, faults = _last_signed(registry)
     for fault in faults:

@@ -9,14 +9,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from eilogin.atomic_files import PUBLIC, SECRET, create, write
+from eilogin.cli.terminal.key_kinds import KEY_KINDS
 from eilogin.errors import ConfigurationError
 from eilogin.saml.signing_keys import PrivateKey, new_key_pair
 
 #: Bytes of a secret, the size of the hash that uses it.
 _SECRET = 32
 
-_CURVES = {"p-256": ec.SECP256R1, "p-384": ec.SECP384R1}
-KINDS = ("rsa", *_CURVES)
+_CURVES = dict(zip(KEY_KINDS[1:], (ec.SECP256R1, ec.SECP384R1), strict=True))
 #: Bits of an RSA key; NIST SP 800-57 wants no 2048 bits after 2030.
 _RSA_BITS = 3072
 #: Days of validity of a new site's certificate: five years.
@@ -71,7 +71,7 @@ def copied(path: Path) -> Path:
 
 
 def new_private(kind: str) -> PrivateKey:
-    """Make a private key of one of ``KINDS``."""
+    """Make a private key of one of ``KEY_KINDS``."""
     if kind in _CURVES:
         return ec.generate_private_key(_CURVES[kind]())
     return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)

@@ -11,7 +11,6 @@ information (mdrpi). The modules:
 * ``metadata_writing``: Write metadata as XML, in the order of its schema; sign it.
 * ``packed_members``: Members in memory and in files: an outline, and bytes.
 * ``parallel_parsing``: A second process that does a part of the work.
-* ``reading_progress``: Show how many members have been read.
 * ``rule_attributes``: The operator's rules for a member, in entity attributes.
 * ``schema_validation``: Validate metadata by the schema, member by member.
 * ``trusted_metadata``: Read metadata that is signed, or in a trusted file.
@@ -42,7 +41,6 @@ from eilogin.saml.metadata.metadata_writing import sign_entity as sign_entity
 from eilogin.saml.metadata.metadata_writing import sign_federation as sign_federation
 from eilogin.saml.metadata.metadata_writing import write_entity as write_entity
 from eilogin.saml.metadata.metadata_writing import write_federation as write_federation
-from eilogin.saml.metadata.reading_progress import showing as showing
 from eilogin.saml.metadata.rule_attributes import OURS as OURS
 from eilogin.saml.metadata.rule_attributes import (
     RELEASED_ATTRIBUTES as RELEASED_ATTRIBUTES,

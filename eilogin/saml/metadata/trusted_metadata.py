@@ -26,7 +26,6 @@ from eilogin.saml.metadata.descriptors.entity_descriptor_reading import (
 from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.metadata.packed_members import Members, Packed, Share
 from eilogin.saml.metadata.parallel_parsing import second_process
-from eilogin.saml.metadata.reading_progress import iteration, showing
 from eilogin.saml.metadata.schema_validation import (
     Verdict,
     earliest,
@@ -37,6 +36,7 @@ from eilogin.saml.metadata.schema_validation import (
     to_be_verified,
     verdicts_on,
 )
+from eilogin.saml.reading_progress import iteration, showing
 from eilogin.saml.safe_xml import parse_canonical, parse_unmeasured, q
 from eilogin.saml.signing_keys import PublicKey
 from eilogin.saml.xml_signatures import signed, signed_octets

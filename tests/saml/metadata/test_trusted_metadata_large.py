@@ -17,12 +17,12 @@ from eilogin.saml.metadata import (
     EntityDescriptor,
     ServiceProvider,
     read_federation,
-    showing,
     trusted_metadata,
     write_entity,
     write_federation,
 )
 from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO
+from eilogin.saml.reading_progress import showing
 from eilogin.saml.safe_xml import METADATA, parse, q, serialize
 from eilogin.saml.xml_signatures import sign
 

@@ -19,39 +19,10 @@ _ELSEWHERE = (
 )
 
 
-@click.command("demo", short_help="Run a whole federation, from a clone.")
-@click.option(
-    "--reset",
-    is_flag=True,
-    help="Remove the files that the demo made, and make new ones.",
-)
-@click.option("--prepare-only", is_flag=True, help="Make the missing files, and stop.")
-@click.option(
-    "--down",
-    multiple=True,
-    metavar="SITE",
-    help="Do not let this site answer, such as uwv. May be repeated.",
-)
-@click.option(
-    "--short",
-    is_flag=True,
-    help="End sessions after 2 minutes of inactivity, and after 5 minutes in any case.",
-)
-def demo_command(
+def run_demo(
     *, reset: bool, prepare_only: bool, down: Sequence[str], short: bool
 ) -> None:
-    """Run a hub, a portal, participants and a rehearsal of DigiD on this machine.
-
-    The command makes keys, certificates, signed metadata and citizens in var/, unless
-    they exist. Then it serves the project's paste.ini, and prints the address of a
-    guide: a page with things to try. Use its files only for trying out: everybody
-    knows the passwords of its citizens.
-
-    \b
-        eilogin demo               until Ctrl-C
-        eilogin demo --short       with short sessions, to see the warning
-        eilogin demo --down uwv    with a participant that does not answer
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Make the missing files of the demonstration, then serve it."""
     file = find_paste_ini()
     if file is None:
         raise click.ClickException(_ELSEWHERE)

@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 import click
 
 from eilogin.atomic_files import SECRET, write
-from eilogin.cli.commands.joining.join_values import public_url_of, source_of
 from eilogin.cli.commands.joining.joined_files import make_files, print_remaining_steps
 from eilogin.cli.inifiles.ini_drafts import Draft, is_address, value_of
 from eilogin.cli.inifiles.pipeline_wrapping import Host, encoded
-from eilogin.cli.terminal.command_files import KINDS, new_secret, write_new
-from eilogin.cli.terminal.prompts import one_line, require_yes
+from eilogin.cli.terminal.command_files import new_secret, write_new
+from eilogin.cli.terminal.prompts import require_yes
 from eilogin.cli.terminal.reports import reporting_errors
 from eilogin.errors import ConfigurationError
 from eilogin.hub.signin.citizen_accounts import to_json
@@ -86,57 +85,7 @@ class HubDraft(Draft):
             yield f"back_channel_url = {value_of(self.back_channel_url)}"
 
 
-@click.command(
-    "join-hub", short_help="Make the files of a hub that joins a federation."
-)
-@click.option(
-    "--public-url",
-    metavar="URL",
-    type=public_url_of,
-    required=True,
-    help="Address of the hub, such as https://inloggen.example.nl.",
-)
-@click.option(
-    "--back-channel-url",
-    metavar="URL",
-    type=public_url_of,
-    help="Address for servers, if it has another host or port.",
-)
-@click.option(
-    "--name",
-    metavar="TEXT",
-    type=one_line,
-    help="Name of the hub for people.  [the host name]",
-)
-@click.option(
-    "--federation",
-    metavar="URL|FILE",
-    type=source_of,
-    help="Metadata of the federation.  [federation.xml in the folder]",
-)
-@click.option(
-    "--operator-certificate",
-    metavar="FILE",
-    type=Path,
-    help="Certificate of the federation's operator.  [operator.crt in the folder]",
-)
-@click.option(
-    "--folder",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="Folder for hub.ini and all other files.  [the current folder]",
-)
-@click.option(
-    "--kind",
-    type=click.Choice(KINDS),
-    default="rsa",
-    help="Kind of the key. Every participant accepts RSA (3072 bits); "
-    "not every one accepts a curve.",
-)
-@click.option("--dry-run", is_flag=True, help="Show the files, and do not write them.")
-@click.option("--yes", is_flag=True, help="Do not ask before writing.")
-def join_hub_command(  # noqa: PLR0913 - one for each option
+def join_hub(  # noqa: PLR0913 - one for each option
     *,
     public_url: str,
     back_channel_url: str | None,
@@ -148,21 +97,7 @@ def join_hub_command(  # noqa: PLR0913 - one for each option
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Make the files of a hub that joins a federation.
-
-    The command makes hub.ini, a key with its certificate, the secret for its NameIDs,
-    an empty list of citizens, and the metadata for the operator. It overwrites no
-    file; a second run makes only what is missing.
-
-    \b
-        eilogin join-hub --public-url https://inloggen.example.nl
-        eilogin join-hub --public-url http://inloggen.localhost:8090 --folder hub
-        eilogin join-hub --public-url … --dry-run   show the file first
-        eilogin citizen add citizens.json           then add a citizen
-        eilogin serve hub.ini
-
-    The manual has more about it: contrib/manual/hub/index.rst.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Make the files of a hub that joins a federation."""
     source = federation or str(folder / "federation.xml")
     if source.startswith("mdq:"):
         raise click.UsageError(

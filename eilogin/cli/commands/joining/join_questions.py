@@ -27,7 +27,7 @@ class JoinWish:
     app: str | None
     folder: Path | None
     section: str
-    #: One of ``KINDS``.
+    #: One of ``KEY_KINDS``.
     kind: str
     #: Options of the filter's section; None for those without a value.
     filter_options: Mapping[str, str | Path | None]

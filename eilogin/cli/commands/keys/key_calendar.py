@@ -9,7 +9,6 @@ import click
 from eilogin import clock
 from eilogin.cli.commands.keys.key_list import day_of
 from eilogin.cli.commands.keys.key_ready import trust_at_sources
-from eilogin.cli.commands.keys.site_arguments import SECTION
 from eilogin.cli.inifiles.ini_members import chosen, options_of_part, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
@@ -25,22 +24,8 @@ from eilogin.registry import Folder, endings_of
 from eilogin.saml.printable_text import printable
 
 
-@click.command("calendar", short_help="List the dates of keys and certificates.")
-@click.argument("file", metavar="FILE|DIR", type=click.Path(path_type=Path))
-@SECTION
-@click.option("--ical", is_flag=True, help="Print iCalendar, with reminders.")
-def calendar_command(file: Path, section: str | None, *, ical: bool) -> None:
-    """List the dates of a site of FILE: starts of keys, ends of certificates.
-
-    \b
-        eilogin keys calendar app.ini
-        eilogin keys calendar app.ini --ical > keys.ics
-
-    If the metadata can be read, the list has the dates of your hubs too. For the
-    folder DIR of a federation, it has those of the operator and of all members.
-    --ical prints a calendar to import, with reminders 60, 30 and 7 days before an
-    end.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def print_calendar(file: Path, section: str | None, *, ical: bool) -> None:
+    """Print the dates of a site, or of the folder of a federation."""
     with reporting_errors():
         if file.is_dir():
             _print_calendar(*_federation_calendar(Folder(file)), ical=ical)

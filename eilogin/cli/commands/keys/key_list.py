@@ -15,14 +15,9 @@ from eilogin.saml.messages import write_instant
 from eilogin.saml.signing_keys import fingerprints
 
 
-@click.command("list", short_help="List the keys of a site.")
 @of_a_site
-def list_command(ini: IniFile, part: Part) -> None:
-    """List the keys of a site of FILE: the use of each now, its start and its end.
-
-    \b
-        eilogin keys list app.ini
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def list_keys(ini: IniFile, part: Part) -> None:
+    """Print the keys of a site, and the use of each now."""
     own = own_of_part(ini, part)
     click.echo(own.entity_id)
     for key in own.keys:

@@ -29,30 +29,11 @@ def trust_at_sources(options: TrustOptions) -> Trust:
     return Trust(own, federation, back_channel_of(options), hubs)
 
 
-@click.command("ready", short_help="Check whether peers know our keys.")
 @of_a_site
-@click.option(
-    "--metadata-only", is_flag=True, help="Check only the metadata; ask no hub."
-)
-@click.option("--hub", "hubs", multiple=True, help="Ask only this hub (its entityID).")
-def ready_command(
+def check_readiness(
     ini: IniFile, part: Part, *, metadata_only: bool, hubs: tuple[str, ...]
 ) -> None:
-    """Check whether peers know the keys of a site of FILE, the next key too.
-
-    \b
-        eilogin keys ready app.ini
-        eilogin keys ready app.ini --metadata-only    without questions to hubs
-
-    The command fetches the federation's metadata, which must contain each of our
-    keys. Then it asks each of our hubs whether it has read that metadata: by a
-    passive AuthnRequest that the key signs. That request signs nobody in, and no
-    person sees it. One more request has a signature by an unknown key, to see whether
-    the hub verifies signatures; the hub may log a refusal.
-
-    The exit code is 0 if all peers know all keys. It is 1 if one key is not known, or
-    if the command cannot find out.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Print whether peers know the keys of a site; exit with 1 if not."""
     trust = trust_at_sources(options_of_part(TrustOptions, ini, part))
     is_hub = trust.own.role == HUB
     hub_ids = () if is_hub or metadata_only else hubs or trust.hub_ids

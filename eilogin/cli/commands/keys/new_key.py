@@ -18,8 +18,7 @@ from eilogin.cli.commands.keys.site_arguments import of_a_site
 from eilogin.cli.inifiles.ini_members import options_of_part, own_of_part
 from eilogin.cli.inifiles.ini_pipelines import Part
 from eilogin.cli.inifiles.ini_sections import IniFile
-from eilogin.cli.terminal.command_files import KINDS
-from eilogin.federation.local.local_keys import NAME, last_in_line, read_instant
+from eilogin.federation.local.local_keys import NAME, last_in_line
 from eilogin.federation.local.local_options import OwnOptions
 from eilogin.shell_quoting import typed
 
@@ -35,43 +34,8 @@ _SHORT_NOTICE = 7 * _DAY
 _VALIDITY = 3 * 365 * _DAY
 
 
-def _instant(
-    context: click.Context, parameter: click.Parameter, value: str | None
-) -> float | None:
-    try:
-        return None if value is None else read_instant(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), context, parameter) from None
-
-
-@click.command("new", short_help="Make the next key of a site.")
 @of_a_site
-@click.option(
-    "--from",
-    "begins",
-    callback=_instant,
-    help="Start: the key signs from then on (UTC).",
-)
-@click.option(
-    "--until",
-    "ends",
-    callback=_instant,
-    help="End: the key is published until then (UTC).",
-)
-@click.option("--name", help="Name of its files. [default: the day on which it starts]")
-@click.option(
-    "--kind",
-    type=click.Choice(KINDS),
-    default="rsa",
-    help="Kind of the key. Every peer accepts RSA (3072 bits); not "
-    "every peer accepts a curve.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path),
-    help="For a site with a single key: new folder for that key and the next.",
-)
-def new_command(  # noqa: PLR0913 - what can be said of a key
+def make_next_key(  # noqa: PLR0913 - what can be said of a key
     ini: IniFile,
     part: Part,
     *,
@@ -81,17 +45,7 @@ def new_command(  # noqa: PLR0913 - what can be said of a key
     kind: str,
     folder: Path | None,
 ) -> None:
-    """Make the next key of a site of FILE, and its certificate.
-
-    \b
-        eilogin keys new app.ini
-        eilogin keys new app.ini --folder keys    if the site has a single key
-
-    A running site publishes the new key in its metadata within seconds. It signs with
-    that key from --from on: 30 days from now, or a day before the last key expires.
-    If --folder makes the first folder of a site, restart the site. The command
-    overwrites no file.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+    """Make the next key of a site, and its certificate."""
     options = options_of_part(OwnOptions, ini, part)
     own = own_of_part(ini, part)
     key_folder = folder_for_keys(part, options, folder)

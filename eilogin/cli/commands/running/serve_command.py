@@ -45,21 +45,8 @@ _GRACE = 10.0
 _WAITRESS_PROXY_OPTIONS = {"trusted_proxy", "clear_untrusted_proxy_headers"}
 
 
-@click.command("serve", short_help="Check an ini file, then serve it.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
-def serve_command(file: Path, variables: Sequence[str]) -> None:
-    """Check a paste ini FILE, then serve each of its [server:NAME] sections.
-
-    \b
-        eilogin serve app.ini
-        eilogin serve app.ini http_port=8080
-
-    If the check finds a fault, nothing starts, and the exit code is 1. NAME=VALUE
-    sets a variable that [DEFAULT] of the file does not set. The sections of the file
-    configure logging; without a [loggers] section the log goes to stderr. Ctrl-C and
-    SIGTERM stop the servers.
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def serve_file(file: Path, variables: Sequence[str]) -> None:
+    """Check a paste ini file, then serve each of its ``[server:NAME]`` sections."""
     serve(file, variables_of(variables))
 
 

@@ -39,7 +39,6 @@ _log = logging.getLogger("eilogin")
 
 #: Seconds between two checks for queued logouts of participants.
 _CHECK_INTERVAL = 2.0
-_FILE = click.argument("file", type=click.Path(path_type=Path))
 _STATES = {
     DeliveryState.NOW: "being sent now",
     DeliveryState.AGAIN: "retry at ",
@@ -48,33 +47,10 @@ _STATES = {
     ),
     DeliveryState.PARTLY: "ended its session, maybe not those of its applications",
 }
-_VARIABLES = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
 
 
-@click.command("work", short_help="Do the background work, as a service.")
-@_FILE
-@_VARIABLES
-@click.option("--once", is_flag=True, help="Do the work that is due now, and stop.")
-def work_command(file: Path, variables: Sequence[str], *, once: bool) -> None:
-    """Do the background work of an ini FILE until a signal stops it.
-
-    \b
-        eilogin work hub.ini           as a service
-        eilogin work hub.ini --once    what is due now, then stop
-
-    The work is:
-
-    \b
-      hub          retry pending logouts at participants, and end sessions at
-                   "max_session"; processes of the hub do this too, unless its
-                   option "work" is false
-      participant  deliver a logout that the hub has not confirmed, unless
-                   "store" is "memory:"
-      any site     refresh the metadata, if there is a "federation_folder"
-
-    It may run beside the servers, also several times: one process takes each logout,
-    and one refreshes. NAME=VALUE works as for "eilogin serve".
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def do_work(file: Path, variables: Sequence[str], *, once: bool) -> None:
+    """Do the background work of an ini file, once or until a signal stops it."""
     ini = IniFile.read(file, variables_of(variables))
     members = members_of(ini, variables_of(variables))
     work = _Work(hub_members(members), _watches(ini), list(_sites(members)))
@@ -181,30 +157,8 @@ def _work_once(hubs: Mapping[str, HubJobs], watches: Sequence[Watch]) -> None:
                 click.echo(f"{watch.entity_id}: federation refreshed")
 
 
-@click.command("logouts", short_help="List the logouts that are still pending.")
-@_FILE
-@_VARIABLES
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
-def logouts_command(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
-    """List the logouts that participants of the hubs of an ini FILE have not confirmed.
-
-    \b
-        eilogin logouts hub.ini
-        eilogin logouts hub.ini --json
-
-    The state of each ("state" in the JSON):
-
-    \b
-      now      the hub is sending it for the first time
-      again    the hub did not get an answer, and retries (at "next")
-      browser  only the browser of the visitor can deliver it, at their next logout
-      partly   the participant has ended its session, but maybe not those of its
-               own applications; the next logout tells it again
-
-    Each line also shows since when it waits, how often the hub has retried, the error
-    code, and until when it matters. It does not show who logged out. The exit code is
-    0 even if logouts wait. NAME=VALUE works as for "eilogin serve".
-    """  # noqa: D301 - \b is click's sign for "do not wrap"
+def list_logouts(file: Path, variables: Sequence[str], *, as_json: bool) -> None:
+    """Print the logouts that are still pending at the hubs of an ini file."""
     ini = IniFile.read(file, variables_of(variables))
     hubs = hubs_of(ini, variables_of(variables))
     with reporting_errors():

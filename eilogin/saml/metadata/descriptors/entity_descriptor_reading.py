@@ -43,7 +43,6 @@ from eilogin.saml.metadata.metadata_values import (
     FederationMetadata,
     ServiceProvider,
 )
-from eilogin.saml.metadata.reading_progress import iteration
 from eilogin.saml.metadata.rule_attributes import read_ruled
 from eilogin.saml.metadata.schema_validation import (
     SOUND,
@@ -53,6 +52,7 @@ from eilogin.saml.metadata.schema_validation import (
     entities_in,
     instant_of,
 )
+from eilogin.saml.reading_progress import iteration
 from eilogin.saml.safe_xml import q
 
 _OF_CONTACT = tuple(map(q, ("md:Company", "md:EmailAddress", "md:TelephoneNumber")))

@@ -57,12 +57,15 @@ class IdleLimit:
             return True
         return self.store.touch(login.key, instant, instant)
 
-    def rearm(self, login: Login) -> None:
-        """Write the visitor's confirmation as activity now, unless it is idle."""
+    def rearm(self, login: Login) -> bool:
+        """Write the visitor's confirmation as activity now, unless it is idle.
+
+        Return whether it was written: then the login is live.
+        """
         now = clock.now()
         self._last_activity[login.key] = now
         self._bound_memory()
-        self.store.touch(login.key, now, now)
+        return self.store.touch(login.key, now, now)
 
     def _bound_memory(self) -> None:
         # A forgotten entry makes the limit up to a minute stricter, once.

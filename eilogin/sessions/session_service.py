@@ -223,11 +223,6 @@ class Sessions(IdleLimit):
     ) -> Participant | None:
         """Add a participant to a login; return the stored one, None if it is over."""
         # Its subject then finds the login. A known participant keeps its "since".
-        unstamped = replace(participant, since=0.0)
-        for stored in self.participants(login):
-            # A login that is over has none, so this one is live.
-            if replace(stored, since=0.0) == unstamped:
-                return stored
         subject = participant.subject
         labels = (
             subject.hub_label(),
@@ -235,9 +230,14 @@ class Sessions(IdleLimit):
             _ending_label(login.audience, login.ends),
         )
         item = participant.to_json()
-        keys = self._keys_of(login)
-        is_added = any(self.store.append(key, item, labels) for key in keys)
-        return participant if is_added else None
+        for key in self._keys_of(login):
+            for stored in self._reader.participants(key, self.store.items(key)):
+                # A login that is over has none, so this one is live.
+                if replace(stored, since=participant.since) == participant:
+                    return stored
+            if self.store.append(key, item, labels):
+                return participant
+        return None
 
     def store_with(self, login: Login, key: str, value: str, until: float) -> bool:
         """Store a value until the login ends, under any key; return whether it did.

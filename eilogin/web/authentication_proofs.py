@@ -18,8 +18,10 @@ def note(visit: Visit, token: str, target: str) -> None:
     """Note that the owner of this cookie value has just authenticated for a page."""
     values, key = visit.values, _key(target)
     login, until = visit.sessions.key_of(token), clock.now() + FRESH_FOR
-    values.take(key)
-    values.add(key, login, until, durable=False)
+    if not values.add(key, login, until, durable=False):
+        # One of an earlier sign-in for this page is left.
+        values.take(key)
+        values.add(key, login, until, durable=False)
 
 
 def take(visit: Visit, login: Login | None, target: str) -> bool:

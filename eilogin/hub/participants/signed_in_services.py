@@ -53,11 +53,22 @@ def note_left(visit: Visit, login: Login, entity_id: str, instant: float) -> Non
 
 
 def note_answered(
-    visit: Visit, login: Login, participant: Participant, issued: float
+    visit: Visit,
+    login: Login,
+    participant: Participant,
+    issued: float,
+    *,
+    is_first: bool = False,
 ) -> None:
-    """Record a Response with a login; ``issued`` is the request's IssueInstant."""
+    """Record a Response with a login; ``issued`` is the request's IssueInstant.
+
+    ``is_first`` spares a read: the session probably has no earlier one.
+    """
+    values, key = visit.values, _answered_key(participant)
     instants = f"{clock.now()} {issued}"
-    _put(visit.values, _answered_key(participant), instants, login.ends)
+    if is_first and values.add(key, instants, login.ends, durable=False):
+        return
+    _put(values, key, instants, login.ends)
 
 
 def answered_at(visit: Visit, participant: Participant) -> float:

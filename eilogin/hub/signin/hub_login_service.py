@@ -55,8 +55,12 @@ class HubLoginService:
 
     def take_proof(self) -> bool:
         """Whether the visitor just signed in for this request; once."""
+        login, pending = self.login, self._request.pending
+        if login is None or pending is None or login.confirmed < pending.received:
+            # Nobody has signed in since the request came.
+            return False
         page = page_of(self._visit, self._request.target)
-        return authentication_proofs.take(self._visit, self.login, page)
+        return authentication_proofs.take(self._visit, login, page)
 
     def _username(self, login: Login | None) -> str:
         return self._sign_in.username_of(login.subject) if login else ""

@@ -251,7 +251,8 @@ class PasswordSignIn:
             # Another tab was faster, at a higher level.
             return page or see_other(at(own.public_url, target))
         token, login = created
-        authentication_proofs.note(visit, token, page_of(visit, target))
+        if request.pending is not None:
+            authentication_proofs.note(visit, token, page_of(visit, target))
         audit.event(
             "sign-in",
             pseudonym=own.pseudonym(subject.name_id),

@@ -61,14 +61,15 @@ class ResponseDelivery:
         response: etree._Element,
         login: Login | None,
     ) -> Response:
-        """Send a Response, one with a login only while that is live."""
+        """Send a Response; an artifact for one with a login ends with the login.
+
+        The caller has checked that the login is live.
+        """
         state = self._state_of(visit, pending)
         pending = replace(pending, relay_state=state)
         headers = pending_authn_requests.answered(visit, pending)
         octets = safe_xml.serialize(response)
         if pending.binding == bindings.POST:
-            if login is not None and not visit.sessions.is_live(login):
-                raise LoginEnded(TOO_LATE)
             fields = bindings.post_fields(bindings.RESPONSE, octets, state)
             return self._pages.auto_post(
                 visit,

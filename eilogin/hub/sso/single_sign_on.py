@@ -172,7 +172,8 @@ class SingleSignOn:
         codes = self._steps.refusal(visit, request)
         if codes:
             return self._refuse(visit, request, codes)
-        is_proven = service.take_proof()
+        # A sign-in for this request knows its address.
+        is_proven = _is_pending(visit) and service.take_proof()
         login = self._steps.session_for(
             visit, request, service.login, is_proven=is_proven
         )
@@ -268,8 +269,8 @@ class SingleSignOn:
         participant = sessions.add_participant(login, contents.participant)
         if participant is None:
             raise LoginEnded(TOO_LATE)
-        note_answered(visit, login, participant, pending.issued)
-        sessions.rearm(login)
+        is_first = participant is contents.participant
+        note_answered(visit, login, participant, pending.issued, is_first=is_first)
         response = self._answers.login(
             trust, request.peer, replace(contents, participant=participant)
         )
@@ -279,6 +280,9 @@ class SingleSignOn:
             peer=pending.issuer,
             level=login.level,
         )
+        # After the signature: a logout meanwhile stops the Response.
+        if not (sessions.rearm(login) or sessions.is_live(login)):
+            raise LoginEnded(TOO_LATE)
         answer = self._delivery.send(visit, pending, response, login)
         self._steps.answered(visit, pending, login)
         return answer

@@ -7,6 +7,7 @@ import pytest
 
 from eilogin.errors import LoginEnded
 from eilogin.hub.signin.hub_login_service import HubLoginService
+from eilogin.hub.sso.response_writing import ResponseWriter
 from eilogin.saml import bindings, messages, safe_xml
 from eilogin.saml.assurance_levels import DIGID, Classes
 from eilogin.saml.metadata import Endpoint
@@ -715,33 +716,45 @@ class TestARequestByPost:
 class TestALogoutMeanwhile:
     """She logs out in another tab while she is answered here."""
 
-    @pytest.mark.parametrize("verb", ["participants", "add_participant", "rearm"])
-    def test_keeps_the_answer_from_leaving(
-        self, signed_in, sessions, monkeypatch, ask, verb
-    ):
+    @pytest.fixture
+    def logs_out(self, signed_in, sessions, monkeypatch):
+        """Log her out before each call of a verb of the store."""
         login = sessions.find(signed_in.cookie)
-        real = getattr(sessions, verb)
 
-        def log_out_first(*arguments):
-            sessions.end_citizen(login)
-            return real(*arguments)
+        def before(verb):
+            real = getattr(sessions.store, verb)
 
-        monkeypatch.setattr(sessions, verb, log_out_first)
-        ask(protocol_binding=bindings.ARTIFACT)
+            def log_out_first(*arguments, **more):
+                sessions.end_citizen(login)
+                return real(*arguments, **more)
+
+            monkeypatch.setattr(sessions.store, verb, log_out_first)
+
+        return before
+
+    @pytest.mark.parametrize("binding", [bindings.POST, bindings.ARTIFACT])
+    @pytest.mark.parametrize("verb", ["items", "append", "add", "touch"])
+    def test_keeps_the_answer_from_leaving(
+        self, signed_in, logs_out, ask, verb, binding
+    ):
+        """Before any call of the store but the first, which reads the session."""
+        logs_out(verb)
+        ask(protocol_binding=binding)
         assert signed_in.browser.page.status_int == LoginEnded.status
         assert signed_in.path == "/sso"
 
-    def test_keeps_the_answer_from_leaving_by_post_too(
+    def test_keeps_a_signed_answer_from_leaving(
         self, signed_in, sessions, monkeypatch, ask, service
     ):
         login = sessions.find(signed_in.cookie)
-        rearm = sessions.rearm
+        write = ResponseWriter.login
 
-        def log_out_afterwards(known):
-            rearm(known)
+        def log_out_afterwards(*arguments):
+            response = write(*arguments)
             sessions.end_citizen(login)
+            return response
 
-        monkeypatch.setattr(sessions, "rearm", log_out_afterwards)
+        monkeypatch.setattr(ResponseWriter, "login", log_out_afterwards)
         ask()
         assert signed_in.browser.page.status_int == LoginEnded.status
         assert service.came == []

@@ -1,6 +1,6 @@
 """Participants that answer a hub's LogoutRequests over HTTP, in a process of their own.
 
-``python answering.py FOLDER`` reads from a line of standard input, as JSON, the
+``python answering.py FOLDER [PORT]`` reads from a line of standard input, as JSON, the
 entityIDs of participants by their hosts; their keys are in the folder. It says in a
 line which port it listens at, and ends with its standard input.
 
@@ -50,8 +50,8 @@ class _Server(ThreadingHTTPServer):
     #: All of them are called at once.
     request_queue_size = 512
 
-    def __init__(self, participants: Mapping[str, _Participant]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, participants: Mapping[str, _Participant], port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.participants = participants
 
 
@@ -85,13 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: nobody reads it."""
 
 
-def main(folder: str) -> None:
+def main(folder: str, port: str = "0") -> None:
     """Answer until nobody holds the other end of standard input."""
     participants = {
         host: _Participant(entity_id, _key(Path(folder), host))
         for host, entity_id in json.loads(sys.stdin.readline()).items()
     }
-    server = _Server(participants)
+    server = _Server(participants, int(port))
     print(server.server_port)
     sys.stdout.flush()
     threading.Thread(target=server.serve_forever, daemon=True).start()

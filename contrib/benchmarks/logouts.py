@@ -1,13 +1,10 @@
 """Ending sessions: in a store, and at all participants that a hub has told."""
 
-import json
 import logging
 import random
 import secrets
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from measuring import Bench, Row, Size, Variant
-from servers import HAS_REDIS, redis_server
+from servers import HAS_REDIS, answering_participants, redis_server
 from sites import site
 
 from eilogin import clock
@@ -203,7 +200,7 @@ def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     nowhere = logging.NullHandler()
     with (
         ExitStack() as stack,
-        _answering(folder, ids) as port,
+        answering_participants(folder, ids) as port,
         closing(socket.socket()) as refusing,
     ):
         # Nobody listens at it, and nobody else gets it.
@@ -224,25 +221,6 @@ def _telling(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
             }
         finally:
             log.removeHandler(nowhere)
-
-
-@contextmanager
-def _answering(folder: Path, ids: Mapping[str, str]) -> Iterator[int]:
-    """The port at which participants answer, from a process of their own."""
-    command = [sys.executable, str(Path(__file__).with_name("answering.py"))]
-    with subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
-        [*command, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            print(json.dumps(ids), file=server.stdin, flush=True)
-            yield int(server.stdout.readline())
-        finally:
-            server.stdin.close()
 
 
 def _logout(

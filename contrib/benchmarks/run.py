@@ -18,6 +18,7 @@ import click
 import crowds
 import end_warnings
 import federations
+import hub_loads
 import login_answers
 import logout_crowds
 import logouts
@@ -26,6 +27,7 @@ import refreshes
 import requests_in_process
 import requests_over_http
 import speed
+import starts
 from measured_tables import Measured, Stamp, Table, read, texts, write
 from measuring import Bench, NotMeasured, Size, measure, table_of
 
@@ -40,6 +42,8 @@ BENCHES: tuple[Bench, ...] = (
     *logouts_received.BENCHES,
     *logouts.BENCHES,
     *logout_crowds.BENCHES,
+    *hub_loads.BENCHES,
+    *starts.BENCHES,
     *federations.BENCHES,
     *refreshes.BENCHES,
 )
@@ -122,12 +126,26 @@ def _names() -> str:
     help="Run this benchmark alone; may be given more than once.",
 )
 @click.option(
+    "--without",
+    metavar="NAME",
+    multiple=True,
+    type=click.Choice([bench.name for bench in BENCHES]),
+    help="Leave this benchmark out; may be given more than once.",
+)
+@click.option(
     "--write",
     "is_kept",
     is_flag=True,
     help="Keep the tables in results.json, and put them into the manual.",
 )
-def main(form: str, rounds: int | None, only: Sequence[str], *, is_kept: bool) -> None:
+def main(
+    form: str,
+    rounds: int | None,
+    only: Sequence[str],
+    without: Sequence[str],
+    *,
+    is_kept: bool,
+) -> None:
     """Run the command; the text that teaches is ``_HELP``."""
     # Where it is set, each new KeysManager of xmlsec reads that bundle: 7 ms.
     os.environ.pop("SSL_CERT_FILE", None)
@@ -139,7 +157,8 @@ def main(form: str, rounds: int | None, only: Sequence[str], *, is_kept: bool) -
     benches = [
         bench
         for bench in BENCHES
-        if bench.name in only or not (only or (bench.is_heavy and form == "quick"))
+        if bench.name in only
+        or not (only or bench.name in without or (bench.is_heavy and form == "quick"))
     ]
     start = time.monotonic()
     measured: dict[str, Measured] = {}

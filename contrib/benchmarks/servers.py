@@ -1,10 +1,12 @@
-"""A Redis server for a benchmark, where this machine has one."""
+"""Other servers of a benchmark: Redis, and participants that receive a logout."""
 
+import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,3 +49,27 @@ def _wait_for(port: int) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+@contextmanager
+def answering_participants(
+    folder: Path, ids: Mapping[str, str], port: int = 0
+) -> Iterator[int]:
+    """The port at which participants answer, from a process of their own.
+
+    ``ids`` has the entityIDs by host; see ``answering.py``.
+    """
+    command = [sys.executable, str(Path(__file__).with_name("answering.py"))]
+    with subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
+        [*command, str(folder), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            print(json.dumps(ids), file=server.stdin, flush=True)
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()

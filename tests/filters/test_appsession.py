@@ -21,9 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from note_takers import ANNA, BERT, NOON, Request, Visitor, Watched, notes, over, own
 
 from eilogin.errors import InvalidOptions, StoreUnavailable
-from eilogin.filters import appsession as module
 from eilogin.filters.appsession import make_appsession
 from eilogin.participant.application import app_session_stores
+from eilogin.participant.application.app_session_objects import TRIES
 from eilogin.participant.application.app_session_records import keys_in
 from eilogin.sessions import Sessions
 from eilogin.stores import Store, open_store
@@ -382,7 +382,7 @@ class TestRequestsThatOverlap:
 
         watched.before["swap"] = another
         one.finish()
-        assert count == module.TRIES
+        assert count == TRIES
         assert "another request of the same visitor" in caplog.text
         watched.before.clear()
         assert own(Request(visitor).session) == {"count": count}

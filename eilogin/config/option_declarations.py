@@ -30,6 +30,7 @@ class Options(BaseModel):
     """The options of one ini section; frozen after reading."""
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,

@@ -19,5 +19,17 @@ is in ``web``, ``sessions`` or ``saml``.
 * ``sso``: Single sign-on: from an AuthnRequest to the Response.
 """
 
-from eilogin.hub.hub_app import Hub as Hub
-from eilogin.hub.hub_app import make_hub as make_hub
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eilogin.hub.hub_app import make_hub as make_hub
+
+
+def __getattr__(name: str) -> Any:
+    # A late import: "eilogin check" and "serve" read options here for sites too, and
+    # only a hub needs the app.
+    if name == "make_hub":
+        from eilogin.hub import hub_app  # noqa: PLC0415
+
+        return hub_app.make_hub
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

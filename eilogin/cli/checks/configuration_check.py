@@ -115,6 +115,12 @@ def _options(file: IniFile, part: Part) -> Options | None:
         return None
     reported = {(fault.section, fault.option) for fault in file.faults}
     options, faults = config.attempt(declared, str(file.path), part.title, part.options)
+    if faults:
+        # The fault of an unknown option names the filters and apps that have it.
+        entry_points.declared()
+        options, faults = config.attempt(
+            declared, str(file.path), part.title, part.options
+        )
     # An option whose value could not be read is not missing.
     file.add_faults(
         [f for f in faults if not f.option or (f.section, f.option) not in reported]
@@ -140,7 +146,7 @@ def _declared(file: IniFile, part: Part) -> type[Options] | None:
         expected = f"is for a section [{kind}:…], not [{part.title}]"
         file.add_fault(part.title, "use", repr(part.use), expected)
         return None
-    return HostsOptions if name == "hosts" else entry_points.declared()[name]
+    return HostsOptions if name == "hosts" else entry_points.options_of(name)
 
 
 def _inline_parts(

@@ -55,8 +55,8 @@ def _ineffective_defaults(file: IniFile, parts: Sequence[Part]) -> Iterator[Note
     names = {part.entry_point for part in parts}
     options = {
         option
-        for name, declared in entry_points.declared().items()
-        if name in names
+        for name in names
+        if (declared := entry_points.options_of(name))
         for option in declared.model_fields
     }
     for name in file.unused:

@@ -134,7 +134,7 @@ def hidden_federations(file: IniFile, parts: Sequence[Part]) -> dict[str, Checke
     """Check the metadata of sections whose other options have faults."""
     trust_by_section: dict[str, CheckedTrust] = {}
     for part in parts:
-        declared = entry_points.declared().get(part.entry_point or "", Options)
+        declared = entry_points.options_of(part.entry_point) or Options
         if not issubclass(declared, TrustOptions):
             continue
         values = {

@@ -15,7 +15,7 @@ _GROUPS = {
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the names in ``egg:eilogin#NAME`` for filters, apps or composites."""
-    return tuple(pipeline_parts.factories(_GROUPS[kind]))
+    return tuple(pipeline_parts.points(_GROUPS[kind]))
 
 
 def kind_of(name: str) -> str | None:
@@ -23,7 +23,15 @@ def kind_of(name: str) -> str | None:
     return next((kind for kind in _GROUPS if name in names(kind)), None)
 
 
+def options_of(name: str | None) -> type[Options] | None:
+    """Return the options of ``egg:eilogin#NAME``; load only that filter or app."""
+    for group in _GROUPS.values():
+        if point := pipeline_parts.points(group).get(name or ""):
+            point.load()
+    return REGISTRY.get(name or "")
+
+
 def declared() -> Mapping[str, type[Options]]:
     """Return the options of each filter and app, in the order of a pipeline."""
     entry_points = [MAIN, *pipeline_parts.filters(), *names("app"), *names("composite")]
-    return {name: REGISTRY[name] for name in entry_points if name in REGISTRY}
+    return {name: options for name in entry_points if (options := options_of(name))}

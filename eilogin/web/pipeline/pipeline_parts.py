@@ -1,9 +1,9 @@
 """The filters and applications of eilogin; their environ keys determine the order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, distribution
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -35,33 +35,23 @@ class PipelinePart:
 
 
 @cache
-def factories(group: str) -> Mapping[str, Callable[..., object]]:
-    """Load eilogin's entry points of a group, by name; this declares their options."""
-    return MappingProxyType(
-        {
-            point.name: point.load()
-            for point in entry_points(group=group)
-            if point.dist is not None and point.dist.name == "eilogin"
-        }
-    )
+def points(group: str) -> Mapping[str, EntryPoint]:
+    """Return eilogin's entry points of a group by name; load none of them."""
+    declared = distribution("eilogin").entry_points.select(group=group)
+    return MappingProxyType({point.name: point for point in declared})
 
 
-def _declared(group: str) -> Mapping[str, type[PipelinePart]]:
-    classes = [
-        factory.__annotations__["return"] for factory in factories(group).values()
-    ]
-    parts = [
-        cls
-        for cls in classes
-        if isinstance(cls, type) and issubclass(cls, PipelinePart)
-    ]
-    return {part.eilogin_part: part for part in parts}
+def _part(point: EntryPoint | None) -> type[PipelinePart] | None:
+    """Load an entry point, and return the class that its factory makes, if a part."""
+    made = None if point is None else point.load().__annotations__["return"]
+    return made if isinstance(made, type) and issubclass(made, PipelinePart) else None
 
 
 @cache
 def filters() -> Mapping[str, type[PipelinePart]]:
     """Return the filters by name, in the order of a pipeline, the outermost first."""
-    declared = _declared(FILTERS)
+    parts = map(_part, points(FILTERS).values())
+    declared = {part.eilogin_part: part for part in parts if part is not None}
     before = {
         name: {
             other
@@ -82,7 +72,7 @@ def provided(name: str | None) -> Sequence[type[PipelinePart]]:
     """Return the parts of ``egg:eilogin#NAME``, the outermost first."""
     if name == MAIN:
         return [part for part in filters().values() if part.WITHOUT]
-    part = filters().get(name or "") or _declared(APPS).get(name or "")
+    part = filters().get(name or "") or _part(points(APPS).get(name or ""))
     return [] if part is None else [part]
 
 

@@ -14,10 +14,10 @@ from eilogin.web.pipeline.pipeline_parts import (
     APPS,
     FILTERS,
     PipelinePart,
-    factories,
     filters,
     needed_before,
     order,
+    points,
     provided,
     setter,
 )
@@ -50,7 +50,7 @@ def test_main_filter_nests_the_filters_that_a_participant_must_not_lack(federati
 @pytest.mark.parametrize("group", [FILTERS, APPS])
 def test_finds_the_part_that_each_factory_makes(group):
     others = {"main", "wsgi", "factory"}
-    for name in factories(group).keys() - others:
+    for name in points(group).keys() - others:
         assert [part.eilogin_part for part in provided(name)] == [name]
 
 

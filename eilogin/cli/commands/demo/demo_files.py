@@ -128,6 +128,6 @@ class DemoFiles:
 
 
 def _is_secret(part: Part, option: str) -> bool:
-    declared = entry_points.declared().get(part.entry_point or "")
+    declared = entry_points.options_of(part.entry_point)
     field = declared.model_fields.get(option) if declared else None
     return field is not None and config.is_secret(field.annotation)

@@ -18,7 +18,6 @@ from eilogin.cli.inifiles.ini_pipelines import Part, Pipelines, Stack
 from eilogin.cli.inifiles.ini_sections import IniFile
 from eilogin.cli.terminal.reports import print_faults, reporting_errors
 from eilogin.federation import Own
-from eilogin.hub.hub_jobs import HubJobs
 from eilogin.participant.logout.operator_logout import OperatorLogout
 from eilogin.sessions import Sessions
 from eilogin.stores.store_interface import is_durable
@@ -27,6 +26,8 @@ from eilogin.web.pipeline.pipeline_objects import pipelines_with
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from eilogin.hub.hub_jobs import HubJobs
 
 _log = logging.getLogger("eilogin")
 
@@ -61,8 +62,11 @@ class Member:
         request.remote_addr = "127.0.0.1"
         return request
 
-    def hub(self) -> HubJobs:
+    def hub(self) -> "HubJobs":
         """Return the background work of this hub, or raise ClickException."""
+        # A late import: to serve a site needs no hub.
+        from eilogin.hub.hub_jobs import HubJobs  # noqa: PLC0415
+
         for objects in pipelines_with(self.app, HubJobs):
             hub = objects.get(HubJobs)
             if hub is not None and hub.trust.own.entity_id == self.own.entity_id:
@@ -71,9 +75,10 @@ class Member:
 
     def hub_above(self) -> LogoutService | None:
         """Return the service that notifies the hub above of a logout, or None."""
-        for objects in pipelines_with(self.app, HubJobs):
-            hub, site = objects.get(HubJobs), objects.get(OperatorLogout)
-            if site is not None and hub is self.hub():
+        jobs = self.hub()
+        for objects in pipelines_with(self.app, type(jobs)):
+            hub, site = objects.get(type(jobs)), objects.get(OperatorLogout)
+            if site is not None and hub is jobs:
                 return site.for_inner_hub()
         return None
 
@@ -120,7 +125,7 @@ def members_of(ini: IniFile, variables: Mapping[str, str]) -> list[Member]:
     return [_member(ini, stack, apps[stack.title]) for stack in stacks]
 
 
-def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> dict[str, HubJobs]:
+def hubs_of(ini: IniFile, variables: Mapping[str, str]) -> "dict[str, HubJobs]":
     """Load the hubs by entityID; raise ClickException for none or a store in memory."""
     hubs = hub_members(members_of(ini, variables))
     if not hubs:

@@ -136,7 +136,7 @@ def _watches(ini: IniFile) -> list[Watch]:
     watches = []
     for part in filter(is_member, parts_of(ini)):
         options, _ = config.attempt(
-            entry_points.declared()[part.entry_point or ""],
+            entry_points.options_of(part.entry_point) or config.Options,
             str(ini.path),
             part.title,
             part.options,

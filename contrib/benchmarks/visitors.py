@@ -162,6 +162,7 @@ class Visitors:
         self._selector = selectors.DefaultSelector()
         self._idle: list[socket.socket] = []
         self._visits: dict[socket.socket, _Visit] = {}
+        self._looked = 0.0
 
     def close(self) -> None:
         """Close all connections."""
@@ -187,22 +188,17 @@ class Visitors:
         self._go_on(visit, None)
 
     def serve(self, seconds: float) -> None:
-        """Handle what arrives within this time, at least once."""
-        until = time.perf_counter() + seconds
-        while True:
-            left = until - time.perf_counter()
-            for key, _ in self._selector.select(max(0.0, left)):
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
-                self._receive(connection)
-            if left <= 0:
-                break
+        """Handle what arrives first within this time, and return."""
+        for key, _ in self._selector.select(max(0.0, seconds)):
+            connection = key.fileobj
+            assert isinstance(connection, socket.socket)
+            self._receive(connection)
         self._give_up()
 
     def finish(self) -> None:
         """Wait until all visits have ended."""
         while self._visits:
-            self.serve(0.05)
+            self.serve(1.0)
 
     def _go_on(self, visit: _Visit, reply: Reply | None) -> None:
         try:
@@ -279,7 +275,10 @@ class Visitors:
         self._go_on(visit, Reply(int(text[9:12]), text, body))
 
     def _give_up(self) -> None:
-        too_late = time.perf_counter() - PATIENCE
+        now = time.perf_counter()
+        if now < self._looked + 1.0:
+            return
+        self._looked, too_late = now, now - PATIENCE
         for connection, visit in list(self._visits.items()):
             if visit.asked < too_late:
                 self._drop(connection)

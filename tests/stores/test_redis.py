@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from eilogin import clock
 from eilogin.errors import ConfigurationError, StoreUnavailable
 from eilogin.stores import Store, StoredSession, logout_reserve, open_store
 from eilogin.stores.redis import lua_scripts
-from eilogin.stores.redis.lua_scripts import Script
+from eilogin.stores.redis.lua_scripts import Script, packed
 from eilogin.stores.redis.redis_urls import RedisURL
 
 MANUAL = Path(__file__).parents[2] / "contrib/manual/production/stores.rst"
@@ -445,6 +446,34 @@ class TestSilence:
         with ThreadPoolExecutor(self.THREADS) as pool:
             futures = [pool.submit(ask) for _ in range(self.THREADS)]
             return [future.result() for future in futures]
+
+    @pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "TLS"])
+    def test_is_a_timeout_and_the_query_is_not_sent_again(
+        self, new_redis, opened, is_encrypted
+    ) -> None:
+        kinds = [redis_servers.EncryptedServer] if is_encrypted else []
+        server = new_redis(*kinds, slowlog_log_slower_than="0")
+        store = opened(server.url(), 0.5)
+        assert answers(store)
+        server.pause()
+        with pytest.raises(StoreUnavailable, match="Timeout"):
+            store.read("ab:asked")
+        server.resume()
+        wait_until(lambda: answers(store))
+        commands = store._client._servers._node.ask(packed("SLOWLOG", "GET", "99"))
+        asked = [command for _, _, _, command, *_ in commands if b"GET" in command]
+        assert sum(name.endswith(b"ab:asked") for _, name, *_ in asked) == 1
+
+    def test_is_left_to_the_kernel_without_tls(self, new_redis, opened) -> None:
+        store = opened(new_redis().url(), 2.5)
+        assert answers(store)
+        [connection] = store._client._servers._node._idle
+        assert connection._sock.gettimeout() is None
+        options = (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+        for option in options:
+            period = connection._sock.getsockopt(socket.SOL_SOCKET, option, 16)
+            seconds, microseconds = struct.unpack("ll", period)
+            assert seconds + microseconds / 1e6 == pytest.approx(2.5, abs=0.01)
 
     @pytest.mark.parametrize("kind", ["sentinel", "cluster"])
     def test_of_one_of_several_is_no_worse(

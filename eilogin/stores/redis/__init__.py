@@ -14,6 +14,7 @@ The package ``redis`` is optional, so this module imports nothing. From the top 
 * ``redis_checks``: the properties that a server needs to keep sessions.
 * ``redis_servers``: find the server: a single one, the sentinels' master, or a node of
   a Cluster.
-* ``redis_nodes``: one server, and the connections to it.
+* ``redis_nodes``: one server, and its idle connections.
+* ``redis_connections``: connect to a server, with or without TLS.
 * ``redis_urls``: parse the URL of a store.
 """

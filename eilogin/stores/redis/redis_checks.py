@@ -16,12 +16,12 @@ from redis.exceptions import (
 
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.redis.lua_scripts import SCHEMA, packed
+from eilogin.stores.redis.redis_connections import has_hung_up
 from eilogin.stores.redis.redis_nodes import (
     IsReplica,
     Misfit,
     Node,
     facts_of,
-    has_hung_up,
 )
 from eilogin.stores.redis.redis_servers import Servers
 

@@ -1,4 +1,4 @@
-"""One server, and the connections to it.
+"""One server, and its idle connections.
 
 House rules:
 
@@ -10,23 +10,20 @@ House rules:
 
 import logging
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection
+from redis.connection import Connection
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from eilogin.errors import StoreUnavailable
 from eilogin.stores.circuit_breaker import Breaker
 from eilogin.stores.redis.lua_scripts import packed
+from eilogin.stores.redis.redis_connections import connect
 from eilogin.stores.redis.redis_urls import Address, RedisURL
 
 #: Seconds for which the number of replicas is cached.
@@ -241,76 +238,6 @@ def _naming(address: Address) -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise AuthenticationError(f"{address} says: {error}") from error
-
-
-def connect(url: RedisURL, address: Address, timeout: float) -> Connection:
-    """Return a new connection, ready for commands."""
-    options: dict[str, Any] = {
-        "host": address.host,
-        "port": address.port,
-        "db": url.db,
-        "username": url.username,
-        "password": url.password,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        # The older protocol gives the same answers, with one query less to connect.
-        "protocol": 2,
-        # redis-py's own retries take longer than a visitor waits.
-        "retry": Retry(NoBackoff(), 0),
-    }
-    kind: type[Connection] = Connection
-    if url.is_encrypted:
-        kind = SSLConnection
-        options |= {
-            "ssl_cert_reqs": "required",
-            "ssl_check_hostname": True,
-            "ssl_ca_certs": None if url.ca is None else str(url.ca),
-        }
-        if url.cert is not None:
-            options |= {"ssl_certfile": str(url.cert), "ssl_keyfile": str(url.key)}
-    connection = kind(**options)
-    try:
-        connection.connect()
-    except ResponseError as error:
-        # A server without AUTH quotes the command.
-        text = str(error)
-        if url.password and url.password in text:
-            raise ResponseError("it does not accept a password") from None
-        raise
-    except RedisConnectionError as error:
-        if url.is_encrypted and has_hung_up(error.__context__):
-            _raise_alert(url, address, timeout / 4)
-        raise
-    return connection
-
-
-def has_hung_up(error: BaseException | None) -> bool:
-    """Whether the peer closed a connection, TLS or not, without a reason.
-
-    Python 3.11 has no class for all of these.
-    """
-    if isinstance(error, ssl.SSLError):
-        return error.errno in (ssl.SSL_ERROR_SYSCALL, ssl.SSL_ERROR_EOF)
-    return isinstance(error, ConnectionError)
-
-
-def _raise_alert(url: RedisURL, address: Address, seconds: float) -> None:
-    """Raise the server's TLS alert, if one comes before the close.
-
-    In TLS 1.3 the alert comes after the handshake, and may be lost.
-    """
-    context = ssl.create_default_context(cafile=url.ca)
-    if url.cert is not None:
-        context.load_cert_chain(url.cert, url.key)
-    try:
-        with (
-            socket.create_connection(address, seconds) as plain,
-            context.wrap_socket(plain, server_hostname=address.host) as encrypted,
-        ):
-            encrypted.recv(1)
-    except OSError as error:
-        if isinstance(error, ssl.SSLError) and not has_hung_up(error):
-            raise RedisConnectionError(str(error)) from error
 
 
 def _read_reply(connection: Connection) -> Any:

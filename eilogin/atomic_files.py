@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,8 +24,11 @@ def create(path: Path, octets: bytes, *, mode: int) -> None:
         path.hardlink_to(temporary)
 
 
-def write(path: Path, octets: bytes, *, mode: int) -> None:
-    """Write a file with permissions ``mode``; a crash leaves the old or the new one."""
+def write(path: Path, octets: bytes | Iterable[bytes], *, mode: int) -> None:
+    """Write a file with permissions ``mode``; a crash leaves the old or the new one.
+
+    ``octets`` may come in pieces.
+    """
     with _temporary_file(path, octets, mode) as temporary:
         temporary.replace(path)
 
@@ -47,14 +50,16 @@ def write_under(paths: Sequence[Path], octets: bytes, *, mode: int) -> None:
 
 
 @contextmanager
-def _temporary_file(path: Path, octets: bytes, mode: int) -> Iterator[Path]:
+def _temporary_file(
+    path: Path, octets: bytes | Iterable[bytes], mode: int
+) -> Iterator[Path]:
     """Write a file beside ``path``, and remove it after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_path(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
+            file.writelines([octets] if isinstance(octets, bytes) else octets)
             file.flush()
             os.fsync(file.fileno())
         if path.parent not in _cleaned:

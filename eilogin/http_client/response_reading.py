@@ -1,12 +1,13 @@
 """Read the response to a request, within a limit of bytes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from io import BytesIO
 from typing import NamedTuple
 
 import urllib3
@@ -65,7 +66,7 @@ def read_response(
     body = b""
     if response.status == HTTPStatus.OK:
         # One byte more than the limit; never wait for another.
-        body = b"".join(_chunks(response, request.longest + 1))
+        body = _joined(_chunks(response, request.longest + 1))
         if len(body) > request.longest:
             error = PeerUnavailable(
                 f"{named(url)} answered with more than {request.longest} bytes"
@@ -106,6 +107,13 @@ def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
     ):
         bytes_left -= len(chunk)
         yield chunk
+
+
+def _joined(chunks: Iterable[bytes]) -> bytes:
+    """Join chunks as they come, so that a large body is in memory once."""
+    body = BytesIO()
+    body.writelines(chunks)
+    return body.getvalue()
 
 
 def _instant(date: str) -> float | None:

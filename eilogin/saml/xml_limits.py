@@ -1,6 +1,7 @@
 """Limits of XML from outside: check octets before parsing, and the tree after it."""
 
 import re
+from codecs import utf_8_decode
 from dataclasses import dataclass
 from functools import cache
 
@@ -68,6 +69,8 @@ _DECLARATION = re.compile(
 
 #: Characters.
 _LONGEST_NAMESPACE = 256
+#: Bytes that are decoded at once: the text may take four times the memory.
+_DECODED = 1024 * 1024
 #: Bytes, with the blank before it: `` a=""``.
 _SHORTEST_ATTRIBUTE = 5
 #: Bytes of a piece of a document that shows a long text.
@@ -91,8 +94,11 @@ def check_octets(octets: bytes) -> None:
     Octets that are UTF-8 without NUL cannot be UTF-16, UTF-32 or EBCDIC, so ``<?`` and
     ``<!DOCTYPE`` have no other spelling.
     """
+    view, start = memoryview(octets), 0
     try:
-        octets.decode("utf-8")
+        while start < len(octets):
+            end = start + _DECODED
+            start += utf_8_decode(view[start:end], "strict", end >= len(octets))[1]
     except UnicodeDecodeError:
         raise MalformedMessage("the XML is not UTF-8") from None
     if b"\0" in octets:

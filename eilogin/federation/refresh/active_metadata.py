@@ -21,6 +21,7 @@ from eilogin.federation.state.state_folder import SiteFolder
 from eilogin.federation.state.state_origin import hash_of, is_trusted_copy, key_of
 from eilogin.federation.state.state_records import Active, Source, State
 from eilogin.saml.metadata import FederationMetadata, read_federation, read_unsigned
+from eilogin.saml.metadata.member_cache import MemberCache
 
 
 class ActiveMembers(NamedTuple):
@@ -44,6 +45,7 @@ class ActiveMetadata:
         self.state = None if active is None else active.state
         self.held = held_of(folder, self.state)
         self.belonging = MemberSources(self.state, self._names_before)
+        self._caches: dict[str, MemberCache] = {}
 
     def follow(self, active: Active | None, state: State) -> None:
         """Use another state from now on."""
@@ -65,7 +67,15 @@ class ActiveMetadata:
         ):
             # Another operator has no earlier copy.
             return None
-        return AcceptedCopy(**accepted_of(record), copy=copy)
+        cache = self._caches.setdefault(
+            record.key, MemberCache(self.folder.path / record.cache)
+        )
+        return AcceptedCopy(**accepted_of(record), copy=copy, cache=cache)
+
+    def store_caches(self) -> None:
+        """Store the members that this refresh has read, for the next one."""
+        for cache in self._caches.values():
+            self.folder.store_cache(cache)
 
     def is_same(self, state: State) -> bool:
         """Whether this state is active already, with a readable index."""

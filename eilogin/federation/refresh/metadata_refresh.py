@@ -122,6 +122,7 @@ class _Refresh:
 
     def run(self) -> RefreshResult:
         fetched_sources = self.fetch()
+        self._metadata.store_caches()
         failures = _failures_in(fetched_sources)
         _report_sources(self._own.entity_id, self._metadata, fetched_sources)
         tries = tries_after(self._options, self._tries, fetched_sources, failures)
@@ -195,10 +196,9 @@ class _Refresh:
         return self._judge_of(signed).judge(old, new, changes, ours)
 
     def _put(self, judged: Judged, state: State) -> None:
-        quarantine = Quarantine(
-            tuple(judged.pending), state.digest, self._configuration
+        self._folder.put_quarantine(
+            Quarantine(tuple(judged.pending), state.digest, self._configuration)
         )
-        self._folder.put_quarantine(quarantine)
 
     def _result(
         self,

@@ -20,22 +20,25 @@ from eilogin.saml.metadata import (
     read_federation,
     read_unsigned,
 )
+from eilogin.saml.metadata.member_cache import MemberCache
 from eilogin.saml.metadata.metadata_texts import in_full_with_cure
 from eilogin.saml.printable_text import CONTROL
 from eilogin.saml.signing_keys import PublicKey
 
 
-def read_acceptable(
+def read_acceptable(  # noqa: PLR0913 - each of them is one thing that is known
     name: str,
     octets: bytes,
     keys: Sequence[PublicKey] | None,
     longest_validity: float | None,
     *,
     on_loopback: bool,
+    cache: MemberCache | None = None,
 ) -> FederationMetadata:
     """Verify and parse the octets of metadata that came from ``name``.
 
-    ``longest_validity`` is in seconds from now, None for no limit. Raises
+    ``longest_validity`` is in seconds from now, None for no limit. ``cache`` has
+    members of earlier metadata. Raises
     ConfigurationError that names the source: MetadataUnusable (unreadable),
     MetadataUntrusted (signature), MetadataExpired, MetadataLifetime (too long), or
     PeerUnusable (its only member is unusable).
@@ -44,7 +47,9 @@ def read_acceptable(
         if keys is None:
             metadata = read_unsigned(octets, on_loopback=on_loopback)
         else:
-            metadata = read_federation(octets, keys, on_loopback=on_loopback)
+            metadata = read_federation(
+                octets, keys, on_loopback=on_loopback, cache=cache
+            )
     except PeerUnusable as error:
         raise type(error)(f"{name}: {error}") from error
     except UntrustedSignature as error:

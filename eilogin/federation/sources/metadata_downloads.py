@@ -131,16 +131,19 @@ class MetadataURL(MetadataSource):
         """The keys."""
         return self.keys
 
-    def read_content(
-        self, before: AcceptedCopy | None, kept: bytes | None
-    ) -> SourceContent:
+    def read_content(self, before: AcceptedCopy | None) -> SourceContent:
         """Fetch the present content."""
-        if before is None or kept is None:
+        if before is None or before.copy is None or not before.is_kept:
             return _content_of(self.client.fetch(self.url))
         validators = Validators(before.etag, before.last_modified)
         answer = self.client.fetch(self.url, validators)
         if answer.status != _NOT_MODIFIED:
             return _content_of(answer)
+        try:
+            # Only now: both in memory would be twice as much.
+            kept = before.copy.read_bytes()
+        except OSError as error:
+            raise MetadataUnavailable(f"{before.copy}: {error.strerror}") from error
         return SourceContent(
             kept,
             etag=answer.etag or before.etag,

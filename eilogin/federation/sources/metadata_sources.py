@@ -33,6 +33,7 @@ from eilogin.federation.sources.metadata_acceptance import read_acceptable
 from eilogin.saml.message_checks import SKEW
 from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import FederationMetadata
+from eilogin.saml.metadata.member_cache import MemberCache
 from eilogin.saml.metadata.packed_members import without_decoding
 from eilogin.saml.signing_keys import PublicKey
 
@@ -65,6 +66,19 @@ class AcceptedCopy(AcceptedMetadata):
 
     #: Removing the file makes eilogin forget the content.
     copy: Path | None = None
+    #: Its members by their octets, if eilogin keeps them.
+    cache: MemberCache | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the copy is there as it was accepted."""
+        if self.copy is None:
+            return False
+        try:
+            with self.copy.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +170,8 @@ class MetadataSource(ABC):
         """The keys that may sign it; None if no signature is needed."""
 
     @abstractmethod
-    def read_content(
-        self, before: AcceptedCopy | None, kept: bytes | None
-    ) -> SourceContent:
-        """Read the present content; ``kept`` is the earlier one, if available."""
+    def read_content(self, before: AcceptedCopy | None) -> SourceContent:
+        """Read the present content; ``before`` has the earlier one, if available."""
 
     def load(self, usual_validity: float | None) -> FederationMetadata:
         """Read the present content, verified; raises as :meth:`fetch`."""
@@ -173,11 +185,10 @@ class MetadataSource(ABC):
         ``usual_validity`` is the longest validity in seconds for a source without its
         own; None for no limit. Raises ConfigurationError that names the source.
         """
-        kept = _read_copy(before)
         if before and before.copy and _is_missing(before.copy):
             before = None
         try:
-            return self._accept(self.read_content(before, kept), before, usual_validity)
+            return self._accept(self.read_content(before), before, usual_validity)
         except ConfigurationError as error:
             return self._use_copy(error, before, usual_validity)
 
@@ -188,8 +199,9 @@ class MetadataSource(ABC):
         usual_validity: float | None,
     ) -> Fetched:
         selection = self.filters.read()
+        cache = None if before is None else before.cache
         try:
-            metadata = self._verify(str(self), content.octets, usual_validity)
+            metadata = self._verify(str(self), content.octets, usual_validity, cache)
         except (MetadataUnusable, MetadataUntrusted) as error:
             if not content.content_type:
                 raise
@@ -213,7 +225,11 @@ class MetadataSource(ABC):
         )
 
     def _verify(
-        self, name: str, octets: bytes, usual_validity: float | None
+        self,
+        name: str,
+        octets: bytes,
+        usual_validity: float | None,
+        cache: MemberCache | None,
     ) -> FederationMetadata:
         metadata = read_acceptable(
             name,
@@ -221,6 +237,7 @@ class MetadataSource(ABC):
             self.signers,
             self._longest_validity(usual_validity),
             on_loopback=self.on_loopback,
+            cache=cache,
         )
         usable = (entity.entity_id for entity in without_decoding(metadata.entities))
         names = [*usable, *metadata.left_out] if self.only else []
@@ -298,7 +315,7 @@ class MetadataSource(ABC):
             octets = b"" if copy is None else copy.read_bytes()
         except OSError as error:
             raise MetadataUnusable(f"{copy}: {error.strerror}") from error
-        metadata = self._verify(str(copy), octets, usual_validity)
+        metadata = self._verify(str(copy), octets, usual_validity, before.cache)
         return Fetched(
             replace(selection.select(str(self), metadata), instead_of=failure),
             octets,
@@ -340,9 +357,7 @@ class MetadataFile(MetadataSource):
         """The keys."""
         return self.keys
 
-    def read_content(
-        self, before: AcceptedCopy | None, kept: bytes | None
-    ) -> SourceContent:
+    def read_content(self, before: AcceptedCopy | None) -> SourceContent:
         """Read the file."""
         try:
             with self.path.open("rb") as file:
@@ -381,16 +396,6 @@ def _is_metadata(path: Path) -> bool:
 def sha256_of(octets: bytes) -> str:
     """The hash that identifies content."""
     return hashlib.sha256(octets).hexdigest()
-
-
-def _read_copy(before: AcceptedCopy | None) -> bytes | None:
-    if before is None or before.copy is None:
-        return None
-    try:
-        octets = before.copy.read_bytes()
-    except OSError:
-        return None
-    return octets if sha256_of(octets) == before.sha256 else None
 
 
 def _is_missing(path: Path) -> bool:

@@ -19,7 +19,14 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -42,6 +49,7 @@ from eilogin.federation.state.state_records import (
     read_quarantine,
     to_json,
 )
+from eilogin.saml.metadata.member_cache import MemberCache
 from eilogin.shell_quoting import typed
 
 _log = logging.getLogger("eilogin")
@@ -298,6 +306,13 @@ class SiteFolder:
             self.write(name, octets)
         return name
 
+    def store_cache(self, cache: MemberCache) -> None:
+        """Write the file of a cache if it is outdated, or remove it if useless."""
+        if cache.is_outdated:
+            self.write(cache.path.name, cache.to_pieces())
+        elif cache.is_useless:
+            self._remove(cache.path.name)
+
     def activate(self, state: State, tries: Tries) -> None:
         """Make a state active; pending changes stay."""
         earlier = self.active
@@ -389,7 +404,7 @@ class SiteFolder:
                 " the next start accepts all metadata without a comparison"
             ) from error
 
-    def write(self, name: str, octets: bytes) -> None:
+    def write(self, name: str, octets: bytes | Iterable[bytes]) -> None:
         """Replace a whole file, or leave the old one; raises ConfigurationError."""
         path = self.path / name
         try:

@@ -23,7 +23,7 @@ LONGEST = 64 * 1024 * 1024
 
 #: eilogin removes such files if no state names them.
 REMOVABLE = re.compile(
-    r"index-\d+|copy-[0-9a-f]{64}\.xml|held-[0-9a-f]{64}\.jsonl|[^/]*\.new"
+    r"index-\d+|copy-[0-9a-f]{64}\.xml|held-[0-9a-f]{64}\.jsonl|members-\w+|[^/]*\.new"
 )
 
 
@@ -49,6 +49,11 @@ class Source(AcceptedMetadata):
     failures: int = 0
     why: str = ""
 
+    @property
+    def cache(self) -> str:
+        """A file in the folder, if any, with its members by their octets."""
+        return f"members-{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -73,7 +78,8 @@ class State:
     def files(self) -> set[str]:
         """The files in the folder that it needs."""
         copies = (source.copy for source in self.sources)
-        return {self.index, self.held, self.signed, *copies} - {""}
+        caches = (source.cache for source in self.sources)
+        return {self.index, self.held, self.signed, *copies, *caches} - {""}
 
     def source(self, key: str) -> Source | None:
         """Return the record of a source by its key."""

@@ -4,7 +4,9 @@ Only keys in signed metadata count, never those in a message. Sources: SAML meta
 with its errata, and its extensions for user interfaces (mdui) and registration
 information (mdrpi). The modules:
 
+* ``cached_reading``: Read only members whose octets are new.
 * ``descriptors``: EntityDescriptor and all that is in it.
+* ``member_cache``: A file of members that eilogin has read, by their octets.
 * ``metadata_addresses``: Check where eilogin may send visitors and keys.
 * ``metadata_texts``: Read texts by any author, so that pages and logs can show them.
 * ``metadata_values``: The members of a federation as frozen values, with lookups.

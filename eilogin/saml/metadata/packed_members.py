@@ -5,7 +5,14 @@ of the memory. The format is JSON, which builds nothing but the values of this v
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import cache
 from typing import NamedTuple, Self, overload
 
@@ -39,17 +46,31 @@ class Outline(NamedTuple):
         )
 
 
+#: Bytes, or a function that reads them from a file.
+Content = bytes | Callable[[], bytes]
+
+
+def loaded(content: Content) -> bytes:
+    """Return the bytes; those of a file are read at each use."""
+    return content if isinstance(content, bytes) else content()
+
+
 class Packed(NamedTuple):
     """A member: its outline, and bytes for the rest."""
 
     entity_id: str
     outline: Outline
-    body: bytes
+    content: Content
 
     @classmethod
     def of(cls, entity: EntityDescriptor) -> Self:
         """Pack a member."""
         return cls(entity.entity_id, Outline.of(entity), encoded(entity))
+
+    @property
+    def body(self) -> bytes:
+        """The bytes for the rest."""
+        return loaded(self.content)
 
     @property
     def entity(self) -> EntityDescriptor:

@@ -19,10 +19,12 @@ from multiprocessing.connection import Connection
 from lxml import etree
 
 from eilogin.errors import EiloginError, MalformedMessage
+from eilogin.saml.metadata.cached_reading import read_with_cache
 from eilogin.saml.metadata.descriptors.entity_descriptor_reading import (
     created_in,
     read_tree,
 )
+from eilogin.saml.metadata.member_cache import MemberCache
 from eilogin.saml.metadata.metadata_values import REGISTRATION_INFO, FederationMetadata
 from eilogin.saml.metadata.packed_members import Members, Packed, Share
 from eilogin.saml.metadata.parallel_parsing import second_process
@@ -58,7 +60,11 @@ _SOUND = b"sound"
 
 
 def read_federation(
-    octets: bytes, keys: Sequence[PublicKey], *, on_loopback: bool = False
+    octets: bytes,
+    keys: Sequence[PublicKey],
+    *,
+    on_loopback: bool = False,
+    cache: MemberCache | None = None,
 ) -> FederationMetadata:
     """Read metadata that the operator signed with one of the pinned ``keys``.
 
@@ -70,8 +76,9 @@ def read_federation(
     * Its role as a hub, or its only role, cannot be used.
     * Its entityID is no URI, or is also that of another member.
 
-    Addresses on loopback are accepted only with ``on_loopback``, also with http. The
-    caller checks ``valid_until``. Raises :class:`~eilogin.errors.UntrustedSignature`,
+    Addresses on loopback are accepted only with ``on_loopback``, also with http. With a
+    ``cache``, eilogin reads only the new members of large metadata. The caller checks
+    ``valid_until``. Raises :class:`~eilogin.errors.UntrustedSignature`,
     :class:`~eilogin.errors.MalformedMessage`, or the
     :class:`~eilogin.errors.PeerUnusable` of the first member if none can be used.
     """
@@ -80,6 +87,11 @@ def read_federation(
         trusted = signed(document, keys)
         # Only for trusted documents: to find faults takes long.
         return read_tree(trusted, verdicts_on(document), on_loopback=on_loopback)
+    if cache is not None:
+        metadata = read_with_cache(octets, keys, cache, on_loopback=on_loopback)
+        if metadata is not None:
+            return metadata
+        cache.clear()
     work = partial(_validate_and_read, octets, on_loopback=on_loopback)
     with second_process(work) as helper:
         return _read_large(octets, keys, helper, on_loopback=on_loopback)

@@ -38,7 +38,13 @@ from eilogin.saml.xml_signatures.signature_structure import (
 )
 from eilogin.saml.xml_signatures.signature_structure import is_signed as is_signed
 from eilogin.saml.xml_signatures.signature_verification import content as content
+from eilogin.saml.xml_signatures.signature_verification import (
+    covered_octets as covered_octets,
+)
 from eilogin.saml.xml_signatures.signature_verification import signed as signed
 from eilogin.saml.xml_signatures.signature_verification import (
     signed_octets as signed_octets,
+)
+from eilogin.saml.xml_signatures.signature_verification import (
+    verify_covered as verify_covered,
 )

@@ -6,7 +6,7 @@ KeyValue) is accepted, because real hubs send it, but only a log may repeat it.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from lxml import etree
@@ -62,16 +62,38 @@ def content(signature: Signature, keys: Sequence[PublicKey]) -> etree._Element:
 def _verified(signature: Signature, keys: Sequence[PublicKey]) -> bytes:
     info, covered = signature.canonical_parts or (
         canonical(signature.signed_info, signature.info_prefixes),
-        _covered(signature),
+        covered_octets(signature),
     )
+    _verify(signature, keys, info, [covered])
+    return covered
+
+
+def verify_covered(
+    signature: Signature, keys: Sequence[PublicKey], covered: Iterable[bytes]
+) -> None:
+    """Verify a signature of octets that the caller has, and will read, in pieces.
+
+    Raises UntrustedSignature if it is not by one of ``keys``, or of other octets.
+    """
+    info = canonical(signature.signed_info, signature.info_prefixes)
+    _verify(signature, keys, info, covered)
+
+
+def _verify(
+    signature: Signature,
+    keys: Sequence[PublicKey],
+    info: bytes,
+    covered: Iterable[bytes],
+) -> None:
     try:
         verify_octets(keys, info, signature.value, signature.algorithm)
     except UntrustedSignature as error:
         raise UntrustedSignature(f"{error}{_described_key_info(signature)}") from None
-    digest = DIGEST_FUNCTIONS[signature.digest_algorithm](covered).digest()
-    if not hmac.compare_digest(digest, signature.digest):
+    digest = DIGEST_FUNCTIONS[signature.digest_algorithm]()
+    for piece in covered:
+        digest.update(piece)
+    if not hmac.compare_digest(digest.digest(), signature.digest):
         raise UntrustedSignature("the content was changed after it was signed")
-    return covered
 
 
 def _described_key_info(signature: Signature) -> str:
@@ -93,8 +115,8 @@ def _described_key_info(signature: Signature) -> str:
     )
 
 
-def _covered(signature: Signature) -> bytes:
-    """Return the canonical octets of the signed element, without its signature.
+def covered_octets(signature: Signature) -> bytes:
+    """Return the canonical octets that a signature covers, not verified.
 
     Cuts the signature out of the octets, between two marks, not out of the tree: there
     lxml rewrites prefixes, and signatures around it would become invalid. The marks are

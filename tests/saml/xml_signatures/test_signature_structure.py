@@ -253,7 +253,7 @@ WEAK = {
     "digest md5": set_algorithm("ds:DigestMethod", MORE + "md5"),
 }
 #: Whatever computes a digest, a signature or a tree to read.
-COMPUTING = ("_covered", "verify_octets", "DIGEST_FUNCTIONS", "parse_canonical")
+COMPUTING = ("covered_octets", "verify_octets", "DIGEST_FUNCTIONS", "parse_canonical")
 
 
 class TestShapes:

@@ -60,11 +60,16 @@ _URI = re.compile("[!-~]{1,1024}")
 
 
 def read_tree(
-    root: etree._Element, verdicts: Mapping[int, Verdict], *, on_loopback: bool
+    root: etree._Element,
+    verdicts: Mapping[int, Verdict],
+    *,
+    on_loopback: bool,
+    is_part: bool = False,
 ) -> FederationMetadata:
     """Read a trusted document; ``verdicts`` are those of :func:`verdicts_on`.
 
-    Raises the error of the first member if none can be used.
+    Raises the error of the first member if none can be used, except in a part of a
+    document.
     """
     entities: dict[str, EntityDescriptor] = {}
     left_out: dict[str, PeerUnusable] = {}
@@ -92,7 +97,7 @@ def read_tree(
             entities[entity_id] = _read_entity(element, member, valid_until)
         except PeerUnusable as error:
             left_out[entity_id] = _with_facts_of(error, element)
-    if not entities and left_out:
+    if not entities and left_out and not is_part:
         raise next(iter(left_out.values()))
     return FederationMetadata(
         entities=tuple(entities.values()),

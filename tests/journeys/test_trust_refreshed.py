@@ -49,15 +49,15 @@ def publish(served_hub, site, published):
 
 @pytest.fixture
 def process(site):
-    """Serve the site by one process more, at a port of its own."""
+    """Serve the site by one gunicorn more, at a port of its own."""
 
     @contextmanager
-    def run(name):
+    def run(name, *words):
         (port,) = free_ports(1)
         (site.folder / name).mkdir()
         ini = site.folder / "paste.ini"
         command = [sys.executable, "-m", "gunicorn", "--paste", ini, "-w", "1",
-                   "-k", "gthread", "-b", f"127.0.0.1:{port}"]  # fmt: skip
+                   "-k", "gthread", "-b", f"127.0.0.1:{port}", *words]  # fmt: skip
         with Server(site.folder / name, command, port) as server:
             yield port
         assert "Traceback" not in server.log, server.log
@@ -137,3 +137,18 @@ def test_both_processes_follow_and_nothing_older_is_taken(
     published.is_down = True
     with process("third") as third:
         assert led_to(site, third) == (302, there), "as it was, with the source down"
+
+
+def test_preloaded_processes_refresh_and_follow(
+    served_hub, site, published, publish, process
+):
+    here, there = (served_hub.url("inloggen", path) for path in ("/sso", "/sso/anew"))
+    publish("/sso")
+    with process("preloaded", "--preload", "-w", "2") as port:
+        # Each connection is another one, so that both processes get some.
+        assert {led_to(site, port) for _ in range(20)} == {(302, here)}
+        publish("/sso/anew")
+        have_an_hour_pass(site)
+        until(lambda: led_to(site, port) == (302, there))
+        time.sleep(FOLLOWED)
+        assert {led_to(site, port) for _ in range(20)} == {(302, there)}

@@ -20,6 +20,7 @@ import end_warnings
 import federations
 import hub_loads
 import login_answers
+import logins
 import logout_crowds
 import logouts
 import logouts_received
@@ -39,6 +40,7 @@ BENCHES: tuple[Bench, ...] = (
     *end_warnings.BENCHES,
     *crowds.BENCHES,
     *login_answers.BENCHES,
+    *logins.BENCHES,
     *logouts_received.BENCHES,
     *logouts.BENCHES,
     *logout_crowds.BENCHES,

@@ -44,6 +44,8 @@ def test_the_first_line_says_on_what_machine_with_what_versions(smoke):
         ("answer verified, our checks", "3.80"),
         ("answer verified, both opinions", "0.45"),
         ("answer built and signed", "1.50"),
+        ("login at a participant, sqlite:", None),
+        ("the same, second_opinion = false", None),
         ("request, five filters, redis:", "1.40"),
         ("over waitress, five filters, redis:, p50", "1.50"),
         ("request among 1,000,000 sessions, memory:", "1.30"),
@@ -93,14 +95,18 @@ def test_one_of_them_can_be_run_alone():
     assert lines[2].startswith("answer built and signed")
 
 
-def test_a_session_takes_more_bytes_than_its_text_and_not_many_times_as_many():
+@pytest.mark.parametrize(("participants", "most"), [("0", 10), ("2", 15)])
+def test_a_session_takes_more_bytes_than_its_text_and_not_many_times_as_many(
+    participants, most
+):
     require_redis()
-    heading, *lines = run("--sessions", "500", program="sizes.py").splitlines()
+    arguments = ["--sessions", "500", "--participants", participants]
+    heading, *lines = run(*arguments, program="sizes.py").splitlines()
     assert heading.split() == ["bytes", "text"]
     for line, kind in zip(lines, ["memory", "sqlite", "redis"], strict=True):
         name, each, text = line.split()
         assert name == kind
-        assert int(text) < int(each.replace(",", "")) < 10 * int(text)
+        assert int(text) < int(each.replace(",", "")) < most * int(text)
 
 
 @pytest.mark.real

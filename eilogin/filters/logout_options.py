@@ -15,7 +15,7 @@ from eilogin.config import (
 )
 from eilogin.errors import Fault
 from eilogin.object_references import fault_of_name
-from eilogin.participant.application.app_cookies import (
+from eilogin.participant.application.app_cookie_choice import (
     AppCookieChoice,
     read_app_cookies,
 )

@@ -13,7 +13,6 @@ nobody is signed in (see ``store_down`` of ``login``). The server starts even th
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from eilogin.config import (
@@ -46,10 +45,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eilogin")
 
 
-#: Cookie headers in memory, and most characters of one.
-_REMEMBERED, _LONGEST_HEADER = 512, 4096
-
-
 class SessionFilter(PipelinePart):
     """The filter; ``options`` define where sessions are kept, and how long."""
 
@@ -60,7 +55,6 @@ class SessionFilter(PipelinePart):
     def __init__(self, app: "WSGIApplication", options: SessionOptions) -> None:
         self.app = app
         self.cookie = Cookie(options.cookie)
-        self._token_in = lru_cache(_REMEMBERED)(self.cookie.read)
         self._is_alone = is_in_process(options.store)
         self.sessions = Sessions(
             open_store(options.store, timeout=options.store_timeout),
@@ -90,9 +84,7 @@ class SessionFilter(PipelinePart):
         environ[env.SESSIONS] = self.sessions
         environ[env.COOKIE] = self.cookie
         login = None
-        header = environ.get("HTTP_COOKIE", "")
-        is_short = len(header) <= _LONGEST_HEADER
-        token = (self._token_in if is_short else self.cookie.read)(header)
+        token = self.cookie.read(environ.get("HTTP_COOKIE", ""))
         # Anonymous visitors need no store, and do not wait for one.
         if token is not None:
             try:

@@ -4,6 +4,7 @@ Participant and hub keep the same kind (:class:`Login`). A participant makes it 
 assertion, and finds it by the hub's subject. The hub makes it at sign-in, and adds the
 participants that got an assertion.
 
+* ``bounded_cache``: values of visitors in memory, for a minute or two.
 * ``idle_limit``: a session without activity for so long is over.
 * ``login_storing``: stores a new login, and explains a rejection.
 * ``retry_schedule``: when to try an entry of a retry queue again, and who may.

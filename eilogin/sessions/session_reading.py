@@ -1,22 +1,18 @@
 """Parse the records of a store, each text once and not at every request.
 
-eilogin forgets an unused text, with its personal data, after a minute or two; in an
-idle process, at the next request.
+eilogin forgets an unused text, with its personal data, as ``bounded_cache`` says.
 """
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from eilogin import clock
+from eilogin.sessions.bounded_cache import BoundedCache
 from eilogin.sessions.session_records import UNREADABLE, Login, Participant, Subject
 from eilogin.stores import StoredSession
 
-#: Seconds, up to twice as many, for which an unused text is cached.
-REMEMBERED_FOR = 60.0
-
-#: Cached logins, up to twice as many; each takes some two kilobytes.
-MOST_REMEMBERED = 4096
+#: Most keys of unreadable records in memory.
+_MOST_UNREADABLE = 4096
 
 _log = logging.getLogger("eilogin.sessions")
 
@@ -34,40 +30,25 @@ class ParsedSession:
         return own.data == stored.data and own.seen == stored.seen
 
 
+def _octets_of(parsed: ParsedSession) -> int:
+    # The text, and the values in it.
+    return 2 * len(parsed.stored.data)
+
+
 class Reader:
     """Parses records, and logs an unreadable one once."""
 
     def __init__(self) -> None:
-        #: Recent texts by cookie value, found without computing their keys.
-        self.recent: dict[str, ParsedSession] = {}
-        self._older: dict[str, ParsedSession] = {}
-        self.forgets_at = 0.0
+        #: By cookie value, so found without computing the key.
+        self.cache: BoundedCache[str, ParsedSession] = BoundedCache(_octets_of)
         self._unreadable: set[str] = set()
 
-    def remembered(self, token: str, stored: StoredSession) -> Login | None:
-        """Return :meth:`login`, cached by cookie value; callers share it unchanged."""
-        now = clock.now()
-        is_due = not 0.0 < self.forgets_at - now <= REMEMBERED_FOR
-        if is_due or len(self.recent) >= MOST_REMEMBERED:
-            self.forget_older(now)
-        parsed = self._older.get(token)
-        if parsed is None or not parsed.is_of(stored):
-            login = self.login(stored)
-            if login is None:
-                return None
-            parsed = ParsedSession(stored, login)
-        self.recent[token] = parsed
-        return parsed.login
-
-    def forget_older(self, now: float) -> None:
-        """Forget texts that no recent request used."""
-        self._older, self.recent = self.recent, {}
-        self.forgets_at = now + REMEMBERED_FOR
-
-    def forget(self, token: str) -> None:
-        """Forget the session with this cookie value."""
-        self.recent.pop(token, None)
-        self._older.pop(token, None)
+    def cached(self, token: str, stored: StoredSession) -> Login | None:
+        """Return :meth:`login`, and cache it; callers share it unchanged."""
+        login = self.login(stored)
+        if login is not None:
+            self.cache.put(token, ParsedSession(stored, login))
+        return login
 
     def login(self, stored: StoredSession) -> Login | None:
         """Return the login in a record; None if it is unreadable."""
@@ -97,7 +78,7 @@ class Reader:
     def _note(self, key: str, error: Exception) -> None:
         if key in self._unreadable:
             return
-        if len(self._unreadable) >= MOST_REMEMBERED:
+        if len(self._unreadable) >= _MOST_UNREADABLE:
             self._unreadable.clear()
         self._unreadable.add(key)
         _log.warning(

@@ -25,7 +25,7 @@ from eilogin.sessions.login_storing import (
     reject_login,
 )
 from eilogin.sessions.session_keepers import has_keepers, notify_keepers
-from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
+from eilogin.sessions.session_reading import Reader
 from eilogin.sessions.session_records import Login, Participant, Subject
 from eilogin.stores import EndedSession, Store, StoredSession
 
@@ -54,9 +54,6 @@ class Sessions(IdleLimit):
         """Return the login of a cookie value, within its two limits, or None."""
         login = self.find_beyond_idle(token)
         now = clock.now()
-        # The clock may have been set meanwhile.
-        if not 0.0 < self._reader.forgets_at - now <= REMEMBERED_FOR:
-            self._reader.forget_older(now)
         if login is None or 0 <= now - login.seen <= self.idle:
             return login
         if not self.is_idle(login):
@@ -66,7 +63,7 @@ class Sessions(IdleLimit):
 
     def find_beyond_idle(self, token: str) -> Login | None:
         """Return the same, even if it is idle: for a logout, not for a login."""
-        parsed = self._reader.recent.get(token)
+        parsed = self._reader.cache.get(token)
         if parsed is not None:
             key = parsed.stored.key
         elif len(token) == _TOKEN_LENGTH and token[:2] in _SHARDS:
@@ -75,12 +72,12 @@ class Sessions(IdleLimit):
             return None
         stored = self.store.read(key)
         if stored is None:
-            self._reader.forget(token)
+            self._reader.cache.forget(token)
             return None
         # A store in memory returns the very same object.
         if parsed is not None and (parsed.stored is stored or parsed.is_of(stored)):
             return parsed.login
-        return self._reader.remembered(token, stored)
+        return self._reader.cached(token, stored)
 
     def find_renewed(self, token: str) -> Login | None:
         """Return the login that replaced the one with this cookie value."""

@@ -29,12 +29,12 @@ from webob.cookies import RequestCookies
 from werkzeug.http import parse_cookie as werkzeug_cookies
 
 from eilogin.errors import StoreUnavailable
-from eilogin.participant.application import app_cookies
-from eilogin.participant.application.app_cookies import (
+from eilogin.participant.application import app_cookie_reading
+from eilogin.participant.application.app_cookie_choice import (
     AppCookieChoice,
-    AppCookies,
     read_app_cookies,
 )
+from eilogin.participant.application.app_cookies import AppCookies
 from eilogin.participant.application.sealed_cookies import MARK
 from eilogin.sessions import Sessions
 from eilogin.stores.memory_store import MemoryStore
@@ -380,7 +380,7 @@ def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypa
     workers.brought(worker, "x=y")
     names = worker._names  # noqa: SLF001
     names.guarded.clear()
-    read = app_cookies._HeaderReading.read  # noqa: SLF001
+    read = app_cookie_reading.HeaderReader.read
 
     def then_news(reading, visit, family):
         found = read(reading, visit, family)
@@ -388,7 +388,7 @@ def test_reading_before_a_cookie_name_is_guarded_is_not_cached(workers, monkeypa
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(app_cookies._HeaderReading, "read", then_news)  # noqa: SLF001
+        patch.setattr(app_cookie_reading.HeaderReader, "read", then_news)
         workers.brought(worker, "sid=planted")
     assert workers.brought(worker, "sid=planted") is None
 

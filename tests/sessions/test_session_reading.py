@@ -1,15 +1,13 @@
 """A text is taken apart once, for as long as somebody is at work in its session."""
 
-# ruff: noqa: SLF001 - what is remembered is nobody else's business
-
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import time_machine
 
-from eilogin.sessions import Login, Subject, session_reading
-from eilogin.sessions.session_reading import REMEMBERED_FOR, Reader
+from eilogin.sessions import Login, Subject, bounded_cache
+from eilogin.sessions.session_reading import Reader
 from eilogin.stores import StoredSession
 
 NOON = 1_800_000_000.0
@@ -37,57 +35,34 @@ def reader() -> Reader:
     return Reader()
 
 
-def remembered(reader: Reader) -> set[str]:
-    return {*reader.recent, *reader._older}
-
-
 class TestReader:
-    def test_takes_the_same_text_apart_once(self, reader: Reader, travel) -> None:
-        first = reader.remembered(TOKEN, STORED)
-        assert first == replace(LOGIN, key="key", seen=NOON)
-        assert reader.recent[TOKEN].login is first
-        travel.shift(REMEMBERED_FOR)
-        assert reader.remembered(TOKEN, STORED) is first
+    def test_parses_a_text_once(self, reader: Reader) -> None:
+        login = reader.cached(TOKEN, STORED)
+        assert login == replace(LOGIN, key="key", seen=NOON)
+        parsed = reader.cache.get(TOKEN)
+        assert parsed is not None
+        assert parsed.login is login
+        assert parsed.is_of(replace(STORED))
 
-    @pytest.mark.parametrize("seconds", [0, REMEMBERED_FOR])
-    def test_sees_each_change(self, reader: Reader, travel, seconds: float) -> None:
-        reader.remembered(TOKEN, STORED)
-        travel.shift(seconds)
-        login = reader.remembered(TOKEN, replace(STORED, seen=NOON + 60))
-        assert login is not None
-        assert login.seen == NOON + 60
+    def test_sees_each_change(self, reader: Reader) -> None:
+        reader.cached(TOKEN, STORED)
+        parsed = reader.cache.get(TOKEN)
+        assert parsed is not None
         data = replace(LOGIN, level="midden").to_json()
-        changed = reader.remembered(TOKEN, replace(STORED, data=data))
-        assert changed is not None
-        assert changed.level == "midden"
+        for changed in (replace(STORED, seen=NOON + 60), replace(STORED, data=data)):
+            assert not parsed.is_of(changed)
+        changed = replace(STORED, data=data)
+        login = reader.cached(TOKEN, changed)
+        assert login is not None
+        assert login.level == "midden"
+        assert reader.cache.get(TOKEN) is not parsed
 
-    def test_forgets_what_nobody_asks_for(self, reader: Reader, travel) -> None:
-        reader.remembered(TOKEN, STORED)
-        for other in ("one", "another"):
-            travel.shift(REMEMBERED_FOR)
-            reader.remembered(other, STORED)
-        assert remembered(reader) == {"one", "another"}
+    def test_caches_nothing_that_it_cannot_read(self, reader: Reader) -> None:
+        assert reader.cached(TOKEN, replace(STORED, data="{}")) is None
+        assert len(reader.cache) == 0
 
-    def test_forgets_what_is_over(self, reader: Reader) -> None:
-        reader.remembered(TOKEN, STORED)
-        reader.forget(TOKEN)
-        reader.forget(TOKEN)
-        assert not remembered(reader)
-
-    def test_remembers_nothing_that_it_cannot_read(self, reader: Reader) -> None:
-        assert reader.remembered(TOKEN, replace(STORED, data="{}")) is None
-        assert not remembered(reader)
-
-    def test_remembers_only_so_many(self, reader: Reader, monkeypatch) -> None:
-        monkeypatch.setattr(session_reading, "MOST_REMEMBERED", 10)
+    def test_caches_only_so_many_octets(self, reader: Reader, monkeypatch) -> None:
+        monkeypatch.setattr(bounded_cache, "MOST_OCTETS", 20_000)
         for number in range(100):
-            assert reader.remembered(f"{number}", STORED)
-        assert len(remembered(reader)) <= 20
-
-    def test_goes_on_when_the_clock_is_stepped_back(self, reader, travel) -> None:
-        reader.remembered(TOKEN, STORED)
-        travel.shift(-3600)
-        for other in ("one", "another"):
-            reader.remembered(other, STORED)
-            travel.shift(REMEMBERED_FOR)
-        assert remembered(reader) == {"one", "another"}
+            assert reader.cached(f"{number}", STORED)
+        assert len(reader.cache) <= 40

@@ -21,7 +21,7 @@ from eilogin.errors import (
 )
 from eilogin.sessions import Login, Sessions, session_reading
 from eilogin.sessions import session_service as module
-from eilogin.sessions.session_reading import REMEMBERED_FOR
+from eilogin.sessions.bounded_cache import KEPT_FOR
 from eilogin.stores import StoredSession, shard_of
 from tests.sessions.session_examples import NOON, live_login, participant_of
 
@@ -75,17 +75,18 @@ class TestWhatIsRemembered:
         assert live_login(sessions, token).seen == NOON + 1
         elsewhere.end_citizen(live_login(elsewhere, token))
         assert sessions.find(token) is None
-        assert token not in sessions._reader.recent
+        assert sessions._reader.cache.get(token) is None
 
     def test_goes_though_others_are_at_work(self, sessions, anna, bert, travel) -> None:
         tokens = [sessions.create_login(login, issued=NOON) for login in (anna, bert)]
         for token in tokens:
             live_login(sessions, token)
         for _ in range(3):
-            travel.shift(REMEMBERED_FOR)
+            travel.shift(KEPT_FOR)
             live_login(sessions, tokens[1])
-        reader = sessions._reader
-        assert {*reader.recent, *reader._older} == {tokens[1]}
+        cache = sessions._reader.cache
+        assert len(cache) == 1
+        assert cache.get(tokens[1]) is not None
 
     def test_is_not_shared_by_two_requests_that_change_it(self, sessions, anna) -> None:
         token = sessions.create_login(anna, issued=NOON)
@@ -1049,7 +1050,7 @@ class TestARecordOfAnotherVersion:
     def test_is_told_again_after_much_else(
         self, sessions, token, monkeypatch, caplog
     ) -> None:
-        monkeypatch.setattr(session_reading, "MOST_REMEMBERED", 1)
+        monkeypatch.setattr(session_reading, "_MOST_UNREADABLE", 1)
         other = "b" * 45
         stored = StoredSession(sessions.key_of(other), "{}", NOON, NOON + 60)
         sessions.store.create(stored, issued=NOON)

@@ -29,28 +29,31 @@ from collections.abc import Callable, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from eilogin import clock
 from eilogin.errors import StoreUnavailable
-from eilogin.participant.application import sealed_cookies
+from eilogin.participant.application.app_cookie_choice import AppCookieChoice
 from eilogin.participant.application.app_cookie_names import AppCookieNames
+from eilogin.participant.application.app_cookie_reading import (
+    MOST,
+    HeaderReader,
+    HeaderReading,
+    octets_of,
+)
 from eilogin.participant.application.sealed_cookies import (
-    LOGIN_SUFFIX,
     LONGEST,
     MARK,
     CookieSealer,
-    SealedCookie,
     is_name,
     name_of,
 )
 from eilogin.participant.inner_hub import is_at_inner_hub
+from eilogin.sessions.bounded_cache import BoundedCache
 from eilogin.web import environ as env
 from eilogin.web.set_cookie_headers import (
-    BLANKS,
     LENGTH,
     NOTHING,
-    Place,
     attributes_of,
     is_set_cookie,
     pair_of,
@@ -64,29 +67,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("eilogin")
 
-#: Most sealed cookies that eilogin opens in a request; no browser keeps as many.
-MOST = 200
-#: Seconds between log lines about more of them.
+#: Seconds between log lines about a flood of sealed cookies.
 _WARNS_EVERY = 60.0
-#: Most cookies in a request. With more, the application gets none.
-MOST_PAIRS = 5000
-#: Most parsed Cookie headers in memory, and most characters of one.
-_REMEMBERED, _LONGEST_HEADER = 512, 8192
+#: Most characters of a cached Cookie header.
+_LONGEST_HEADER = 8192
 
-_OURS = "__Host-eilogin"
-#: A name in the option (RFC 9110 5.6.2), perhaps with ``-`` before it and ``*`` behind.
-_is_pattern = re.compile(
-    r"-?[A-Za-z0-9!#$%&'+.^_`|~][A-Za-z0-9!#$%&'+.^_`|~-]*\*?"
-).fullmatch
-#: All texts that some parser takes for a cookie name: Python's starts a name at a
-#: blank, WebOb's at any invalid character, and Django's strips Unicode blanks (here
-#: UTF-8). Each character starts at most one match, or a long header would delay
-#: everybody.
-_NAME_CHARACTERS = r"A-Za-z0-9!#$%&'*+.^_`|~-"
-_tokens_in = re.compile(
-    rf"(?<![={_NAME_CHARACTERS}])([{_NAME_CHARACTERS}]+)[^!-~]*="
-).findall
-_words_in = re.compile(r"(?<![!-~])([!-:<>-~]+)[^!-~]*=").findall
 #: Headers and directives about a cache that may give a response to others.
 _says_public = re.compile(r"\b(public|s-maxage)\b", re.IGNORECASE).search
 _says_private = re.compile(r"\b(private|no-store)\b", re.IGNORECASE).search
@@ -94,183 +79,19 @@ _says_revalidate = re.compile(r"\b(no-cache|must-revalidate)\b", re.IGNORECASE).
 _CACHED_WITH = ("expires", "last-modified", "etag")
 
 
-class CookieNamePatterns(NamedTuple):
-    """Names of cookies: whole names and prefixes."""
-
-    whole: frozenset[str] = frozenset()
-    starts: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, patterns: Iterable[str]) -> "CookieNamePatterns":
-        """Parse ``name`` and ``name*``."""
-        all_patterns = set(patterns)
-        starts = {pattern for pattern in all_patterns if pattern.endswith("*")}
-        prefixes = tuple(sorted(pattern[:-1] for pattern in starts))
-        return cls(frozenset(all_patterns - starts), prefixes)
-
-    def has(self, name: str) -> bool:
-        """Return whether a name matches."""
-        return name in self.whole or name.startswith(self.starts)
+#: A visitor: the secret of the login. Otherwise also whether the path is ``off``, and a
+#: text that distinguishes anonymous visitors.
+_Key = str | tuple[str | None, bool, str]
 
 
-class AppCookieChoice(NamedTuple):
-    """The cookies of the application that eilogin guards."""
-
-    #: Whether to guard all HttpOnly cookies.
-    is_auto: bool = False
-    also: CookieNamePatterns = CookieNamePatterns()
-    exempt: CookieNamePatterns = CookieNamePatterns()
-
-    def guards(self, name: str, *, is_http_only: bool) -> bool:
-        """Return whether eilogin guards a cookie that the application sets."""
-        if name.startswith(_OURS) or self.exempt.has(name):
-            return False
-        return (self.is_auto and is_http_only) or self.also.has(name)
-
-    def without(self, name: str) -> "AppCookieChoice":
-        """Return this choice with one more exempt name."""
-        return self._replace(
-            exempt=self.exempt._replace(whole=self.exempt.whole | {name})
-        )
-
-    def may_guard(self, name: str) -> bool:
-        """Return whether eilogin guards a cookie once it is set HttpOnly."""
-        return self.guards(name, is_http_only=True)
-
-
-def read_app_cookies(value: object) -> object:
-    """Parse ``auto``, ``NAME`` and ``-NAME``; None for ``off``; a non-string stays."""
-    if not isinstance(value, str):
-        return value
-    words = value.split()
-    if words == ["off"]:
-        return None
-    exempt = [word[1:] for word in words if word.startswith("-")]
-    also = [word for word in words if not word.startswith("-") and word != "auto"]
-    is_auto = "auto" in words
-    if "off" in also or not all(map(_is_pattern, words)) or not (is_auto or also):
-        raise ValueError("'auto', 'off', or names such as 'sessionid remember_*'")
-    return AppCookieChoice(
-        is_auto, CookieNamePatterns.of(also), CookieNamePatterns.of(exempt)
-    )
-
-
-class _ParsedCookies(NamedTuple):
-    #: The header for the application; "" for none, None if unchanged.
-    header: str | None
-    #: Cookies to expire: of an ended login, or planted.
-    withdrawn: Sequence[SealedCookie]
-    #: Whether it has a name that another process may have noted meanwhile.
-    has_unknown_names: bool
-
-
-class _Key(NamedTuple):
-    """A Cookie header, with the facts that determine the result of reading it."""
-
-    #: The secret of the login; None without one.
-    family: str | None
-    #: Whether the path is ``off``.
-    is_off: bool
-    header: str
-
-
-class _HeaderReading:
-    def __init__(
-        self, which: AppCookieChoice, names: AppCookieNames, sealer: CookieSealer
-    ) -> None:
-        self._which = which
-        self._names = names
-        self._sealer = sealer
-        self._kept: list[str] = []
-        #: Names that the browser must keep, even with a planted second cookie of the
-        #: name.
-        self._good: set[str] = set()
-        self._withdrawn: dict[SealedCookie, None] = {}
-        self._has_unknown_names = False
-        self._sealed = 0
-        #: Whether the store answered; None before the only read.
-        self._is_sure: bool | None = None
-
-    def read(self, visit: Visit, family: str | None) -> _ParsedCookies:
-        header, is_off = visit.environ["HTTP_COOKIE"], visit.is_off
-        pairs = header.split(";")
-        if len(pairs) > MOST_PAIRS:
-            return _ParsedCookies(None if is_off else "", (), has_unknown_names=False)
-        for pair in pairs:
-            self._read_pair(visit, pair, family)
-        text = ";".join(self._kept)
-        if self._kept[:1] != pairs[:1]:
-            text = text.lstrip(BLANKS)
-        withdrawn = [
-            cookie for cookie in self._withdrawn if cookie.name not in self._good
-        ]
-        # In a flood, good cookies may be among those that eilogin did not open.
-        return _ParsedCookies(
-            None if text == header else text,
-            () if is_off or self.is_flood else withdrawn,
-            self._has_unknown_names,
-        )
-
-    def _read_pair(self, visit: Visit, pair: str, family: str | None) -> None:
-        name, value = pair_of(pair)
-        if value.startswith(MARK) and not name.startswith(_OURS):
-            cookie = sealed_cookies.read(name, value)
-            self._take_sealed(visit, pair, cookie, family)
-        elif name.endswith(LOGIN_SUFFIX):
-            # Only eilogin gives such a name, and only to sealed values.
-            return
-        elif not value:
-            self._kept.append(pair)
-        elif visit.is_off or self._may_pass(visit, pair, family):
-            self._kept.append(pair)
-            self._good.add(name)
-
-    @property
-    def is_flood(self) -> bool:
-        return self._sealed > MOST
-
-    def _take_sealed(
-        self, visit: Visit, pair: str, cookie: SealedCookie | None, family: str | None
-    ) -> None:
-        if cookie is None:
-            return
-        self._sealed += 1
-        if self._sealed > MOST:
-            return
-        plain = self._sealer.open(cookie, family)
-        if plain is not None:
-            blank = pair[: len(pair) - len(pair.lstrip(BLANKS))]
-            self._kept.append(f"{blank}{cookie.own_name}={plain}")
-            self._good.add(cookie.name)
-            # The application may expire it without HttpOnly.
-            self._names.note(visit, self._names.guarded, cookie.own_name)
-        elif self._sealer.is_ours(cookie) and self._which.may_guard(cookie.own_name):
-            self._withdrawn[cookie] = None
-
-    def _may_pass(self, visit: Visit, pair: str, family: str | None) -> bool:
-        names = dict.fromkeys((pair_of(pair)[0], *_tokens_in(pair), *_words_in(pair)))
-        return all(self._may_pass_name(visit, name, family) for name in names)
-
-    def _may_pass_name(self, visit: Visit, name: str, family: str | None) -> bool:
-        names = self._names
-        if not self._which.guards(name, is_http_only=names.are_guarded(name)):
-            if not self._which.may_guard(name):
-                return True
-            self._has_unknown_names = True
-            # Within a login, it passes only after the first read of the names.
-            return family is None or names.have_been_read
-        is_sure = name in names.off or self._knows(visit, family)
-        if is_sure and name not in names.off and is_name(name):
-            self._withdrawn[SealedCookie(name, b"", Place())] = None
-        return family is None and name in names.off
-
-    def _knows(self, visit: Visit, family: str | None) -> bool:
-        if family is not None:
-            return True
-        if self._is_sure is None:
-            # Another process may just have noted the name, for an editor.
-            self._is_sure = self._names.share(visit)
-        return self._is_sure
+def _key_of(environ: "WSGIEnvironment", family: str | None) -> _Key:
+    is_off = env.OFF in environ
+    if family is not None and not is_off:
+        return family
+    header: str = environ["HTTP_COOKIE"]
+    # The first sealed cookie, because others may change at each request.
+    first = header.partition(f"={MARK}")[2].partition(";")[0]
+    return family, is_off, first or header
 
 
 class AppCookies:
@@ -279,8 +100,8 @@ class AppCookies:
     def __init__(self, app: "WSGIApplication", which: AppCookieChoice) -> None:
         self._app = app
         self._which = which
-        #: Recent results: a browser sends the same header with each request.
-        self.remembered: dict[_Key, _ParsedCookies] = {}
+        #: The latest header of each visitor: a browser sends it with each request.
+        self.cache: BoundedCache[_Key, HeaderReading] = BoundedCache(octets_of)
         self._names = AppCookieNames(self._forget)
         self._sealer: CookieSealer | None = None
         self._warns_at = 0.0
@@ -294,16 +115,18 @@ class AppCookies:
         expiring: Sequence[tuple[str, str]] = ()
         header = environ.get("HTTP_COOKIE")
         if header is not None:
-            key = _Key(family, env.OFF in environ, header)
-            parsed = self.remembered.get(key) or self._parse(Visit(environ), key)
-            if parsed.has_unknown_names and monotonic() >= self._names.next_read_at:
-                parsed = self._parse_again(Visit(environ), key, parsed)
-            if parsed.header is not None:
+            key = _key_of(environ, family)
+            reading = self.cache.get(key)
+            if reading is None or reading.source != header:
+                reading = self._read(Visit(environ), key, family)
+            if reading.has_unknown_names and monotonic() >= self._names.next_read_at:
+                reading = self._read_again(Visit(environ), key, family, reading)
+            if reading.header is not None:
                 # The server and filters before this one keep the header of the browser.
                 environ = environ.copy()
-                environ["HTTP_COOKIE"] = parsed.header
-                if parsed.withdrawn or not parsed.header:
-                    expiring = _expiring_headers(Visit(environ), parsed)
+                environ["HTTP_COOKIE"] = reading.header
+                if reading.withdrawn or not reading.header:
+                    expiring = _expiring_headers(Visit(environ), reading)
         return self._app(
             environ, partial(self._start, start_response, environ, family, expiring)
         )
@@ -317,40 +140,41 @@ class AppCookies:
     # --- on the way in ---
 
     def _forget(self) -> None:
-        # Threads that parse now store their results in the old dict.
-        self.remembered = {}
+        # Threads that read now store their results in the old cache.
+        self.cache = BoundedCache(octets_of)
 
-    def _parse(self, visit: Visit, key: _Key) -> _ParsedCookies:
-        # Before parsing: if a name is added meanwhile, the result is outdated.
-        remembered = self.remembered
+    def _read(self, visit: Visit, key: _Key, family: str | None) -> HeaderReading:
+        # Before reading: if a name is added meanwhile, the result is outdated.
+        cache = self.cache
+        header = visit.cookie_header
+        latest = cache.get(key)
+        if latest is not None and latest.source == header:
+            return latest
+        known = {} if latest is None else latest.pairs
         sealer = self._sealer_of(visit)
-        reading = _HeaderReading(self._which, self._names, sealer)
-        parsed = reading.read(visit, key.family)
-        if reading.is_flood and monotonic() >= self._warns_at:
+        reader = HeaderReader(self._which, self._names, sealer, known)
+        reading = reader.read(visit, family)
+        if reader.is_flood and monotonic() >= self._warns_at:
             self._warns_at = monotonic() + _WARNS_EVERY
             _log.warning(
                 "a browser sends more than %d sealed cookies of the application; "
                 "eilogin withholds the others",
                 MOST,
             )
-        if len(remembered) >= _REMEMBERED:
-            remembered.clear()
-        if len(key.header) <= _LONGEST_HEADER:
-            remembered[key] = parsed
-        return parsed
+        if len(header) <= _LONGEST_HEADER:
+            cache.put(key, reading)
+        return reading
 
-    def _parse_again(
-        self, visit: Visit, key: _Key, parsed: _ParsedCookies
-    ) -> _ParsedCookies:
+    def _read_again(
+        self, visit: Visit, key: _Key, family: str | None, reading: HeaderReading
+    ) -> HeaderReading:
         names = self._names
-        if key.family is None and (
-            names.have_been_read or monotonic() < names.next_try_at
-        ):
-            # For an anonymous visitor, _knows reads the names. For others the store has
-            # just answered.
-            return parsed
+        if family is None and (names.have_been_read or monotonic() < names.next_try_at):
+            # For an anonymous visitor, _is_off_name reads the names. For others the
+            # store has just answered.
+            return reading
         names.share(visit)
-        return self.remembered.get(key) or self._parse(visit, key)
+        return self._read(visit, key, family)
 
     def _start(  # noqa: PLR0913, PLR0917 - start_response of PEP 3333, with its request
         self,
@@ -427,11 +251,11 @@ class AppCookies:
 
 
 def _expiring_headers(
-    visit: Visit, parsed: _ParsedCookies
+    visit: Visit, reading: HeaderReading
 ) -> Sequence[tuple[str, str]]:
-    if not parsed.header:
+    if not reading.header:
         del visit.environ["HTTP_COOKIE"]
-    if not parsed.withdrawn or visit.has_session_fault or _is_only_idle(visit):
+    if not reading.withdrawn or visit.has_session_fault or _is_only_idle(visit):
         return ()
     if visit.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
         # SameSite may hide a good cookie, while a forged one of its name is present.
@@ -440,7 +264,7 @@ def _expiring_headers(
     path = path_of(visit)
     return [
         cookie.forgotten()
-        for cookie in parsed.withdrawn
+        for cookie in reading.withdrawn
         if cookie.place.is_sent_to(path)
     ]
 

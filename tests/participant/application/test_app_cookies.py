@@ -1,11 +1,13 @@
 """The application's own cookies are worth what the login is in which they were set."""
 
 import re
+import threading
 import time
 from types import SimpleNamespace
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,16 +15,16 @@ from eilogin.config import read
 from eilogin.errors import InvalidOptions, StoreUnavailable
 from eilogin.filters.logout import make_logout
 from eilogin.filters.logout_options import LogoutOptions
-from eilogin.participant.application import app_cookies
-from eilogin.participant.application.app_cookie_names import READ_EVERY
-from eilogin.participant.application.app_cookies import (
+from eilogin.participant.application import app_cookie_reading, app_cookies
+from eilogin.participant.application.app_cookie_choice import (
     AppCookieChoice,
-    AppCookies,
     CookieNamePatterns,
     read_app_cookies,
 )
-from eilogin.participant.application.sealed_cookies import MARK
-from eilogin.sessions import Sessions
+from eilogin.participant.application.app_cookie_names import READ_EVERY
+from eilogin.participant.application.app_cookies import AppCookies
+from eilogin.participant.application.sealed_cookies import MARK, CookieSealer
+from eilogin.sessions import Sessions, bounded_cache
 from eilogin.stores.memory_store import MemoryStore
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
@@ -60,9 +62,9 @@ class Site:
         start_response(self.status, [("Content-Type", "text/plain"), *self.sets])
         return [b"a page"]
 
-    def ask(self, cookies=None, family=None, *, off=False, path="/", sets=(), **more):
-        """The Set-Cookie headers of the answer; ``seen`` is what came to the app."""
-        environ = {"PATH_INFO": path, **more}
+    def environ(self, family, cookies, **more):
+        """The environ of a request behind the filters ``session`` and ``trust``."""
+        environ = dict(more)
         setup_testing_defaults(environ)
         login = None if family is None else SimpleNamespace(family=family)
         environ |= {
@@ -71,10 +73,15 @@ class Site:
             env.COOKIE: self.cookie,
             env.SESSION: login,
         }
-        if off:
-            environ[env.OFF] = True
         if cookies is not None:
             environ["HTTP_COOKIE"] = cookies
+        return environ
+
+    def ask(self, cookies=None, family=None, *, off=False, path="/", sets=(), **more):
+        """The Set-Cookie headers of the answer; ``seen`` is what came to the app."""
+        environ = self.environ(family, cookies, PATH_INFO=path, **more)
+        if off:
+            environ[env.OFF] = True
         self.sets = [
             one if isinstance(one, tuple) else ("Set-Cookie", one) for one in sets
         ]
@@ -651,17 +658,91 @@ def test_of_more_than_any_browser_brings_the_application_gets_none(site):
     assert site.seen.startswith("sessionid=the-k3y; a=1")
 
 
-def test_memory_of_a_process_is_limited(site):
+def test_caches_latest_header_of_each_login(site):
     hers = site.set(SESSION, ANNA)
-    for number in range(520):
+    for number in range(20):
         site.ask(f"{hers}; a={number}", ANNA)
         assert site.seen == f"sessionid=the-k3y; a={number}"
-    assert len(site.filter.remembered) < 520
+    site.ask("a=1", BRAM)
+    assert len(site.filter.cache) == 2
     long = f"{hers}; a={'b' * 9000}"
     for _ in range(2):
         site.ask(long, ANNA)
         assert site.seen.startswith("sessionid=the-k3y; a=bbb")
-    assert not any("bbb" in key.header for key in site.filter.remembered)
+    assert "bbb" not in site.filter.cache.get(ANNA).source
+
+
+def test_cache_of_invented_cookies_is_limited(site, monkeypatch):
+    monkeypatch.setattr(bounded_cache, "MOST_OCTETS", 200_000)
+    for number in range(200):
+        site.ask(f"a{number}=1;" * 500)
+        site.ask(f"a{number}={'b' * 8000}")
+    assert len(site.filter.cache) < 40
+
+
+@pytest.mark.parametrize("family", [None, ANNA])
+def test_opens_each_cookie_once_while_others_change(site, monkeypatch, family):
+    pairs = [site.set(f"{name}=1; HttpOnly", family) for name in "abc"]
+    opened = []
+    real = CookieSealer.open
+
+    def count(self, cookie, family):
+        opened.append(cookie.own_name)
+        return real(self, cookie, family)
+
+    monkeypatch.setattr(CookieSealer, "open", count)
+    for number in range(5):
+        site.ask("; ".join([f"_ga={number}", *pairs, f"_pk={number}"]), family)
+        assert site.seen == f"_ga={number}; a=1; b=1; c=1; _pk={number}"
+    assert opened == ["a", "b", "c"]
+
+
+def test_login_gets_no_cached_cookie_of_another_login(site):
+    hers = site.set(SESSION, ANNA)
+    for family, seen in ((ANNA, "sessionid=the-k3y"), (BRAM, None), (None, None)):
+        for header in (hers, f"{hers}; a=1"):
+            site.ask(header, family)
+            assert (site.seen or "").startswith("sessionid=") is (seen is not None)
+
+
+def test_forgets_cookies_of_a_visitor_who_left(site):
+    with time_machine.travel(0, tick=False) as traveller:
+        hers = site.set(SESSION, ANNA)
+        site.ask(hers, ANNA)
+        for _ in range(3):
+            traveller.shift(bounded_cache.KEPT_FOR)
+            site.ask("a=1", BRAM)
+        assert len(site.filter.cache) == 1
+        assert site.filter.cache.get(ANNA) is None
+
+
+def test_two_threads_of_one_visitor_get_their_own_cookies(site):
+    family_of = {ANNA: site.set("sid=a; HttpOnly", ANNA)}
+    family_of[BRAM] = site.set("sid=b; HttpOnly", BRAM)
+    expected = {ANNA: "sid=a", BRAM: "sid=b"}
+    app = AppCookies(seen_cookies, AppCookieChoice(is_auto=True))
+    wrong = []
+
+    def ask(number):
+        for turn in range(300):
+            family = (ANNA, BRAM)[(turn + number) % 2]
+            header = f"{family_of[family]}; n={turn % 7}"
+            environ = site.environ(family, header)
+            seen = b"".join(app(environ, lambda *_: None)).decode()
+            if seen != f"{expected[family]}; n={turn % 7}":
+                wrong.append((family, seen))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def seen_cookies(environ, start_response):
+    start_response("200 OK", [])
+    return [environ.get("HTTP_COOKIE", "").encode()]
 
 
 # --- whatever octets ------------------------------------------------------------------
@@ -713,3 +794,11 @@ def test_malformed_sealed_cookies_are_withheld(site):
     ):
         site.ask(f"x=y; {sent}", BRAM)
         assert site.seen == "x=y"
+
+
+@given(st.text(st.sampled_from('aB-~=;: \t\x07\xa0,"')).filter(lambda x: ";" not in x))
+def test_quick_search_finds_the_names_of_the_thorough_one(pair):
+    name = pair.partition("=")[0].strip(" \t")
+    module = app_cookie_reading
+    thorough = (name, *module._tokens_in(pair), *module._words_in(pair))  # noqa: SLF001
+    assert {*module._names_in(pair, name)} == {*thorough}  # noqa: SLF001

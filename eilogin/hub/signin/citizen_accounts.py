@@ -3,6 +3,7 @@
 Passwords are Argon2id hashes (RFC 9106), codes TOTP (RFC 6238) with SHA-1.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -177,7 +178,17 @@ def _position_of(error: ValueError) -> str:
 
 @cache
 def _random_hash() -> str:
-    return _HASHER.hash(os.urandom(16))
+    return _hash_of_nothing(_HASHER.time_cost, _HASHER.memory_cost, _HASHER.parallelism)
+
+
+def _hash_of_nothing(time_cost: int, memory_cost: int, parallelism: int) -> str:
+    # Random digits instead of a hash: no password has it, and the process that loads
+    # the citizens does not keep the memory of a hash.
+    salt, digest = (
+        base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32)
+    )
+    costs = f"m={memory_cost},t={time_cost},p={parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
 
 
 def _parameters_of(hashed: str) -> tuple[int, int, int]:
@@ -187,8 +198,7 @@ def _parameters_of(hashed: str) -> tuple[int, int, int]:
 
 @cache
 def _nobody(parameters: tuple[int, int, int]) -> Citizen:
-    hasher = argon2.PasswordHasher(*parameters)
-    return Citizen("", "", "", "", hasher.hash(os.urandom(16)), _SECRET_OF_NOBODY)
+    return Citizen("", "", "", "", _hash_of_nothing(*parameters), _SECRET_OF_NOBODY)
 
 
 def _citizen(entry: object) -> Citizen:

@@ -3,21 +3,22 @@
 ``Citizens.verify`` checks the hash of the password.
 """
 
-import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from eilogin import clock
+from eilogin.errors import Busy
 from eilogin.hub.signin.citizen_accounts import Citizen, Citizens
+from eilogin.hub.signin.hashing_threads import HashingThreads
 from eilogin.hub.signin.signin_attempts import SignInAttempts
 from eilogin.saml.assurance_levels import LEVELS
+from eilogin.web.limits.client_network import network_here
 from eilogin.web.visit import Visit
 
 PASSWORD, WITH_CODE = LEVELS[0], LEVELS[1]
 OFFERED = (PASSWORD, WITH_CODE)
 
-#: Hashes at once: each needs memory and a processor.
-_AT_ONCE = 4
 #: Seconds that a code stays used: it is valid for 90, and clocks are set back.
 _CODE_FOR = 180.0
 
@@ -39,7 +40,7 @@ class CredentialCheck:
 
     def __init__(self, citizens: Citizens) -> None:
         self._citizens = citizens
-        self._hashing = threading.BoundedSemaphore(_AT_ONCE)
+        self._hashing = HashingThreads()
 
     def check(
         self,
@@ -50,7 +51,8 @@ class CredentialCheck:
     ) -> CheckedCredentials:
         """Return the citizen that this form proves at a level, or the problem.
 
-        The code of the ``session_citizen`` counts as a try at the password too.
+        The code of the ``session_citizen`` counts as a try at the password too. Raise
+        Busy, and count no attempt, if too many passwords wait for their check.
         """
         username = form.get("username", "")
         attempts = SignInAttempts(visit, username, self._citizens.called(username))
@@ -60,9 +62,13 @@ class CredentialCheck:
         if not may_try and attempts.is_in_known_browser:
             # This browser learns only of its own attempts.
             return CheckedCredentials(problem="too-often", shown_problem="too-often")
-        candidate = session_citizen or self._verified(
-            username, form.get("password", "")
-        )
+        try:
+            candidate = session_citizen or self._verified(
+                visit, username, form.get("password", "")
+            )
+        except Busy:
+            attempts.give_back()
+            raise
         citizen = candidate if may_try else None
         if level != PASSWORD and not self._takes_code(visit, attempts, citizen, form):
             citizen = None
@@ -77,9 +83,9 @@ class CredentialCheck:
         attempts.forget(citizen.id, with_code=level != PASSWORD)
         return CheckedCredentials(citizen)
 
-    def _verified(self, username: str, password: str) -> Citizen | None:
-        with self._hashing:
-            return self._citizens.verify(username, password)
+    def _verified(self, visit: Visit, username: str, password: str) -> Citizen | None:
+        verify = partial(self._citizens.verify, username, password)
+        return self._hashing.run(network_here(visit), verify)
 
     def _takes_code(
         self,

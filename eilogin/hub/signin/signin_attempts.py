@@ -91,6 +91,11 @@ class SignInAttempts:
                 self._give_back(attempt)
         return False
 
+    def give_back(self) -> None:
+        """Uncount the attempts, because none was made."""
+        for attempt in self._taken:
+            self._give_back(attempt)
+
     def may_try_code(self, citizen_id: str) -> bool:
         """Count an attempt at a code; "" stands for an unknown citizen."""
         name = self._code_of(citizen_id or f"\0{self._name}")

@@ -297,3 +297,24 @@ class TestHerOwnBrowser:
         assert len(again.split(".")) == 4
         locked()
         assert attempt("192.0.2.1", "anna", "demo-anna", again).status_int == 303
+
+
+class TestABusyHub:
+    @pytest.fixture
+    def busy(self, monkeypatch):
+        name = "eilogin.hub.signin.hashing_threads._MOST"
+        return lambda most=0: monkeypatch.setattr(name, most)
+
+    def test_asks_to_try_again(self, attempt, busy):
+        busy()
+        answer = attempt("192.0.2.1", "anna", "demo-anna")
+        assert answer.status_int == 503
+        assert answer.headers["Retry-After"]
+        assert f'href="{HUB}/login"' in answer.text or 'href="/login"' in answer.text
+
+    def test_counts_no_attempt(self, attempt, busy, is_blocked):
+        busy()
+        for _ in range(7):
+            assert attempt("192.0.2.1", "anna", "demo-anna").status_int == 503
+        busy(100)
+        assert [is_blocked("192.0.2.1") for _ in range(6)] == [False] * 5 + [True]

@@ -1,0 +1,185 @@
+"""Passwords are checked in few threads, in which client networks take turns."""
+
+import gc
+import os
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from eilogin.errors import Busy
+from eilogin.hub.signin import hashing_threads
+from eilogin.hub.signin.hashing_threads import HashingThreads
+
+
+def names():
+    prefix = "eilogin-hashing"
+    return sum(one.name.startswith(prefix) for one in threading.enumerate())
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch):
+    monkeypatch.setattr(hashing_threads, "_THREADS", 2)
+    monkeypatch.setattr(hashing_threads, "_MOST", 8)
+    monkeypatch.setattr(hashing_threads, "_MOST_OF_NETWORK", 5)
+
+
+@pytest.fixture
+def callers():
+    with ThreadPoolExecutor(16) as callers:
+        yield callers
+
+
+class Work:
+    """Jobs that wait until they may go on."""
+
+    def __init__(self, callers):
+        self.threads = HashingThreads()
+        self.may_go_on = threading.Event()
+        #: Their names, in the order in which they ran, and who ran them.
+        self.ran, self.by = [], set()
+        self._callers = callers
+        self._begun = 0
+
+    def _job(self, name):
+        self.ran.append(name)
+        self.by.add(threading.current_thread().name)
+        assert self.may_go_on.wait(10)
+        return name
+
+    def put(self, network, name=""):
+        """Let a caller wait for a job; return when that waits or runs."""
+        self._begun += 1
+        job = partial(self._job, name)
+        result = self._callers.submit(self.threads.run, network, job)
+        counts = self.threads._jobs._counts  # noqa: SLF001 - nobody else counts them
+        while sum(counts.values()) < self._begun and not result.done():
+            time.sleep(0.001)
+        return result
+
+    def refuses(self, network):
+        """Whether one more job is refused."""
+        try:
+            self.threads.run(network, int)
+        except Busy:
+            return True
+        return False
+
+
+@pytest.fixture
+def work(callers):
+    work = Work(callers)
+    yield work
+    work.may_go_on.set()
+
+
+def test_returns_the_result_of_a_job():
+    assert HashingThreads().run("a", lambda: 7) == 7
+
+
+def test_raises_the_error_of_a_job():
+    with pytest.raises(ValueError, match="wrong"):
+        HashingThreads().run("a", partial(int, "wrong"))
+    with pytest.raises(KeyboardInterrupt):
+        HashingThreads().run("a", partial(_raise, KeyboardInterrupt))
+
+
+def _raise(error):
+    raise error
+
+
+def test_runs_few_at_once_in_threads_of_its_own(work):
+    results = [work.put("a", "1"), work.put("b", "2"), work.put("c", "3")]
+    while len(work.ran) < 2:
+        time.sleep(0.001)
+    assert sorted(work.ran) == ["1", "2"]
+    work.may_go_on.set()
+    assert [result.result() for result in results] == ["1", "2", "3"]
+    assert work.by == {"eilogin-hashing_0", "eilogin-hashing_1"}
+
+
+def test_starts_no_thread_while_one_is_idle():
+    before = names()
+    running = HashingThreads()
+    for _ in range(5):
+        running.run("a", int)
+    assert names() - before <= 1
+
+
+def test_lets_networks_take_turns(work, monkeypatch):
+    monkeypatch.setattr(hashing_threads, "_THREADS", 1)
+    work.threads = HashingThreads()
+    work.put("other", "first")
+    for name in ("a1", "a2", "a3"):
+        work.put("a", name)
+    for name in ("b1", "b2"):
+        last = work.put("b", name)
+    work.may_go_on.set()
+    last.result()
+    assert work.ran[:5] == ["first", "a1", "b1", "a2", "b2"]
+
+
+def test_refuses_one_network_before_others(work):
+    for _ in range(5):
+        work.put("a")
+    assert work.refuses("a")
+    assert not work.put("b").done()
+
+
+def test_refuses_all_when_it_is_full(work):
+    for network in "aaaabbbb":
+        last = work.put(network)
+    assert work.refuses("c")
+    work.may_go_on.set()
+    last.result()
+
+
+def test_accepts_others_when_jobs_are_done(work):
+    results = [work.put("a") for _ in range(5)]
+    work.may_go_on.set()
+    for result in results:
+        result.result()
+    while work.refuses("a"):
+        time.sleep(0.001)
+
+
+def test_end_with_their_hub():
+    before = names()
+    running = HashingThreads()
+    running.run("a", int)
+    assert names() == before + 1
+    del running
+    while names() > before:
+        gc.collect()
+
+
+def test_waits_for_no_thread_that_cannot_start(monkeypatch):
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    running = HashingThreads()
+    with monkeypatch.context() as no_threads:
+        no_threads.setattr(threading.Thread, "start", fail)
+        for _ in range(4):
+            with pytest.raises(Busy, match="can't start new thread"):
+                running.run("a", int)
+    assert running.run("a", lambda: 7) == 7
+    counts = running._jobs._counts  # noqa: SLF001 - of jobs that were refused
+    while counts:
+        time.sleep(0.001)
+
+
+def test_works_in_a_forked_process(work):
+    work.put("a")
+    child = os.fork()
+    if child == 0:
+        ran = work.threads.run("a", lambda: 7)
+        os._exit(ran)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_hashes_of_all_networks_are_counted_apart(work):
+    assert Counter(map(work.refuses, "abcdefghijkl")) == {False: 12}

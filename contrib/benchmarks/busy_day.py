@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 import hubs
+from http_visitors import Outcomes, Script, Visitors
 from processes import ServerProcesses, free_port
 from servers import HAS_REDIS, answering_participants, redis_server
-from visitors import Outcomes, Script, Visitors
 
 from eilogin.saml import bindings
 

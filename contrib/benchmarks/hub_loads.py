@@ -16,11 +16,11 @@ from pathlib import Path
 import hubs
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from http_visitors import HttpVisitor, Outcomes, Script, Visitors
 from measuring import Bench, Row, Size, Variant
 from processes import ServerProcesses
 from servers import HAS_REDIS, redis_server
 from sites import site
-from visitors import HttpVisitor, Outcomes, Script, Visitors
 from webob import Request
 
 from eilogin.saml import bindings, messages, safe_xml

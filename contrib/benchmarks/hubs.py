@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import argon2
+from http_visitors import HttpVisitor, Reply, Script, VisitFailed, soap_call
 from processes import ServerProcesses, free_port, running
-from visitors import HttpVisitor, Reply, Script, VisitFailed, soap_call
 
 from eilogin import clock
 from eilogin.config import read

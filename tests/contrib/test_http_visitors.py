@@ -52,8 +52,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def visitors(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    yield importlib.import_module("visitors")
-    for name in ("visitors", "measuring", "measured_tables"):
+    yield importlib.import_module("http_visitors")
+    for name in ("http_visitors", "measuring", "measured_tables"):
         del sys.modules[name]
 
 

@@ -204,7 +204,7 @@ def _hours(visitors: int) -> list[_Hour]:
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=8,
+    default=hubs.THREADS,
     show_default=True,
     help="Threads of each process.",
 )

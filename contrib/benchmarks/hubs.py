@@ -33,7 +33,8 @@ from eilogin.saml.signing_keys import SigningKey, new_key_pair
 
 HOST = "inloggen.localhost"
 PASSWORD = "demo-anna"  # noqa: S105 - of invented citizens
-THREADS = 32
+#: As the manual recommends.
+THREADS = 8
 #: Sites of the federation; each visitor logs in at one after another.
 SITES = 3
 _CITIZENS = 20_000

@@ -101,13 +101,13 @@ class ResponseWriter:
         """Write the Response with an Assertion, if :meth:`obstacle` returned None."""
         pending, role = contents.pending, peer.role
         assertion = messages.write_assertion(assertion_of(trust, contents))
-        sign = signed_for(self._sign, pending.issuer)
+        sign, own_key = signed_for(self._sign, pending.issuer), trust.key_for(peer)
         is_off = encrypted_for(self._encrypt, pending.issuer) == "off"
         key = next(iter(role.encryption_keys), None)
         if key is not None and _wants_encrypted_name(pending):
             _encrypt_name(assertion, key, role.encryption_methods)
         if sign != "response" or role.want_assertions_signed:
-            xml_signatures.sign(assertion, trust.key_for(peer))
+            xml_signatures.sign(assertion, own_key)
         if key is not None and not is_off:
             assertion = encrypt(
                 assertion, "saml:EncryptedAssertion", key, role.encryption_methods
@@ -116,7 +116,7 @@ class ResponseWriter:
             response_to(trust, pending, messages.Status()), assertion
         )
         if sign != "assertion":
-            xml_signatures.sign(response, trust.key_for(peer))
+            xml_signatures.sign(response, own_key)
         return response
 
     def refusal(

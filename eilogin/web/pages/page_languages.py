@@ -118,7 +118,7 @@ def _return_path(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
     address = visit.address_or_none
     is_hub = own.role == HUB
     is_read = visit.method in ("GET", "HEAD")
-    is_once = address in _ONCE and "SAML" in unquote(visit.query_string)
+    is_once = address in _ONCE and _has_message(visit.query_string)
     is_read_again = is_read and not is_once
     if address in _LOGOUTS and not is_hub:
         # From a page of this site it logs out, unless it must ask first.
@@ -133,6 +133,11 @@ def _return_path(visit: Visit, own: "Own", values: Mapping[str, Any]) -> str:
     if leading_on is not None:
         return leading_on
     return page.partition("?")[0] if is_once else page
+
+
+def _has_message(query: str) -> bool:
+    # Mostly it is not quoted.
+    return "SAML" in query or "SAML" in unquote(query)
 
 
 def _leading_on(own: "Own", values: Mapping[str, Any]) -> str | None:

@@ -128,6 +128,7 @@ def languages_of(folder: Path | None) -> tuple[str, ...]:
     return (*LANGUAGES, *further)
 
 
+@cache
 def own_name(code: str) -> str:
     """Return the name of a language in itself, such as ``Nederlands``."""
     locale = locale_of(code)
@@ -148,6 +149,8 @@ def _environment(loader: BaseLoader, language: str, folder: Path | None) -> Envi
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        # Only files of a site change while it runs: do not look for others each time.
+        auto_reload=folder is not None,
     )
     locale = locale_of(language)
     direction = locale.text_direction if locale else "ltr"

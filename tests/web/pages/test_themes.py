@@ -1,6 +1,7 @@
 """Pages of a site's own, in the place of ours."""
 
 import hashlib
+import os
 from base64 import b64encode
 from types import SimpleNamespace
 
@@ -232,3 +233,29 @@ class TestAFolder:
             themes.require(tmp_path)
         assert fault in str(caught.value)
         assert caught.value.faults[0].option == "templates"
+
+
+class TestAChangedTemplate:
+    @pytest.fixture
+    def looks_at_files(self, monkeypatch):
+        """Whether a look at a template that was read before looks at its file too."""
+
+        def check(folder):
+            parser = themes.look_of((), folder).parser
+            parser.get_template("error.html")
+            looked = []
+            with monkeypatch.context() as watched:
+                stat = os.stat
+                watched.setattr(
+                    os, "stat", lambda *a, **k: looked.append(a) or stat(*a, **k)
+                )
+                parser.get_template("error.html")
+            return bool(looked)
+
+        return check
+
+    def test_of_a_site_is_seen(self, looks_at_files, folder):
+        assert looks_at_files(folder(error__html="x"))
+
+    def test_of_eilogin_is_not_looked_for(self, looks_at_files):
+        assert not looks_at_files(None)

@@ -110,6 +110,8 @@ def composed(
     folder: SiteFolder, state: State, held: Quarantined, index: str = ""
 ) -> State:
     """Write a state with these members in quarantine; raises ConfigurationError."""
+    if not (held or state.held or state.signed):
+        return replace(state, made=clock.now())  # all as signed already
     signed = signed_index(folder, state)
     generation = state.generation
     if not held:

@@ -182,9 +182,11 @@ def _pieces(index: "_Gathered") -> Iterator[bytes]:
     yield _first_line()
     lines = {}
     for member in index.members.packed():
-        digest = hashlib.sha256(member.body).hexdigest()
-        lines[member.entity_id] = _Line(*member.outline, digest, len(member.body))
-        yield member.body
+        # It may come from a file at each use.
+        body = member.body
+        digest = hashlib.sha256(body).hexdigest()
+        lines[member.entity_id] = _Line(*member.outline, digest, len(body))
+        yield body
     head = _head(index, lines)
     yield head
     yield len(head).to_bytes(_LENGTH)

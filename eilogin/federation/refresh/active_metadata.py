@@ -203,3 +203,12 @@ def opened_signed(folder: SiteFolder, state: State) -> Membership | None:
         return Membership.from_index(signed_index(folder, state))
     except ConfigurationError:
         return None
+
+
+def opened_if_other(
+    folder: SiteFolder, state: State, signed: State, new: Membership
+) -> Membership:
+    """The members of a state; ``new`` if it has the index of the ``signed`` one."""
+    if state.index == signed.index:
+        return new
+    return Membership.from_index(folder.index(state))

@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from eilogin import audit, clock
-from eilogin.errors import (
-    ConfigurationError,
-)
+from eilogin.errors import ConfigurationError
 from eilogin.federation.changes.change_approval import Judge, Judged
 from eilogin.federation.changes.departed_members import departed_of, note_departed
 from eilogin.federation.changes.federation_changes import (
@@ -38,7 +36,11 @@ from eilogin.federation.members.configured_sources import sources_of
 from eilogin.federation.members.member_index import write_index
 from eilogin.federation.members.membership import Membership
 from eilogin.federation.members.trust_options import TrustOptions
-from eilogin.federation.refresh.active_metadata import ActiveMetadata, opened
+from eilogin.federation.refresh.active_metadata import (
+    ActiveMetadata,
+    opened,
+    opened_if_other,
+)
 from eilogin.federation.refresh.option_changes import as_before, held_by
 from eilogin.federation.refresh.refresh_tries import note_failure, tries_after
 from eilogin.federation.refresh.source_records import after_try, record_of
@@ -141,7 +143,7 @@ class _Refresh:
         if old is not None:
             judged = self._judge(signed, fetched_sources, old, new, changes)
         state = composed(self._folder, signed, judged.held)
-        effective = Membership.from_index(self._folder.index(state))
+        effective = opened_if_other(self._folder, state, signed, new)
         # Raises if our hubs are unusable.
         hubs_of(self._options, self._own, effective)
         is_newer = not self._metadata.is_same(state)

@@ -21,6 +21,7 @@ from eilogin.saml.metadata import (
     ServiceProvider,
 )
 from eilogin.saml.metadata.metadata_values import Texts
+from eilogin.saml.metadata.packed_members import Members, Packed
 
 UWV, HUB = "https://uwv.test/eilogin/metadata", "https://hub.test/metadata"
 
@@ -211,3 +212,23 @@ def test_index_preserves_any_federation_metadata(
         write_index(path, [metadata])
         federation = Membership.from_index(path)
         assert facts(federation) == facts(Membership(metadata))
+
+
+def test_member_of_a_file_is_read_once_for_an_index(tmp_path, metadata):
+    read = []
+
+    def from_file(entity):
+        packed = Packed.of(entity)
+
+        def content():
+            read.append(entity.entity_id)
+            return packed.content
+
+        return packed._replace(content=content)
+
+    members = Members([from_file(entity) for entity in metadata.entities])
+    write_index(tmp_path / "index-1", [replace(metadata, entities=members)])
+    assert read == [HUB, UWV]
+    assert facts(Membership.from_index(tmp_path / "index-1")) == facts(
+        Membership(metadata)
+    )

@@ -6,6 +6,7 @@ import time_machine
 from eilogin.errors import MetadataUntrusted
 from eilogin.federation import Membership
 from eilogin.federation.changes.approval_decisions import approve
+from eilogin.federation.members import membership as membership_module
 from eilogin.federation.refresh.metadata_refresh import refresh
 from eilogin.federation.refresh.usable_hubs import folder_of
 from eilogin.federation.state.state_records import Approval
@@ -83,6 +84,20 @@ def test_same_members_signed_again_come_from_the_cache(
     assert dict(now.members) != dict(before.members)
     assert now.digests == before.digests
     assert now.end_of(STAD) == before.end_of(STAD) + 10 * DAY + 60
+
+
+def test_each_index_is_opened_once(site, sources, folder, monkeypatch):
+    opened, open_index = [], membership_module.open_index
+
+    def noted(path):
+        opened.append(path.name)
+        return open_index(path)
+
+    monkeypatch.setattr(membership_module, "open_index", noted)
+    before = folder.active.state.index
+    sources.publish(HUB, UWV, STAD, days=40)
+    refresh(site, folder)
+    assert opened == [folder.active.state.index, before]
 
 
 def test_first_start_has_no_cache(sources, clock, read_names, site):

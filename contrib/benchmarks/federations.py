@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,18 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from lxml import etree
 from measuring import Bench, Row, Size, Variant
 
+from eilogin import clock
+from eilogin.config import read
 from eilogin.federation import Membership
 from eilogin.federation.members.member_index import write_index
+from eilogin.federation.members.trust_options import TrustOptions
+from eilogin.federation.refresh import refresh_process
+from eilogin.federation.refresh.usable_hubs import folder_of
+from eilogin.saml.messages import write_instant
 from eilogin.saml.metadata import read_federation
-from eilogin.saml.safe_xml import canonical, q
+from eilogin.saml.safe_xml import canonical, q, serialize
 from eilogin.saml.signing_keys import SigningKey, new_key_pair
+from eilogin.saml.xml_signatures import sign
 
 _FEW, _MANY, _ALL = 10, 1_000, 10_000
 
@@ -142,6 +150,106 @@ def _large(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     }
 
 
+#: Says how many kilobytes the process took at its most.
+_PEAK = """
+lines = open("/proc/self/status").read().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+"""
+
+
+class Refreshes:
+    """A site that refreshes, and the operator of its federation."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._path = folder / "members.xml"
+        operator, own = new_key_pair("federation.test"), new_key_pair("uwv.test")
+        self._key = SigningKey.load(*operator)
+        certificate = folder / "members.crt"
+        certificate.write_bytes(operator[1])
+        for name, octets in zip(("uwv.key", "uwv.crt"), own, strict=True):
+            (folder / name).write_bytes(octets)
+        octets = aggregate(count, self._key)
+        self._root = etree.fromstring(octets, etree.XMLParser(huge_tree=True))
+        self._editions = itertools.count(1)
+        self.publish(count)
+        said = {
+            "public_url": "https://uwv.test",
+            "key": str(folder / "uwv.key"),
+            "certificate": str(folder / "uwv.crt"),
+            "federation": f"{self._path} {certificate} longest=100MB",
+            "federation_folder": str(folder / "known"),
+            "federation_changes": "off",
+            "hub": entity_id(0),
+        }
+        self._options = read(TrustOptions, {"__file__": str(folder / "x.ini")}, said)
+        known = folder_of(self._options)
+        assert known is not None
+        self._known = known
+        known.prepare()
+        #: Bytes of the process that refreshed last, at its most.
+        self.memory = 0
+        # Once for the state, and once for the members by their octets.
+        self.refresh()
+        self.publish(count)
+        self.refresh()
+
+    def publish(self, changed: int) -> None:
+        """Sign the members again, of which so many differ, for a day longer."""
+        edition, root = next(self._editions), self._root
+        for signature in root.findall(q("ds:Signature")):
+            root.remove(signature)
+        members = root.findall(q("md:EntityDescriptor"))
+        for member in members[:: max(1, len(members) // changed)] if changed else ():
+            for text in member.iter(q("mdui:Description")):
+                text.text = f"Edition {edition} of a text that is as long as others."
+        ends = clock.now() + (300 + edition) * 86_400.0
+        root.set("validUntil", write_instant(ends))
+        sign(root, self._key)
+        self._path.write_bytes(serialize(root))
+
+    def refresh(self) -> float:
+        """Refresh in a process as a site does, and return the seconds."""
+        command = [sys.executable, "-c", refresh_process.RUN + _PEAK]
+        start = time.perf_counter()
+        child = subprocess.Popen(  # noqa: S603 - our own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=refresh_process.environment(),
+        )
+        said, _ = child.communicate(refresh_process.child_input(self._options))
+        seconds = time.perf_counter() - start
+        active = self._known.active
+        assert child.returncode == 0
+        assert active is not None
+        assert not active.tries.failures, active.tries.why
+        self.memory = int(said) * 1024
+        return seconds
+
+
+@contextmanager
+def _refreshing(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    count = size.of(_ALL)
+    site = Refreshes(folder, count)
+
+    def refreshed(changed: int) -> Variant:
+        return Variant(
+            site.refresh, before=lambda: site.publish(changed), says_seconds=True
+        )
+
+    yield {
+        "all": refreshed(count),
+        "same": Variant(site.refresh, says_seconds=True),
+        "few": refreshed(max(1, count // 100)),
+        "signed": refreshed(0),
+        "memory": Variant(lambda: site.memory * _MEGABYTE, says_seconds=True),
+        "200 MB": Variant(lambda: _MOST_MEMORY * _MEGABYTE, says_seconds=True),
+    }
+
+
+#: Bytes of a refresh.
+_MOST_MEMORY = 200e6
 #: A byte, where a microsecond stands for a megabyte.
 _MEGABYTE = 1e-12
 
@@ -208,6 +316,35 @@ BENCHES = (
             ),
         ),
         setting=_large,
+        is_heavy=True,
+    ),
+    Bench(
+        name="refreshed",
+        what=f"a refresh of {_ALL:,} entities in a process of its own, as a site does "
+        "it: the same file, 1 % changed, and only signed again, beside all changed; "
+        "and megabytes of the process",
+        rows=(
+            *(
+                Row(
+                    name=f"refresh of {_ALL:,}, {name} / all changed",
+                    this=this,
+                    floor="all",
+                    goal=0.2,
+                )
+                for this, name in (
+                    ("same", "same file"),
+                    ("signed", "signed again"),
+                    ("few", "1 % changed"),
+                )
+            ),
+            Row(
+                name=f"MB of a refresh (not µs), {_ALL:,}",
+                this="memory",
+                floor="200 MB",
+                goal=1.0,
+            ),
+        ),
+        setting=_refreshing,
         is_heavy=True,
     ),
 )

@@ -31,8 +31,6 @@ CLIENTS = 32
 #: Visitors with a session, who take turns.
 _SIGNED_IN = 128
 _BURST = 300
-#: More threads than the manual recommends, so that more of them wait.
-_BURST_THREADS = 32
 _CITIZENS = 20_000
 #: More visits a second than a hub has; each needs a request that is signed before.
 _MOST_A_SECOND = 500
@@ -213,7 +211,13 @@ def _row(kind: str, store: str, processes: int) -> Row:
 
 # --- memory ---------------------------------------------------------------------------
 
-_ARENAS = "MALLOC_ARENA_MAX=2"
+#: The environment by name of the row, and the number of threads. The manual recommends
+#: the first; with more threads, more of them wait.
+_BURSTS: Mapping[str, tuple[int, Mapping[str, str]]] = {
+    f"{hubs.THREADS} threads": (hubs.THREADS, {}),
+    "32 threads": (32, {}),
+    "32 threads, MALLOC_ARENA_MAX=2": (32, {"MALLOC_ARENA_MAX": "2"}),
+}
 
 
 @contextmanager
@@ -221,10 +225,10 @@ def _bursts(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     federation, count = hubs.HubFolder(folder, _BURST), size.of(_BURST)
     numbers = itertools.count(1)
 
-    def burst(environment: Mapping[str, str]) -> Mapping[str, float]:
+    def burst(threads: int, environment: Mapping[str, str]) -> Mapping[str, float]:
         store = f"sqlite:///{folder / f'burst-{next(numbers)}.db'}"
         with federation.serve(
-            store, 1, threads=_BURST_THREADS, environment=environment
+            store, 1, threads=threads, environment=environment
         ) as server:
             hub = _Hub(federation, server, 1)
             before = max(server.rss())
@@ -232,10 +236,7 @@ def _bursts(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
             hub.close()
             return {"MB before": before / 1e6, "MB after": max(server.rss()) / 1e6}
 
-    yield {
-        "as it is": Variant(partial(burst, {})),
-        _ARENAS: Variant(partial(burst, {"MALLOC_ARENA_MAX": "2"})),
-    }
+    yield {name: Variant(partial(burst, *how)) for name, how in _BURSTS.items()}
 
 
 # --- in this process ------------------------------------------------------------------
@@ -343,13 +344,9 @@ BENCHES = (
     Bench(
         name="hub-memory",
         what=f"the memory of a hub's process after {_BURST} sign-ins at once",
-        rows=(
-            Row(
-                name=f"hub after {_BURST} sign-ins",
-                this="as it is",
-                limits={"MB after": 150.0},
-            ),
-            Row(name=f"the same, {_ARENAS}", this=_ARENAS),
+        rows=tuple(
+            Row(name=f"hub of {name}", this=name, limits={"MB after": 150.0})
+            for name in _BURSTS
         ),
         setting=_bursts,
         columns=("MB before", "MB after"),

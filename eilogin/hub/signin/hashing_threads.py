@@ -1,9 +1,11 @@
 """Threads for the hashes of passwords, in which client networks take turns.
 
 A hash takes 19 MB, and glibc keeps freed memory for each thread that used it. So few
-threads hash, and the threads of the server wait for them.
+threads hash, and the threads of the server wait for them. After many hashes, the last
+one gives the free memory back to the system.
 """
 
+import ctypes
 import os
 import threading
 from collections import deque
@@ -18,7 +20,12 @@ _THREADS = min(4, os.cpu_count() or 1)
 #: Jobs that run or wait, of all networks and of one.
 _MOST, _MOST_OF_NETWORK = 100, 50
 
+#: Jobs after which an idle process gives memory back: it costs as much as two hashes.
+_MANY = 32
+
 _T = TypeVar("_T")
+#: Only glibc has it.
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class HashingThreads:
@@ -46,6 +53,7 @@ class _Jobs:
         self.pid = os.getpid()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(_THREADS, "eilogin-hashing")
+        self._done = 0
         #: Jobs that run or wait, by network.
         self._counts: dict[str, int] = {}
         #: Jobs that wait, by network; the first network is next.
@@ -90,3 +98,9 @@ class _Jobs:
             self._counts[network] -= 1
             if not self._counts[network]:
                 del self._counts[network]
+            self._done += 1
+            is_due = self._done >= _MANY and not self._counts
+            if is_due:
+                self._done = 0
+        if is_due and _malloc_trim is not None:
+            _malloc_trim(0)

@@ -172,6 +172,39 @@ def test_waits_for_no_thread_that_cannot_start(monkeypatch):
         time.sleep(0.001)
 
 
+class TestMemory:
+    """Is given back after many jobs, when none is left."""
+
+    @pytest.fixture
+    def trimmed(self, monkeypatch):
+        trimmed = []
+        monkeypatch.setattr(hashing_threads, "_MANY", 3)
+        monkeypatch.setattr(hashing_threads, "_malloc_trim", trimmed.append)
+        return trimmed
+
+    @pytest.mark.parametrize(("jobs", "times"), [(2, 0), (3, 1)])
+    def test_is_given_back_after_so_many(self, trimmed, jobs, times):
+        running = HashingThreads()
+        for _ in range(jobs):
+            running.run("a", int)
+        # Its threads end here, and the last one has done all by then.
+        running._jobs._threads.shutdown()  # noqa: SLF001 - nobody else waits for them
+        assert trimmed == [0] * times
+
+    def test_is_not_given_back_while_jobs_wait(self, trimmed, work):
+        results = [work.put("a") for _ in range(5)]
+        work.may_go_on.set()
+        for result in results:
+            result.result()
+        work.threads._jobs._threads.shutdown()  # noqa: SLF001 - as above
+        assert trimmed == [0]
+
+    def test_stays_where_the_system_cannot_take_it(self, trimmed, monkeypatch):
+        monkeypatch.setattr(hashing_threads, "_malloc_trim", None)
+        running = HashingThreads()
+        assert [running.run("a", lambda: 7) for _ in range(4)] == [7] * 4
+
+
 def test_works_in_a_forked_process(work):
     work.put("a")
     child = os.fork()

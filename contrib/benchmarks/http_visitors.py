@@ -170,6 +170,11 @@ class Visitors:
             connection.close()
         self._selector.close()
 
+    def hang_up(self) -> None:
+        """Close the connections that nobody uses."""
+        for connection in list(self._idle):
+            self._drop(connection)
+
     @property
     def count(self) -> int:
         """The number of visits that have not ended."""

@@ -70,6 +70,8 @@ class _Hub:
 
     def prepare(self, binding: str, seconds: float) -> None:
         """Sign requests for a load of so many seconds, and more."""
+        # One process may have accepted most connections: share them out anew.
+        self._visitors.hang_up()
         count = int(seconds * _MOST_A_SECOND) + CLIENTS
         self._ready = [self._signed(binding) for _ in range(count)]
 

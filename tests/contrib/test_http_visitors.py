@@ -135,6 +135,15 @@ def test_counts_a_visit_that_its_script_rejects_as_failed(visitors, crowd):
     assert done == ["done"]
 
 
+def test_a_visit_after_hanging_up_opens_a_connection(visitors, crowd, clients):
+    browser = visitors.HttpVisitor("site.test", "192.0.2.1")
+    carried_out(visitors, crowd, browser.get("/page"))
+    crowd.hang_up()
+    _, outcomes = carried_out(visitors, crowd, browser.get("/page"))
+    outcomes.require_success()
+    assert len(clients) == 2
+
+
 def test_many_visits_share_few_connections(visitors, crowd, clients):
     outcomes = visitors.Outcomes()
     for _ in range(3):

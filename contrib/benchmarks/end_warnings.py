@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from measuring import Bench, Row, Size, Variant
-from requests_over_http import served
+from served_sites import served
 from serving import PAGES
 from sites import guarded, requests_to
 

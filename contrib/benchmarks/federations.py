@@ -317,6 +317,8 @@ BENCHES = (
         ),
         setting=_large,
         is_heavy=True,
+        most_rounds=3,
+        seconds=60,
     ),
     Bench(
         name="refreshed",

@@ -104,5 +104,7 @@ BENCHES = (
         ),
         setting=_crowd,
         is_heavy=True,
+        most_rounds=3,
+        seconds=12,
     ),
 )

@@ -362,5 +362,7 @@ BENCHES = (
         ),
         setting=_telling,
         is_heavy=True,
+        most_rounds=3,
+        seconds=35,
     ),
 )

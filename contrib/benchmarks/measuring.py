@@ -81,13 +81,16 @@ class Size:
     divisor: int = 1
     #: How long a load lasts that one call of a variant makes.
     seconds: float = 1.0
+    #: Whether a benchmark leaves out variants that say little more than others.
+    is_brief: bool = False
 
     def of(self, count: int) -> int:
         """A number of things to make or to do, at least 1."""
         return max(1, count // self.divisor)
 
 
-#: Makes the variants by name in an empty folder, and clears up after them.
+#: Makes the variants by name in an empty folder, and clears up after them. If it leaves
+#: out some, their rows are not shown.
 Setting = Callable[[Path, Size], AbstractContextManager[Mapping[str, Variant]]]
 
 
@@ -171,7 +174,7 @@ def measure(
                 )
                 tick(1 / number_of_rounds / len(variants))
             rounds.append(taken)
-    return [_figures(bench, row, rounds) for row in bench.rows]
+    return [_figures(bench, row, rounds) for row in bench.rows if row.this in rounds[0]]
 
 
 def table_of(bench: Bench, figures: Sequence[Figures]) -> Table:
@@ -217,6 +220,12 @@ def _calls(variant: Variant, stretch: float) -> int:
         if took >= stretch / 4 or count >= MOST_CALLS:
             return max(1, min(MOST_CALLS, int(count * stretch / took)))
         count *= 4
+
+
+def microseconds(call: Callable[[], object], size: Size) -> float:
+    """How long one call takes, for a benchmark with columns."""
+    variant = Variant(call)
+    return _sample(variant, _calls(variant, size.stretch)) * 1e6
 
 
 def _sample(variant: Variant, count: int) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aggregates import aggregate
 from measuring import Bench, Row, Size, Variant, quantile
-from requests_over_http import served
+from served_sites import served
 from serving import CERTIFICATE, KNOWN, MEMBERS, REFRESHED
 from sites import HOST
 
@@ -115,5 +115,7 @@ BENCHES = (
         ),
         setting=_refreshing,
         is_heavy=True,
+        most_rounds=2,
+        seconds=60,
     ),
 )

@@ -1,23 +1,26 @@
 """A request of a visitor with a valid session, without any server around it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from hand_guards import ByDictionary, ByGet, BySelect, by_beaker
 from measuring import Bench, Row, Size, Variant
 from servers import HAS_REDIS, redis_server
 from sites import (
     COOKIE,
-    ByDictionary,
-    ByGet,
-    BySelect,
-    by_beaker,
     guarded,
     requests_to,
     site,
     site_with_cookies,
 )
+
+
+def _requests_to_beaker() -> Callable[[], object]:
+    """A call that asks for the page behind Beaker's memory session once."""
+    app, (cookies,) = by_beaker()
+    return requests_to(app, cookies)
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def _memory(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
             "bare": Variant(requests_to(*bare)),
             "sealed": Variant(requests_to(*sealed)),
             "floor": Variant(requests_to(floor, f"{COOKIE}=q7Xw2")),
-            "beaker": Variant(requests_to(*by_beaker())),
+            "beaker": Variant(_requests_to_beaker()),
             "app": Variant(requests_to(site, "")),
         }
 
@@ -44,15 +47,14 @@ def _memory(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
 @contextmanager
 def _sqlite(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     path = folder / "uwv.db"
-    with (
-        guarded(folder, f"sqlite:///{path}") as (app, cookies),
-        BySelect.opened(path) as (floor, key_cookie),
-    ):
+    with guarded(folder, f"sqlite:///{path}") as (app, cookies):
+        floor = BySelect(site, path)
         yield {
             "filters": Variant(requests_to(app, cookies)),
-            "floor": Variant(requests_to(floor, key_cookie)),
-            "beaker": Variant(requests_to(*by_beaker())),
+            "floor": Variant(requests_to(floor, floor.cookies()[0])),
+            "beaker": Variant(_requests_to_beaker()),
         }
+        floor.connection().close()
 
 
 @contextmanager
@@ -60,12 +62,13 @@ def _redis(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
     with (
         redis_server(folder / "redis") as url,
         guarded(folder, url) as (app, cookies),
-        ByGet.opened(url) as (floor, key_cookie),
     ):
+        floor = ByGet(site, url)
         yield {
             "filters": Variant(requests_to(app, cookies)),
-            "floor": Variant(requests_to(floor, key_cookie)),
+            "floor": Variant(requests_to(floor, floor.cookies()[0])),
         }
+        floor.client.close()
 
 
 BENCHES = (

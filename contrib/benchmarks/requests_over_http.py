@@ -1,147 +1,124 @@
-"""The same over HTTP: waitress in a child process, loopback, kept connections."""
+"""Guarded pages over HTTP for 8 and 32 connections at once, beside guards by hand.
 
-import json
-import math
-import re
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+The server has one process with four threads: waitress, or gunicorn's gthread.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from load import COMPARED, FIGURES, Load
 from measuring import Bench, Row, Size, Variant
+from served_sites import Served, all_served
 from servers import HAS_REDIS
-from serving import KINDS
-from sites import HOST, PATH
+from sites import COOKIE
 
-_TIMEOUT = 30.0
+CONNECTIONS = (8, 32)
+#: Each with a session of its own.
+VISITORS = 1_000
 
-
-@contextmanager
-def _over_http(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
-    with ExitStack() as stack:
-        yield {
-            kind: Variant(stack.enter_context(served(kind, folder / kind)))
-            for kind in KINDS
+#: What is served, and how its row is called.
+_KINDS: Mapping[str, str] = {
+    "bare": "bare application",
+    "dictionary": "dictionary by hand",
+    "look-memory": "same look by hand, memory",
+    "memory": "eilogin, memory:",
+    "select": "SELECT by hand",
+    "look-sqlite": "same look by hand, sqlite",
+    "sqlite": "eilogin, sqlite:",
+    **(
+        {
+            "get": "GET by hand",
+            "look-redis": "same look by hand, redis",
+            "redis": "eilogin, redis:",
         }
-
-
-@contextmanager
-def served(kind: str, folder: Path) -> Iterator[Callable[[], object]]:
-    """A call that asks for the page once, over a connection that is kept."""
-    folder.mkdir(exist_ok=True)
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("serving.py")),
-        kind,
-        str(folder),
-    ]
-    with subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            told = json.loads(server.stdout.readline())
-            address = ("127.0.0.1", told["port"])
-            with socket.create_connection(address, timeout=_TIMEOUT) as connection:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                yield _exchange(connection, told["cookies"])
-        finally:
-            server.stdin.close()
-
-
-def _exchange(connection: socket.socket, cookies: str) -> Callable[[], object]:
-    """No HTTP client: its own work would hide that of the server."""
-    question = _question(cookies)
-    connection.sendall(question)
-    length = len(_whole_answer(connection))
-
-    def ask() -> None:
-        connection.sendall(question)
-        missing = length
-        while missing > 0:
-            received = len(connection.recv(65_536))
-            assert received, "the server has hung up"
-            missing -= received
-
-    return ask
-
-
-def _question(cookies: str) -> bytes:
-    lines = (
-        f"GET {PATH} HTTP/1.1",
-        f"Host: {HOST}",
-        "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
-        "Accept-Language: nl",
-        f"Cookie: taal=nl; {cookies}",
-        "Sec-Fetch-Site: same-origin",
-        "Sec-Fetch-Mode: navigate",
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode("ascii")
-
-
-def _whole_answer(connection: socket.socket) -> bytes:
-    """The first answer; all others are as long."""
-    answer, length = b"", math.inf
-    while len(answer) < length:
-        received = connection.recv(65_536)
-        assert received, "the server has hung up"
-        answer += received
-        head, end, _ = answer.partition(b"\r\n\r\n")
-        if end:
-            said = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
-            assert said, head
-            length = len(head) + len(end) + int(said[1])
-    assert answer.startswith(b"HTTP/1.1 200 "), answer
-    return answer
-
-
-def _rows(
-    kind: str, name: str, goal: float | None = None, peer: str = ""
-) -> tuple[Row, Row]:
-    return (
-        Row(
-            name=f"over waitress, {name}, p50",
-            this=kind,
-            floor="unguarded",
-            goal=goal,
-            peer=peer,
-        ),
-        Row(
-            name=f"over waitress, {name}, p99",
-            this=kind,
-            floor="unguarded",
-            goal=None if goal is None else 1.2,
-            peer=peer,
-            quantile=0.99,
-        ),
-    )
-
-
-BENCHES = (
-    Bench(
-        name="waitress",
-        what="guarded pages over HTTP, beside the same page unguarded, behind one "
-        "look into the store and behind Beaker's memory session",
-        rows=(
-            *_rows("memory", "five filters, memory:", 1.05, "beaker"),
-            *_rows("sqlite", "five filters, sqlite:", 1.15, "select"),
-            *_rows("select", "one SELECT and its JSON"),
-            *(
-                (
-                    *_rows("redis", "five filters, redis:", 1.5, "get"),
-                    *_rows("get", "one GET by redis-py"),
-                )
-                if HAS_REDIS
-                else ()
-            ),
-            *_rows("beaker", "Beaker memory"),
-        ),
-        setting=_over_http,
-        samples=400,
+        if HAS_REDIS
+        else {}
     ),
+    "beaker": "Beaker, memory",
+}
+_STORES = ("memory", "sqlite", "redis")
+#: By server and connections: at most so many times the bare application, by store.
+_GOALS: Mapping[tuple[str, int], tuple[float, ...]] = {
+    ("waitress", 8): (1.15, 1.55, 1.60),
+    ("waitress", 32): (1.10, 2.21, 1.83),
+    ("gunicorn", 8): (1.12, 1.35, 1.40),
+}
+#: And so many times the same look by hand.
+_LOOK_GOALS: Mapping[tuple[str, int], tuple[float, ...]] = {
+    ("waitress", 8): (1.1, 1.1),
+    ("gunicorn", 8): (1.1, 1.1),
+}
+_SERVERS = {"waitress": "waitress", "gunicorn": "gunicorn gthread"}
+
+
+def _loads(server: str) -> Any:
+    @contextmanager
+    def setting(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+        visitors = size.of(VISITORS)
+        with all_served(tuple(_KINDS), folder, server, visitors) as sites:
+            variants = {}
+            for kind, site in zip(_KINDS, sites, strict=True):
+                _check(kind, site)
+                load = Load(site, folder)
+                for connections in CONNECTIONS[:1] if size.is_brief else CONNECTIONS:
+                    call = partial(load.figures, connections, size.seconds)
+                    variants[f"{kind} {connections}"] = Variant(call)
+            yield variants
+
+    return setting
+
+
+def _check(kind: str, site: Served) -> None:
+    """See that a guard knows its visitors, and eilogin nobody else."""
+    if kind == "bare":
+        return
+    for cookies in (site.cookies[0], site.cookies[-1]):
+        if kind in _STORES:
+            assert site.lets_in(cookies), kind
+        else:
+            assert site.knows(cookies), kind
+    if kind in _STORES:
+        assert not site.lets_in(f"{COOKIE}=nobody"), kind
+
+
+def _row(server: str, connections: int, kind: str) -> Row:
+    def goal(goals: Mapping[tuple[str, int], tuple[float, ...]]) -> float | None:
+        by_store = dict(
+            zip(_STORES, goals.get((server, connections), ()), strict=False)
+        )
+        return by_store.get(kind)
+
+    return Row(
+        name=f"{_SERVERS[server]}, {connections}: {_KINDS[kind]}",
+        this=f"{kind} {connections}",
+        floor=f"bare {connections}" if kind != "bare" else "",
+        goal=goal(_GOALS),
+        peer=f"look-{kind} {connections}" if kind in _STORES else "",
+        peer_goal=goal(_LOOK_GOALS),
+    )
+
+
+BENCHES = tuple(
+    Bench(
+        name=server,
+        what=f"pages over HTTP by {name} with one process and 4 threads, for 8 and 32 "
+        "connections at once: the bare application, guards by hand, Beaker, and the "
+        "five filters with each store; wrk asks on the same cores, 8 connections only "
+        "in the quick form",
+        rows=tuple(
+            _row(server, connections, kind)
+            for connections in CONNECTIONS
+            for kind in _KINDS
+        ),
+        setting=_loads(server),
+        columns=FIGURES,
+        compared=COMPARED,
+        ratios=("bare/this", "look/this"),
+        most_rounds=7,
+        seconds=175,
+    )
+    for server, name in _SERVERS.items()
 )

@@ -24,11 +24,13 @@ import logins
 import logout_crowds
 import logouts
 import logouts_received
+import mellon_guard
 import refreshes
 import requests_in_process
 import requests_over_http
 import speed
 import starts
+import usual_options
 from measured_tables import Measured, Stamp, Table, read, texts, write
 from measuring import Bench, NotMeasured, Size, measure, table_of
 
@@ -37,7 +39,9 @@ from eilogin import __version__
 BENCHES: tuple[Bench, ...] = (
     *requests_in_process.BENCHES,
     *requests_over_http.BENCHES,
+    *mellon_guard.BENCHES,
     *end_warnings.BENCHES,
+    *usual_options.BENCHES,
     *crowds.BENCHES,
     *login_answers.BENCHES,
     *logins.BENCHES,
@@ -59,8 +63,8 @@ _PACKAGES = (
     "python3-saml",
 )
 _FORMS = {
-    "smoke": Size(rounds=1, stretch=0.001, divisor=50, seconds=0.1),
-    "quick": Size(rounds=3, seconds=0.5),
+    "smoke": Size(rounds=1, stretch=0.001, divisor=50, seconds=0.2, is_brief=True),
+    "quick": Size(rounds=3, seconds=0.4, is_brief=True),
     "full": Size(rounds=15, seconds=2.0),
 }
 _NO_TABLE = Table((), (), ())
@@ -180,7 +184,7 @@ def main(
     sys.exit(1 if any(why.startswith(_FAILED) for why in missing.values()) else 0)
 
 
-_FAILED = "failed: "
+_FAILED, _LONGEST_REASON = "failed: ", 120
 
 
 def _measured(benches: Sequence[Bench], size: Size) -> Iterator[tuple[str, Table, str]]:
@@ -208,7 +212,7 @@ def _measured(benches: Sequence[Bench], size: Size) -> Iterator[tuple[str, Table
                 yield bench.name, _NO_TABLE, str(missing)
             except Exception as error:  # noqa: BLE001 - the others can still be measured
                 traceback.print_exc()
-                yield bench.name, _NO_TABLE, f"{_FAILED}{error!r}"
+                yield bench.name, _NO_TABLE, f"{_FAILED}{error!r}"[:_LONGEST_REASON]
             done += bench.seconds
             bar.update(int(done * 1000) - bar.pos)
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
-from crowds import one_more
 from servers import HAS_REDIS, redis_server
 from sites import COOKIE, guarded
+from visitors import one_more
 
 from eilogin import clock
 from eilogin.saml.messages import new_id

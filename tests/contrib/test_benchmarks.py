@@ -34,11 +34,6 @@ def test_the_first_line_says_on_what_machine_with_what_versions(smoke):
         ("request, five filters, memory:", "6.20"),
         ("request, three app cookies, memory:", "6.20"),
         ("request, five filters, sqlite:", "1.80"),
-        ("over waitress, five filters, memory:, p50", "1.05"),
-        ("over waitress, five filters, sqlite:, p99", "1.20"),
-        ("over waitress, one SELECT and its JSON, p50", None),
-        ("over waitress, one GET by redis-py, p50", None),
-        ("over waitress, Beaker memory, p99", None),
         ("page with the warning, in process", None),
         ("page with a policy, over waitress", "1.15"),
         ("answer verified, our checks", "3.80"),
@@ -47,10 +42,9 @@ def test_the_first_line_says_on_what_machine_with_what_versions(smoke):
         ("login at a participant, sqlite:", None),
         ("the same, second_opinion = false", None),
         ("request, five filters, redis:", "1.40"),
-        ("over waitress, five filters, redis:, p50", "1.50"),
-        ("request among 1,000,000 sessions, memory:", "1.30"),
-        ("request among 10,000 sessions, sqlite:", "1.30"),
-        ("request among 1,000,000 sessions, redis:", "1.30"),
+        ("2,000 visitors, memory:", "1.30"),
+        ("2,000 visitors, sqlite:", "1.30"),
+        ("2,000 visitors, redis:", "1.30"),
         ("sessions ended by subject, 1,000 live", "1.50"),
         ("sessions ended by subject, 100,000 live", "1.50"),
         ("sessions ended by subject, redis:, 100,000 live", "1.50"),
@@ -87,6 +81,42 @@ def test_each_line_has_its_figures_and_its_goal(smoke, start, goal):
     assert float(floor.replace(",", "")) > 0
     assert float(ratio.rstrip("!")) > 0
     assert goal is None or goal in rest
+
+
+@pytest.mark.parametrize(
+    ("start", "goals"),
+    [
+        ("waitress, 8: bare application", []),
+        ("waitress, 8: SELECT by hand", []),
+        ("waitress, 8: Beaker, memory", []),
+        ("waitress, 8: eilogin, memory:", ["1.15", "1.10"]),
+        ("waitress, 8: eilogin, sqlite:", ["1.55", "1.10"]),
+        ("waitress, 8: eilogin, redis:", ["1.60"]),
+        ("gunicorn gthread, 8: dictionary by hand", []),
+        ("gunicorn gthread, 8: eilogin, memory:", ["1.12", "1.10"]),
+        ("gunicorn gthread, 8: eilogin, sqlite:", ["1.35", "1.10"]),
+        ("Apache, 8: mod_auth_mellon", []),
+    ],
+)
+def test_load_has_its_figures_and_its_goals(smoke, start, goals):
+    require_redis()
+    (line,) = [line for line in smoke if line.startswith(f"{start} ")]
+    figures = line.removeprefix(start).split()
+    assert all(float(figure.replace(",", "").rstrip("!")) > 0 for figure in figures)
+    assert len(figures) >= 5
+    assert set(goals) <= set(figures[5:])
+
+
+@pytest.mark.parametrize(
+    "name", ["attributes", "allow_attributes", "bind_address = warn", "metrics_token"]
+)
+def test_usual_option_has_the_time_that_it_adds(smoke, name):
+    (line,) = [line for line in smoke if line.startswith(f"{name} ")]
+    with_it, plain, added, limit = line.removeprefix(name).split()
+    assert float(with_it.replace(",", "")) > 0
+    assert float(plain) > 0
+    assert float(added.rstrip("!").replace(",", "")) < float(with_it.replace(",", ""))
+    assert limit == "2.00"
 
 
 def test_one_of_them_can_be_run_alone():

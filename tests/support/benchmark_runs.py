@@ -19,7 +19,7 @@ def run(*arguments, program="run.py"):
         env=unmeasured(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

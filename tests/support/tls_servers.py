@@ -40,7 +40,8 @@ def certificate(folder, name, issuer=None, *, hosts=("localhost",)):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=10))
+        # Years: a stopped clock may lie far behind that of OpenSSL.
+        .not_valid_after(start + dt.timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
         .add_extension(usage, True)
         .add_extension(x509.SubjectAlternativeName(names), False)

@@ -497,6 +497,12 @@ PUBLIC = {
         "eilogin/federation/members/certificate_expiry.py",
         "remark.code == CERTIFICATE_EXPIRED",
     ),
+    # The name of a count, and the digest of a public file.
+    ("eilogin/hub/signin/signin_attempts.py", "attempt.name != code"),
+    (
+        "eilogin/federation/sources/metadata_sources.py",
+        "hashlib.file_digest(file, 'sha256').hexdigest() == self.sha256",
+    ),
     ("eilogin/hub/signin/password_signin.py", "level != PASSWORD"),
     ("eilogin/hub/signin/credential_check.py", "level != PASSWORD"),
     ("eilogin/hub/signin/signin_page.py", "level != PASSWORD"),

@@ -26,11 +26,11 @@ from eilogin.saml import bindings
 
 #: Percent of the visitors who come in each hour.
 HOURS = (1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 6, 7, 9, 11, 12, 8, 2)
-#: Who logs out; the sessions of the others end by themselves.
+#: The visitors who log out; the sessions of the others end by themselves.
 _LOGGING_OUT = 0.6
 #: Between two steps of a visitor, as a share of an hour.
 _PAUSE = 0.05
-#: What the day must keep: seconds of 99 in 100 visits, and MB of a process.
+#: Limits of the day: seconds of 99 in 100 visits, and MB of a process.
 _MOST_OF_SIGN_IN, _MOST_OF_SSO, _MOST_MEMORY = 2.0, 1.0, 200.0
 _QUICK = 0.1
 _CITIZENS = 5000
@@ -62,7 +62,7 @@ Examples:
 
 @dataclass(slots=True)
 class _Hour:
-    """What happened to the visitors who came in an hour."""
+    """Figures of the visitors who came in an hour."""
 
     name: str
     rate: float

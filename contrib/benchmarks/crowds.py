@@ -1,6 +1,6 @@
 """A request of one of 2,000 visitors among 100,000 sessions, beside a single visitor.
 
-What eilogin remembers of a visitor between two requests must hold for all of them.
+The values that eilogin caches for a visitor must hold for all visitors.
 """
 
 import gc
@@ -19,7 +19,7 @@ from visitors import tokens_of, with_app_cookies
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-#: How many sessions live in the store, and in how many of them somebody is at work.
+#: Sessions in the store, and those of them with a visitor at work.
 SESSIONS, AT_WORK = 100_000, 2_000
 
 _STORES = ("memory", "sqlite", *(("redis",) if HAS_REDIS else ()))

@@ -1,4 +1,4 @@
-"""What can stand before a site in eilogin's place: written by hand, or Beaker.
+"""Guards in eilogin's place before a site: written by hand, or Beaker.
 
 There are two kinds by hand. The *bare* ones find the user by the cookie, and that is
 all. The others make the same look as eilogin: they hash the cookie, read the record in
@@ -190,7 +190,7 @@ def _user_in(data: str) -> str:
 
 
 def _connections(path: Path) -> Callable[[], sqlite3.Connection]:
-    """What gives each thread a connection of its own."""
+    """Return a function that gives each thread a connection of its own."""
     own = threading.local()
 
     def connection() -> sqlite3.Connection:

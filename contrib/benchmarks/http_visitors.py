@@ -124,7 +124,7 @@ def soap_call(host: str, path: str, envelope: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What the visits of one kind came to; times are seconds of a whole visit."""
+    """Figures of the visits of one kind; times are seconds of a whole visit."""
 
     times: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)

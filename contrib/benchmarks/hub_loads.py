@@ -157,7 +157,7 @@ def _hub_on(
         yield hub
 
 
-#: What is measured: the kind of visit, the store and the number of processes.
+#: The cases: the kind of visit, the store and the number of processes.
 _LOADS = (
     ("POST", "memory:", 1),
     *(("POST", store, n) for store in ("sqlite:", "redis:") for n in (1, 2, 4)),

@@ -24,7 +24,7 @@ FIGURES = ("requests/s", "p50 ms", "p99 ms", "CPU µs", "wrk µs")
 #: requests a second, the other way round.
 COMPARED = "µs"
 
-#: What wrk says if it was ended before it began.
+#: The output of wrk if it was ended before it began.
 _NOTHING = {"requests": 0, "broken": 0, "refused": 0}
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds: thousands of requests; and after which a server without an answer is broken.

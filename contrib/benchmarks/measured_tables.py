@@ -34,7 +34,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What one benchmark found."""
+    """The figures of one benchmark."""
 
     headings: tuple[str, ...]
     #: Of each heading, whether it has what the figure on its left is at most.

@@ -66,7 +66,7 @@ class Row:
     peer_goal: float | None = None
     #: Which of the calls of a round: 0.5 is the one in the middle.
     quantile: float = 0.5
-    #: What a figure is at most, by the heading of its column; see ``Bench.columns``.
+    #: The highest figures by the heading of their column; see ``Bench.columns``.
     limits: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -79,7 +79,7 @@ class Size:
     stretch: float = STRETCH
     #: By how much a benchmark divides the number of samples and of things it makes.
     divisor: int = 1
-    #: How long a load lasts that one call of a variant makes.
+    #: Seconds of the load that one call of a variant makes.
     seconds: float = 1.0
     #: Whether a benchmark leaves out variants that say little more than others.
     is_brief: bool = False
@@ -223,7 +223,7 @@ def _calls(variant: Variant, stretch: float) -> int:
 
 
 def microseconds(call: Callable[[], object], size: Size) -> float:
-    """How long one call takes, for a benchmark with columns."""
+    """Return the time of one call, for a benchmark with columns."""
     variant = Variant(call)
     return _sample(variant, _calls(variant, size.stretch)) * 1e6
 

@@ -19,7 +19,7 @@ CONNECTIONS = (8, 32)
 #: Each with a session of its own.
 VISITORS = 1_000
 
-#: What is served, and how its row is called.
+#: The served sites, and the names of their rows.
 _KINDS: Mapping[str, str] = {
     "bare": "bare application",
     "dictionary": "dictionary by hand",

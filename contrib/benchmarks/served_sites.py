@@ -15,7 +15,7 @@ from sites import HOST, PATH
 
 _TIMEOUT = 30.0
 
-#: What a browser sends with a click, besides its cookies.
+#: The headers of a click, besides the cookies.
 HEADERS = {
     "Host": HOST,
     "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",

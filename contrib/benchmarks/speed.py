@@ -72,7 +72,7 @@ def _joined(tables: list[Table]) -> list[Table]:
 
 
 def _stamps(measured: Mapping[str, Measured]) -> str:
-    """What was measured when; if not all at once, also which tables."""
+    """Return the version, commit and date of tables; their names if these differ."""
     names: dict[str, list[str]] = {}
     for name, one in measured.items():
         stamp = one.stamp

@@ -1,4 +1,4 @@
-"""What a usual option adds to a request, over the plain five filters."""
+"""The time that a usual option adds to a request, over the plain five filters."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager

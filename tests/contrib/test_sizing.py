@@ -11,7 +11,7 @@ from manual_blocks import MANUAL
 BUSIEST = 0.12
 #: A visitor's sign-in and two logins, and for the logout a fifth more.
 VISIT, LOGOUT = ("sign-in", "POST", "artifact"), 1.2
-#: How busy a processor may be.
+#: The highest load of a processor.
 MOST = 0.6
 
 PAGE = (MANUAL / "production/sizing.rst").read_text()

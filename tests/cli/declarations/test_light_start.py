@@ -54,7 +54,7 @@ print(*sys.modules, file=sys.stderr)
 
 
 def run(code, *words, **variables):
-    """What the process printed, and the rooms and libraries that it loaded."""
+    """Return the output of a process, and the rooms and libraries that it loaded."""
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,

@@ -274,16 +274,17 @@ class SingleSignOn:
         response = self._answers.login(
             trust, request.peer, replace(contents, participant=participant)
         )
+        # After the signature: a logout meanwhile stops the Response.
+        if not (sessions.rearm(login) or sessions.is_live(login)):
+            raise LoginEnded(TOO_LATE)
+        answer = self._delivery.send(visit, pending, response, login)
+        # After the last check: an artifact ends with the login too.
         audit.event(
             "login",
             pseudonym=trust.own.pseudonym(login.subject),
             peer=pending.issuer,
             level=login.level,
         )
-        # After the signature: a logout meanwhile stops the Response.
-        if not (sessions.rearm(login) or sessions.is_live(login)):
-            raise LoginEnded(TOO_LATE)
-        answer = self._delivery.send(visit, pending, response, login)
         self._steps.answered(visit, pending, login)
         return answer
 

@@ -732,19 +732,28 @@ class TestALogoutMeanwhile:
 
         return before
 
+    @pytest.fixture
+    def ask_in_vain(self, signed_in, service, ask, events):
+        """Assert that a request gets only a refusal, also in the audit log."""
+
+        def check(binding=bindings.POST):
+            ask(protocol_binding=binding)
+            assert signed_in.browser.page.status_int == LoginEnded.status
+            assert signed_in.path == "/sso"
+            assert service.came == []
+            assert [event["outcome"] for event in events("login")] == ["refused"]
+
+        return check
+
     @pytest.mark.parametrize("binding", [bindings.POST, bindings.ARTIFACT])
     @pytest.mark.parametrize("verb", ["items", "append", "add", "touch"])
-    def test_keeps_the_answer_from_leaving(
-        self, signed_in, logs_out, ask, verb, binding
-    ):
+    def test_keeps_the_answer_from_leaving(self, logs_out, ask_in_vain, verb, binding):
         """Before any call of the store but the first, which reads the session."""
         logs_out(verb)
-        ask(protocol_binding=binding)
-        assert signed_in.browser.page.status_int == LoginEnded.status
-        assert signed_in.path == "/sso"
+        ask_in_vain(binding)
 
     def test_keeps_a_signed_answer_from_leaving(
-        self, signed_in, sessions, monkeypatch, ask, service
+        self, signed_in, sessions, monkeypatch, ask_in_vain
     ):
         login = sessions.find(signed_in.cookie)
         write = ResponseWriter.login
@@ -755,9 +764,21 @@ class TestALogoutMeanwhile:
             return response
 
         monkeypatch.setattr(ResponseWriter, "login", log_out_afterwards)
-        ask()
-        assert signed_in.browser.page.status_int == LoginEnded.status
-        assert service.came == []
+        ask_in_vain()
+
+    def test_keeps_an_artifact_from_leaving(
+        self, signed_in, sessions, monkeypatch, ask_in_vain
+    ):
+        """After the check of the session, and before eilogin stores the Response."""
+        login = sessions.find(signed_in.cookie)
+        store_with = sessions.store_with
+
+        def log_out_first(*arguments):
+            sessions.end_citizen(login)
+            return store_with(*arguments)
+
+        monkeypatch.setattr(sessions, "store_with", log_out_first)
+        ask_in_vain(bindings.ARTIFACT)
 
     def test_that_was_faster_than_the_question_is_told(
         self, signed_in, sessions, monkeypatch, ask, refused

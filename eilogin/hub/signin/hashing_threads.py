@@ -37,7 +37,8 @@ class HashingThreads:
     def run(self, network: str, job: Callable[[], _T]) -> _T:
         """Run a job of a client network, and return its result or raise its error.
 
-        Raise Busy if too many wait, of this network or of all.
+        Raise Busy if too many wait, of this network or of all. If too many wait of all,
+        the network with most jobs loses its newest one to a network with fewer.
         """
         if self._jobs.pid != os.getpid():
             # A fork copies no threads, and perhaps a locked lock.
@@ -65,14 +66,16 @@ class _Jobs:
         with self._lock:
             of_all = sum(self._counts.values())
             of_network = self._counts.get(network, 0)
-            if of_all >= _MOST or of_network >= _MOST_OF_NETWORK:
-                raise Busy(
-                    f"{of_all} passwords wait for their check, {of_network} of them"
-                    " from this client network. Check for an attack, or add"
-                    " processors and processes of the hub"
-                )
+            is_full = of_all >= _MOST
+            if of_network >= _MOST_OF_NETWORK or (
+                is_full and not self._makes_room(of_network + 1)
+            ):
+                raise _busy(of_all, of_network)
             self._counts[network] = of_network + 1
             self._waiting.setdefault(network, deque()).append((job, future))
+        if is_full:
+            # A thread will come for the job that made room.
+            return future
         try:
             # The thread takes a job of the network whose turn it is.
             self._threads.submit(self._run_next)
@@ -81,6 +84,20 @@ class _Jobs:
             if future.cancel():
                 raise Busy(f"a password cannot be checked: {error}") from None
         return future
+
+    def _makes_room(self, count: int) -> bool:
+        """Refuse the newest job of the network with most, if more than ``count``."""
+        most = max(self._waiting, key=self._counts.__getitem__, default="")
+        of_network = self._counts.get(most, 0)
+        if of_network <= count:
+            return False
+        _, future = self._waiting[most].pop()
+        if not self._waiting[most]:
+            del self._waiting[most]
+        self._counts[most] -= 1
+        if future.set_running_or_notify_cancel():
+            future.set_exception(_busy(_MOST, of_network))
+        return True
 
     def _run_next(self) -> None:
         with self._lock:
@@ -104,3 +121,11 @@ class _Jobs:
                 self._done = 0
         if is_due and _malloc_trim is not None:
             _malloc_trim(0)
+
+
+def _busy(of_all: int, of_network: int) -> Busy:
+    return Busy(
+        f"{of_all} passwords wait for their check, {of_network} of them from this"
+        " client network. Check for an attack, or add processors and processes of the"
+        " hub"
+    )

@@ -56,7 +56,8 @@ class Work:
         job = partial(self._job, name)
         result = self._callers.submit(self.threads.run, network, job)
         counts = self.threads._jobs._counts  # noqa: SLF001 - nobody else counts them
-        while sum(counts.values()) < self._begun and not result.done():
+        most = min(self._begun, 8)
+        while sum(counts.values()) < most and not result.done():
             time.sleep(0.001)
         return result
 
@@ -130,11 +131,30 @@ def test_refuses_one_network_before_others(work):
 
 
 def test_refuses_all_when_it_is_full(work):
-    for network in "aaaabbbb":
+    for network in "abcdefgh":
         last = work.put(network)
-    assert work.refuses("c")
+    assert work.refuses("i")
+    assert work.refuses("a")
     work.may_go_on.set()
     last.result()
+
+
+def test_when_full_refuses_the_newest_job_of_the_network_with_most(work):
+    """Two networks cannot shut out all others."""
+    a_results = [work.put("a", f"a{n}") for n in range(5)]
+    b_results = [work.put("b", f"b{n}") for n in range(3)]
+    c_result = work.put("c", "c0")
+    with pytest.raises(Busy, match="8 passwords wait for their check, 5 of them"):
+        a_results[4].result(10)
+    work.may_go_on.set()
+    results = [*a_results[:4], *b_results, c_result]
+    expected = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "c0"]
+    assert [result.result(10) for result in results] == expected
+    assert sorted(work.ran) == expected
+    # Also afterwards, each job has a thread that comes for it.
+    work.threads._jobs._threads.shutdown()  # noqa: SLF001 - nobody else waits for them
+    assert not work.threads._jobs._counts  # noqa: SLF001
+    assert not work.threads._jobs._waiting  # noqa: SLF001
 
 
 def test_accepts_others_when_jobs_are_done(work):

@@ -8,6 +8,8 @@ from contextlib import closing
 import pytest
 from webob import Request
 
+from eilogin.hub.signin.hashing_threads import HashingThreads
+
 HUB = "https://inloggen.test"
 MINUTE = 60
 
@@ -311,6 +313,18 @@ class TestABusyHub:
         assert answer.status_int == 503
         assert answer.headers["Retry-After"]
         assert f'href="{HUB}/login"' in answer.text or 'href="/login"' in answer.text
+
+    def test_takes_all_ipv6_networks_of_a_household_for_one(self, attempt, monkeypatch):
+        run, networks = HashingThreads.run, []
+
+        def run_and_note(threads, network, job):
+            networks.append(network)
+            return run(threads, network, job)
+
+        monkeypatch.setattr(HashingThreads, "run", run_and_note)
+        for address in ("2001:db8:0:1::1", "2001:db8:0:2::1", "192.0.2.1"):
+            attempt(address)
+        assert networks == ["2001:db8::/48", "2001:db8::/48", "192.0.2.1/32"]
 
     def test_counts_no_attempt(self, attempt, busy, is_blocked):
         busy()

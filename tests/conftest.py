@@ -68,6 +68,11 @@ def pytest_configure(config):
     config.add_cleanup(remove)
 
 
+def pytest_sessionstart():
+    """Keep each gunicorn of a test from its control socket in the home directory."""
+    os.environ["GUNICORN_CMD_ARGS"] = "--no-control-socket"
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection():
     """Collect no garbage while pytest collects tests: nearly all of it stays.

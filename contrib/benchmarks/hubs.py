@@ -240,7 +240,7 @@ def gunicorn(port: int, processes: int, threads: int, *words: str) -> list[str]:
     """Return a command that serves on a port; ``words`` name the application."""
     command = [sys.executable, "-m", "gunicorn", *words, "-b", f"127.0.0.1:{port}"]
     command += ["-k", "gthread", "--threads", str(threads), "-w", str(processes)]
-    return [*command, "--keep-alive", "75"]
+    return [*command, "--keep-alive", "75", "--no-control-socket"]
 
 
 def request(host: str, path: str) -> bytes:

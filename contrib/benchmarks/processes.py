@@ -66,8 +66,7 @@ def running(
             stdout=log,
             stderr=log,
             cwd=folder,
-            # gunicorn 25 makes a socket in the home directory.
-            env={**os.environ, "HOME": str(folder), **(environment or {})},
+            env={**os.environ, **(environment or {})},
         ) as server,
     ):
         try:

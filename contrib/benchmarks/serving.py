@@ -171,6 +171,7 @@ def _serve_by_gunicorn(
         "bind": f"fd://{listener.detach()}",
         "worker_class": "gthread",
         "workers": 1,
+        "control_socket_disable": True,
         "threads": THREADS,
         "keepalive": 75,
         "graceful_timeout": 1,

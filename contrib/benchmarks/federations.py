@@ -318,7 +318,7 @@ BENCHES = (
         setting=_large,
         is_heavy=True,
         most_rounds=3,
-        seconds=60,
+        seconds=40,
     ),
     Bench(
         name="refreshed",
@@ -348,5 +348,7 @@ BENCHES = (
         ),
         setting=_refreshing,
         is_heavy=True,
+        most_rounds=2,
+        seconds=85,
     ),
 )

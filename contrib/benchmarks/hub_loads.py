@@ -341,9 +341,9 @@ BENCHES = (
         columns=_COLUMNS,
         compared="CPU ms",
         ratios=("CPU ratio", ""),
-        # Together some 6 minutes.
-        most_rounds=11,
-        seconds=30.0 * len(_PRESENT),
+        # Together some 4 minutes.
+        most_rounds=7,
+        seconds=20.0 * len(_PRESENT),
     ),
     Bench(
         name="hub-memory",

@@ -322,6 +322,7 @@ BENCHES = (
                 setting=_ending_in_redis,
                 samples=20,
                 is_heavy=True,
+                seconds=25,
             ),
         )
         if HAS_REDIS
@@ -363,6 +364,6 @@ BENCHES = (
         setting=_telling,
         is_heavy=True,
         most_rounds=3,
-        seconds=35,
+        seconds=55,
     ),
 )

@@ -116,6 +116,6 @@ BENCHES = (
         setting=_refreshing,
         is_heavy=True,
         most_rounds=2,
-        seconds=60,
+        seconds=70,
     ),
 )

@@ -28,6 +28,7 @@ import mellon_guard
 import refreshes
 import requests_in_process
 import requests_over_http
+import sizes
 import speed
 import starts
 import usual_options
@@ -50,6 +51,7 @@ BENCHES: tuple[Bench, ...] = (
     *logout_crowds.BENCHES,
     *hub_loads.BENCHES,
     *starts.BENCHES,
+    *sizes.BENCHES,
     *federations.BENCHES,
     *refreshes.BENCHES,
 )

@@ -1,14 +1,16 @@
-"""Measure how many bytes a live session takes in each kind of store."""
+"""Bytes that a live session takes in each kind of store, at a site and at a hub."""
 
 import gc
+import multiprocessing
 import os
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
-import click
+from measuring import Bench, Row, Size, Variant
 from servers import HAS_REDIS, redis_server
 from sites import COOKIE, guarded
 from visitors import one_more
@@ -17,37 +19,39 @@ from eilogin import clock
 from eilogin.saml.messages import new_id
 from eilogin.sessions import Login, Participant, Sessions, Subject
 
-#: How many sessions are there before it is measured, and how many are made then.
-BEFORE = 2_000
-MADE = 20_000
+#: How many sessions are there before it is measured, and how many are made then: fewer
+#: would be lost in what a process and a file take at a time.
+BEFORE, MADE, FEWEST = 500, 2_000, 500
+#: Participants of each session of a hub.
+PARTICIPANTS = 2
 
-_HELP = f"""Measure how many bytes a live session takes, and print a table.
-
-{MADE:,} citizens more log in where {BEFORE:,} are logged in already; what grows
-meanwhile is the memory of this process, of Redis (used_memory), or the file of SQLite.
-"text" is the session's own record; the rest is what finds it and keeps it in order.
-A hub also keeps the participants of each session, for its logout.
-"""
+_KINDS = ("memory", "sqlite", *(("redis",) if HAS_REDIS else ()))
+#: The stores and the participants of each session, by the name of the row.
+_ROWS: Mapping[str, tuple[str, int]] = {
+    f"session at a {place}, {kind}:": (kind, participants)
+    for place, participants in (("site", 0), ("hub", PARTICIPANTS))
+    for kind in _KINDS
+}
 
 #: How many bytes a store takes now.
 _Taken = Callable[[], int]
 
 
-@click.command(help=_HELP)
-@click.option("--sessions", default=MADE, show_default=True)
-@click.option(
-    "--participants",
-    default=0,
-    show_default=True,
-    help="Participants of each session, as at a hub.",
-)
-def main(sessions: int, participants: int) -> None:
-    """See ``_HELP``."""
-    click.echo(f"{'':8}{'bytes':>8}{'text':>8}")
-    for kind in ("memory", "sqlite", *(("redis",) if HAS_REDIS else ())):
-        with tempfile.TemporaryDirectory() as folder:
-            each, text = _bytes_each(kind, Path(folder), sessions, participants)
-        click.echo(f"{kind:8}{each:8,.0f}{text:8,}")
+@contextmanager
+def _sizes(folder: Path, size: Size) -> Iterator[Mapping[str, Variant]]:
+    count = max(FEWEST, size.of(MADE))
+
+    def measured(kind: str, participants: int) -> Mapping[str, float]:
+        own = folder / f"{kind}-{participants}"
+        own.mkdir()
+        # A process of its own: here, earlier benchmarks have left free memory.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as processes:
+            call = processes.submit(_bytes_each, kind, own, count, participants)
+            each, text = call.result()
+        return {"bytes": each, "text": text}
+
+    yield {name: Variant(partial(measured, *what)) for name, what in _ROWS.items()}
 
 
 def _bytes_each(
@@ -117,5 +121,16 @@ def _used_by(url: str) -> int:
         return int(client.info("memory")["used_memory"])
 
 
-if __name__ == "__main__":
-    main()
+BENCHES = (
+    Bench(
+        name="session-bytes",
+        what="bytes that a live session takes in a store, at a site, and at a hub with "
+        f"{PARTICIPANTS} participants; and those of the session's own record",
+        rows=tuple(Row(name=name, this=name) for name in _ROWS),
+        setting=_sizes,
+        columns=("bytes", "text"),
+        is_heavy=True,
+        most_rounds=1,
+        seconds=30,
+    ),
+)

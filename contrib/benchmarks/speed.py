@@ -29,7 +29,9 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 
 _INDENT = "    "
-_BLOCK = re.compile(r"(?m)^(\.\. measured: (.+)\n\n::\n)((?:\n| {4}.*\n)*)")
+#: A table of a page; the second group has the names.
+#: A block of tables on a page; its second group has the names.
+BLOCK = re.compile(r"(?m)^(\.\. measured: (.+)\n\n::\n)((?:\n| {4}.*\n)*)")
 
 
 def pages() -> list[Path]:
@@ -37,7 +39,7 @@ def pages() -> list[Path]:
     return [
         page
         for page in sorted((ROOT / "contrib" / "manual").rglob("*.rst"))
-        if _BLOCK.search(page.read_text("utf-8"))
+        if BLOCK.search(page.read_text("utf-8"))
     ]
 
 
@@ -49,7 +51,7 @@ def with_tables(text: str, measured: Mapping[str, Measured]) -> str:
         indented = [f"{_INDENT}{line}".rstrip() for line in lines]
         return "\n".join([found[1], *indented, "", ""])
 
-    return _BLOCK.sub(block, text)
+    return BLOCK.sub(block, text)
 
 
 def _lines(names: list[str], measured: Mapping[str, Measured]) -> str:

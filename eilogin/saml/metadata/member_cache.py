@@ -30,6 +30,8 @@ from eilogin.saml.metadata.packed_members import (
 
 #: Bytes at the end: the length of the head, and the hash of the head.
 _LENGTH, _HASH = 8, hashlib.sha256().digest_size
+#: Follow no link elsewhere, never wait at a pipe.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: The file is written again if one of so many members is new.
 _WORTH = 20
 
@@ -95,7 +97,7 @@ class MemberCache:
 class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.open(path, os.O_RDONLY | _SAFELY)
         weakref.finalize(self, os.close, self._descriptor)
 
     @property

@@ -1,5 +1,6 @@
 """Members of signed metadata come from a cache if their octets are the same."""
 
+import os
 import re
 from dataclasses import replace
 
@@ -501,6 +502,19 @@ class TestTheFile:
         for length in (0, 10, len(octets) // 2, len(octets) - 33, len(octets) - 1):
             read.path.write_bytes(octets[:length])
             assert facts(read(again)) == facts(whole(again))
+
+    def test_is_made_again_in_place_of_a_pipe(self, edition, read, whole):
+        os.mkfifo(read.path)
+        octets = edition()
+        assert facts(read(octets)) == facts(whole(octets))
+        assert read.path.is_file()
+
+    def test_is_made_again_in_place_of_a_link(self, edition, read, tmp_path):
+        read(edition())
+        read.path.symlink_to(read.path.rename(tmp_path / "elsewhere"))
+        read(edition())
+        assert read.count == COUNT
+        assert not read.path.is_symlink()
 
     def test_that_changes_after_reading_is_not_believed(self, edition, read):
         read(edition())

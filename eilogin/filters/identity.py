@@ -14,7 +14,7 @@ latin-1, PEP 3333), but plain text with ``path_style = zope``: Zope decodes none
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from webob import Response
@@ -31,7 +31,7 @@ from eilogin.filters.identity_options import (
 )
 from eilogin.participant.policy.attribute_access import listed
 from eilogin.saml.printable_text import CONTROL
-from eilogin.sessions import Login
+from eilogin.sessions import Login, frozen_attributes
 from eilogin.web import environ as env
 from eilogin.web.browser.browser_cookies import Cookie
 from eilogin.web.pages.page_rendering import Pages
@@ -56,13 +56,13 @@ _FORGEABLE = (
 )
 
 
-class _AttributeUse(NamedTuple):
-    """The use of the attributes of a login, which are slow to read."""
+class _Hiding(NamedTuple):
+    """Where attributes are hidden from the application."""
 
-    is_needed: bool
-    #: Whether a login has sector numbers, such as a BSN, among its attributes.
-    has_numbers: bool
-    has_hub: bool
+    #: In ``eilogin.session``: an option limits them, or they may have sector numbers.
+    in_session: bool
+    #: In ``eilogin.login`` too.
+    in_service: bool
 
 
 class IdentityFilter(PipelinePart):
@@ -92,7 +92,7 @@ class IdentityFilter(PipelinePart):
         self._variables = options.attributes
         self._allowed = options.allow_attributes
         # Known from the first signed-in visitor on, who brings the profile.
-        self._attribute_use: _AttributeUse | None = None
+        self._hiding: _Hiding | None = None
         # Filters further inside, such as a hub, may read a cookie of the same name.
         is_read_inside = "session" in parts_inside(app)
         self._passes_cookie = options.pass_session_cookie or is_read_inside
@@ -145,14 +145,11 @@ class IdentityFilter(PipelinePart):
             encoded = _for_zope if env.VISIBLE in visit.environ else _for_environ
             inner["REMOTE_USER"] = encoded(self._prefix + self._user_of(login))
             inner["AUTH_TYPE"] = "eilogin"
-            for key, source in self._headers:
-                value = source(login)
-                if value is not None:
-                    inner[key] = encoded(value)
-            use = self._attribute_use or self._find_attribute_use(visit)
-            if use.is_needed:
-                inner.update(self._attributes_of(login, encoded))
-                self._hide_from_application(inner, login, use)
+            if self._headers or self._variables:
+                inner.update(self._keys_of(login, encoded))
+            hiding = self._hiding or self._find_hiding(visit)
+            if hiding.in_session:
+                self._hide_from_application(inner, login, hiding)
         return inner
 
     def _without_forged(self, visit: Visit) -> "WSGIEnvironment":
@@ -167,49 +164,61 @@ class IdentityFilter(PipelinePart):
             _leave_out_session(inner, visit.cookie)
         return inner
 
-    def _find_attribute_use(self, visit: Visit) -> _AttributeUse:
-        trust = visit.trust_or_none
+    def _find_hiding(self, visit: Visit) -> _Hiding:
+        # The application sees a DigiD number only if an option names that. An inner hub
+        # may show it to its participants, unless an option forbids that.
+        trust, is_limited = visit.trust_or_none, self._allowed is not None
         has_numbers = trust is not None and trust.own.profile.has_sector_numbers
-        self._attribute_use = use = _AttributeUse(
-            bool(self._variables) or self._allowed is not None or has_numbers,
-            has_numbers,
-            trust is not None and trust.own.hub_inside is not None,
+        has_hub = trust is not None and trust.own.hub_inside is not None
+        self._hiding = hiding = _Hiding(
+            is_limited or has_numbers, is_limited or not has_hub
         )
-        return use
+        return hiding
 
-    def _attributes_of(
+    def _keys_of(
         self, login: Login, encoded: Callable[[str], str]
     ) -> "WSGIEnvironment":
-        attributes = login.attributes
-        keys: dict[str, Any] = {}
-        for variable in self._variables:
-            values = attributes.get(variable.name)
-            if values and variable.key not in keys:
-                keys[variable.key] = encoded(_joined(values))
+        """Return the headers and the keys of attributes, found once for each login."""
+        keys: WSGIEnvironment | None = login.derived.get((self, encoded))
+        if keys is None:
+            keys = {}
+            for key, source in self._headers:
+                value = source(login)
+                if value is not None:
+                    keys[key] = encoded(value)
+            for variable in self._variables:
+                values = login.attributes.get(variable.name)
+                if values:
+                    keys.setdefault(variable.key, encoded(_joined(values)))
+            login.derived[self, encoded] = keys
         return keys
 
     def _hide_from_application(
-        self, inner: "WSGIEnvironment", login: Login, use: _AttributeUse
+        self, inner: "WSGIEnvironment", login: Login, hiding: _Hiding
     ) -> None:
-        # The application sees a DigiD number only if an option names that. An inner hub
-        # may show it to its participants, unless an option forbids that.
-        if self._allowed is None and not use.has_numbers:
-            return
         inner[env.SESSION] = self._limited(login)
         service = inner.get(env.LOGIN)
-        if service is not None and (self._allowed is not None or not use.has_hub):
+        if service is not None and hiding.in_service:
             limited: env.LoginService = _ForApplication(service, self._limited)
             inner[env.LOGIN] = limited
 
     def _limited(self, login: Login) -> Login:
-        attributes, allowed = login.attributes, self._allowed
-        if allowed is None:
+        """Return what the application may see of a login, made once for each login."""
+        limited: Login | None = login.derived.get(self)
+        if limited is None:
+            allowed = self._allowed
             visible = {
-                n: v for n, v in attributes.items() if n not in NUMBER_ATTRIBUTES
+                name: values
+                for name, values in login.attributes.items()
+                if (
+                    name not in NUMBER_ATTRIBUTES
+                    if allowed is None
+                    else name in allowed
+                )
             }
-        else:
-            visible = {n: v for n, v in attributes.items() if n in allowed}
-        return replace(login, attributes=visible)
+            limited = replace(login, attributes=frozen_attributes(visible))
+            login.derived[self] = limited
+        return limited
 
     def _user_of(self, login: Login) -> str:
         for source in self._user:

@@ -20,6 +20,7 @@ from eilogin.sessions.session_records import USUAL_DOMAIN as USUAL_DOMAIN
 from eilogin.sessions.session_records import Login as Login
 from eilogin.sessions.session_records import Participant as Participant
 from eilogin.sessions.session_records import Subject as Subject
+from eilogin.sessions.session_records import frozen_attributes as frozen_attributes
 from eilogin.sessions.session_renewal import create_in_place as create_in_place
 from eilogin.sessions.session_service import MOST_LOGINS as MOST_LOGINS
 from eilogin.sessions.session_service import Sessions as Sessions

@@ -13,6 +13,8 @@ from eilogin.stores import StoredSession
 
 #: Most keys of unreadable records in memory.
 _MOST_UNREADABLE = 4096
+#: Octets of an attribute beside its text: two lists, and its place in two dictionaries.
+_OCTETS_OF_ATTRIBUTE = 400
 
 _log = logging.getLogger("eilogin.sessions")
 
@@ -31,8 +33,9 @@ class ParsedSession:
 
 
 def _octets_of(parsed: ParsedSession) -> int:
-    # The text, and the values in it.
-    return 2 * len(parsed.stored.data)
+    # The text, the values in it, and what filters derive from the attributes.
+    attributes = len(parsed.login.attributes) * _OCTETS_OF_ATTRIBUTE
+    return 3 * len(parsed.stored.data) + attributes
 
 
 class Reader:

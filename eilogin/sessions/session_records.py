@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isinf
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from zlib import crc32
 
 from eilogin import clock
@@ -36,6 +36,9 @@ USUAL_DOMAIN = ""
 #: Prefix of the format of a subject without a NameID.
 BY_ATTRIBUTE = "attribute:"
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
 _decode = json.JSONDecoder().raw_decode
 
 #: Errors for a text of another program, or of an incompatible version.
@@ -53,14 +56,31 @@ def _refuse_change(*_: object, **__: object) -> NoReturn:
     raise TypeError("a login cannot be changed")
 
 
-class _Immutable(dict[str, float]):
-    """An immutable dictionary for JSON and pickle."""
+class _FrozenDict(dict[_Key, _Value]):
+    """An immutable dictionary for JSON and pickle; a copy of it is a plain one."""
 
     __setitem__ = __delitem__ = __ior__ = _refuse_change
     clear = pop = popitem = setdefault = update = _refuse_change
 
-    def __reduce__(self) -> tuple[type[dict[str, float]], tuple[dict[str, float]]]:
-        return _Immutable, (dict(self),)
+    def __reduce__(self) -> tuple[type, tuple[dict[_Key, _Value]]]:
+        return dict, (dict(self),)
+
+
+class _FrozenList(list[_Value]):
+    """An immutable list for JSON and pickle; a copy of it is a plain one."""
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse_change
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse_change
+
+    def __reduce__(self) -> tuple[type, tuple[list[_Value]]]:
+        return list, (list(self),)
+
+
+def frozen_attributes(
+    attributes: Mapping[str, Sequence[str]],
+) -> Mapping[str, Sequence[str]]:
+    """Return attributes that several requests can share: nobody can change them."""
+    return _FrozenDict({name: _FrozenList(v) for name, v in attributes.items()})
 
 
 def _digest(*parts: str) -> str:
@@ -208,8 +228,23 @@ class Participant:
         return participant
 
 
+class _Deriving:
+    """Holds what filters derive from a login; a copy or a pickle lacks it."""
+
+    __slots__ = ("derived",)
+
+    #: Values that a filter derives from this login alone, by a key of its own.
+    derived: dict[object, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "derived":
+            raise AttributeError(name)
+        object.__setattr__(self, name, {})
+        return self.derived
+
+
 @dataclass(frozen=True, slots=True)
-class Login:
+class Login(_Deriving):
     """One citizen logged in in one browser; ``environ['eilogin.session']``.
 
     Instants are POSIX timestamps.
@@ -246,14 +281,11 @@ class Login:
     key: str = field(default="", repr=False)
     seen: float = 0.0
     audience: str = field(init=False, repr=False, compare=False)
-    # The record's line with the attributes: see __getattr__.
-    _unread: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.subject:
             object.__setattr__(self, "subject", self.who.name_id)
         object.__setattr__(self, "audience", self.who.audience)
-        object.__setattr__(self, "_unread", "")
 
     @property
     def name(self) -> str:
@@ -372,17 +404,12 @@ class Login:
         for name in (*_FREQUENT, *_RARE, "also", "left", "domains"):
             object.__setattr__(login, name, record[name])
         # Other requests may hold this login too.
-        object.__setattr__(login, "proven", _Immutable(record["proven"]))
+        object.__setattr__(login, "proven", _FrozenDict(record["proven"]))
+        attributes = frozen_attributes(record["attributes"])
+        object.__setattr__(login, "attributes", attributes)
         object.__setattr__(login, "key", key)
         object.__setattr__(login, "seen", seen)
-        object.__setattr__(login, "_unread", body[end:])
         return login
-
-    def __getattr__(self, name: str) -> Any:
-        # Parsed for each caller, because others may hold this session too.
-        if name == "attributes":
-            return json.loads(self._unread)[name]
-        raise AttributeError(name)
 
 
 _FREQUENT = ("level", "ends", "confirmed", "subject", "audience", "address")

@@ -1,5 +1,7 @@
 """The filter that tells the application who its visitor is, and nobody else."""
 
+import copy
+import pickle
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +35,8 @@ ANNA = Login(
         "city": [""],
     },
 )
+
+FIRST_ROLE = {"role": ["lezer"]}
 
 FORGED = [
     "Remote-User",
@@ -532,6 +536,59 @@ class TestTheAttributes:
 
     def test_nobody_has_none(self, visitor):
         assert visitor(None, allow_attributes="role").get()[env.SESSION] is None
+
+
+class TestSecondRequestOfALogin:
+    """What an option gives the application is derived from a login once."""
+
+    OPTIONS = {  # noqa: RUF012 - nobody changes it
+        "attributes": "role ROLE",
+        "headers": "X-Mail attribute:mail",
+        "allow_attributes": "role",
+    }
+
+    @staticmethod
+    def given(seen):
+        return seen["ROLE"], seen["HTTP_X_MAIL"], dict(seen[env.SESSION].attributes)
+
+    @pytest.fixture
+    def login(self):
+        return replace(ANNA, attributes={"role": ["lezer"], "mail": ["a@uwv.test"]})
+
+    def test_sees_the_same_and_reads_no_attribute_again(self, visitor, login):
+        visit = visitor(login, **self.OPTIONS)
+        first = self.given(visit.get())
+        object.__setattr__(login, "attributes", None)
+        assert self.given(visit.get()) == first == ("lezer", "a@uwv.test", FIRST_ROLE)
+
+    def test_sees_a_changed_login(self, visitor, login):
+        visit = visitor(login, **self.OPTIONS)
+        visit.get()
+        visit.login = replace(login, attributes={"role": ["baas"], "mail": ["b@x"]})
+        assert self.given(visit.get()) == ("baas", "b@x", {"role": ["baas"]})
+
+    def test_sees_no_change_of_the_first_application(self, visitor, login):
+        visit = visitor(login, **self.OPTIONS)
+        first = visit.get()
+        first["ROLE"] = first["HTTP_X_MAIL"] = "admin"
+        with pytest.raises(TypeError, match="cannot be changed"):
+            first[env.SESSION].attributes["role"].append("admin")
+        with pytest.raises(TypeError, match="cannot be changed"):
+            first[env.SESSION].attributes["mail"] = ["admin"]
+        assert self.given(visit.get()) == ("lezer", "a@uwv.test", FIRST_ROLE)
+
+    def test_at_a_filter_with_other_options_sees_what_those_give(self, visitor, login):
+        visitor(login, **self.OPTIONS).get()
+        seen = visitor(login, attributes="mail ROLE", allow_attributes="none").get()
+        assert seen["ROLE"] == "a@uwv.test"
+        assert seen[env.SESSION].attributes == {}
+        assert "HTTP_X_MAIL" not in seen
+
+    def test_copies_of_a_login_lack_what_a_filter_derived(self, visitor, login):
+        visitor(login, **self.OPTIONS).get()
+        for other in (copy.deepcopy(login), pickle.loads(pickle.dumps(login))):  # noqa: S301 - our own
+            assert other == login
+            assert other.derived == {}
 
 
 ASSERTION = """

@@ -162,9 +162,41 @@ class TestLogin:
         with pytest.raises(AttributeError, match="password"):
             _ = stored.password
 
-    def test_gives_its_attributes_anew_to_each_who_asks(self):
+    @pytest.mark.parametrize("change", [
+        lambda values: values.append("x"),
+        lambda values: values.clear(),
+        lambda values: values.extend(["x"]),
+        lambda values: values.insert(0, "x"),
+        lambda values: values.pop(),
+        lambda values: values.remove(values[0]),
+        lambda values: values.reverse(),
+        lambda values: values.sort(),
+        lambda values: operator.setitem(values, 0, "x"),
+        lambda values: operator.delitem(values, 0),
+        lambda values: operator.iadd(values, ["x"]),
+        lambda values: operator.imul(values, 2),
+    ])  # fmt: skip
+    def test_attributes_of_a_read_login_cannot_be_changed(self, change):
         stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
-        stored.attributes["bsn"].append("900000028")
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(stored.attributes["bsn"])
+        with pytest.raises(TypeError, match="cannot be changed"):
+            stored.attributes["mail"] = ["x"]
+        assert stored.attributes == LOGIN.attributes
+
+    @pytest.mark.parametrize("copied", [
+        copy.copy,
+        copy.deepcopy,
+        lambda attributes: pickle.loads(pickle.dumps(attributes)),  # noqa: S301 - our own
+        lambda attributes: json.loads(json.dumps(attributes)),
+    ])  # fmt: skip
+    def test_copy_of_attributes_is_a_plain_dictionary(self, copied):
+        stored = Login.from_json(LOGIN.to_json(), "key", 1234.5)
+        other = copied(stored.attributes)
+        assert type(other) is dict
+        assert other == LOGIN.attributes
+        other["mail"] = copied(stored.attributes["bsn"])
+        other["mail"].append("x")
         assert stored.attributes == LOGIN.attributes
 
     def test_of_a_later_version_is_read_without_what_is_new(self):

@@ -88,9 +88,12 @@ class TestWhatIsRemembered:
         assert len(cache) == 1
         assert cache.get(tokens[1]) is not None
 
-    def test_is_not_shared_by_two_requests_that_change_it(self, sessions, anna) -> None:
+    def test_request_cannot_change_attributes_for_the_next(
+        self, sessions, anna
+    ) -> None:
         token = sessions.create_login(anna, issued=NOON)
-        live_login(sessions, token).attributes["urn:bsn"].append("900000028")
+        with pytest.raises(TypeError, match="cannot be changed"):
+            live_login(sessions, token).attributes["urn:bsn"].append("900000028")
         assert live_login(sessions, token).attributes == anna.attributes
 
 

@@ -18,6 +18,7 @@ from typing import Literal
 from eilogin import audit
 from eilogin.errors import StoreUnavailable
 from eilogin.sessions import Login
+from eilogin.sessions.bounded_cache import BoundedCache
 from eilogin.web.requests import client_address
 from eilogin.web.visit import Visit
 
@@ -28,6 +29,8 @@ _NETWORK = 64
 _WIDER = 48
 #: Most networks in memory, and most logged mismatches.
 _REMEMBERED = 10_000
+#: Characters of an X-Forwarded-For that is kept in memory: five addresses of IPv6.
+_LONGEST_FORWARDED = 200
 
 _log = logging.getLogger("eilogin")
 
@@ -39,7 +42,8 @@ class ClientNetworkCheck:
         self.is_on = mode != "off"
         self._enforces = mode == "enforce"
         self._logged: set[str] = set()
-        self._marks: dict[str, str] = {}
+        self._has_reported_no_address = False
+        self._marks: BoundedCache[tuple[str, str], str] = BoundedCache(len)
 
     def mark(self, visit: Visit) -> str:
         """The keyed hash of this network for a login; "" if the option is off."""
@@ -66,21 +70,29 @@ class ClientNetworkCheck:
         return login if login.address == self._mark(visit) else None
 
     def _mark(self, visit: Visit) -> str:
-        network = network_here(visit)
-        mark = self._marks.get(network)
+        environ = visit.environ
+        # All that the network of a client depends on, beside the configuration.
+        peer: str = environ.get("REMOTE_ADDR", "")
+        forwarded: str = environ.get("HTTP_X_FORWARDED_FOR", "")
+        mark = self._marks.get((peer, forwarded))
         if mark is None:
+            network = network_here(visit)
             if not network:
-                # The remembered mark prevents a second line.
-                _log.warning(
-                    "bind_address: the server passes no client address, so "
-                    "eilogin cannot compare it. If it listens on a Unix socket, "
-                    "write 'unix' in trusted_proxies, so that eilogin reads "
-                    "X-Forwarded-For"
-                )
+                self._report_no_address()
             mark = visit.trust.own.pseudonym(f"network\0{network}")
-            _make_room(self._marks)
-            self._marks[network] = mark
+            if len(forwarded) <= _LONGEST_FORWARDED:
+                self._marks.put((peer, forwarded), mark)
         return mark
+
+    def _report_no_address(self) -> None:
+        if self._has_reported_no_address:
+            return
+        self._has_reported_no_address = True
+        _log.warning(
+            "bind_address: the server passes no client address, so eilogin cannot "
+            "compare it. If it listens on a Unix socket, write 'unix' in "
+            "trusted_proxies, so that eilogin reads X-Forwarded-For"
+        )
 
     def _report(self, visit: Visit, login: Login) -> None:
         name = hashlib.sha256(f"{login.key}\0{self._mark(visit)}".encode())
@@ -105,7 +117,8 @@ class ClientNetworkCheck:
     def _is_first(self, visit: Visit, login: Login, name: str) -> bool:
         if name in self._logged:
             return False
-        _make_room(self._logged)
+        if len(self._logged) >= _REMEMBERED:
+            self._logged.clear()
         self._logged.add(name)
         try:
             return visit.values.add(name, "", login.ends, durable=False)
@@ -138,8 +151,3 @@ def network_of(address: str) -> str:
         parsed = parsed.ipv4_mapped or parsed
     bits = parsed.max_prefixlen if parsed.version == 4 else _NETWORK  # noqa: PLR2004
     return str(ipaddress.ip_network((parsed, bits), strict=False))
-
-
-def _make_room(remembered: set[str] | dict[str, str]) -> None:
-    if len(remembered) >= _REMEMBERED:
-        remembered.clear()

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from eilogin.errors import StoreUnavailable
+from eilogin.sessions import bounded_cache
 from eilogin.web import environ as env
-from eilogin.web.limits import client_network
 from eilogin.web.limits.client_network import ClientNetworkCheck, network_of
 from eilogin.web.visit import Visit
 
@@ -33,8 +33,14 @@ def request_of(federation):
     """The environ of a request to a participant that carries no session."""
     trust = federation.trusts["stad.test"]
 
-    def make(address):
-        return {env.TRUST: trust, env.SESSION: None, "REMOTE_ADDR": address}
+    def make(address, forwarded=""):
+        forwarding = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+        return {
+            env.TRUST: trust,
+            env.SESSION: None,
+            "REMOTE_ADDR": address,
+            **forwarding,
+        }
 
     return make
 
@@ -56,11 +62,28 @@ def test_a_mark_is_of_a_network_and_not_of_an_address(request_of):
 
 
 def test_memory_for_client_networks_is_limited(request_of, monkeypatch):
-    monkeypatch.setattr(client_network, "_REMEMBERED", 3)
+    monkeypatch.setattr(bounded_cache, "MOST_OCTETS", 3_500)
     here = ClientNetworkCheck("warn")
     marks = [here.mark(Visit(request_of(f"192.0.2.{n}"))) for n in range(9)]
     assert len(set(marks)) == 9
     assert here.mark(Visit(request_of("192.0.2.0"))) == marks[0]
+    assert len(here._marks) <= 6  # noqa: SLF001 - no user sees it
+
+
+def test_an_untrusted_peer_cannot_choose_its_network(request_of):
+    here = ClientNetworkCheck("warn")
+    mark = here.mark(Visit(request_of("192.0.2.7")))
+    forged = here.mark(Visit(request_of("192.0.2.7", "192.0.2.8")))
+    assert mark == forged != here.mark(Visit(request_of("192.0.2.8")))
+    assert here.mark(Visit(request_of("192.0.2.8", "192.0.2.7"))) != mark
+
+
+def test_long_forwarded_addresses_are_not_kept(request_of):
+    here = ClientNetworkCheck("warn")
+    forwarded = ", ".join(["192.0.2.8"] * 30)
+    visits = [Visit(request_of("192.0.2.7", forwarded)) for _ in range(2)]
+    assert here.mark(visits[0]) == here.mark(visits[1])
+    assert len(here._marks) == 0  # noqa: SLF001 - no user sees it
 
 
 def test_a_server_without_addresses_is_told_of_once(request_of, caplog):

@@ -82,6 +82,12 @@ def test_every_name_on_a_page_is_that_of_a_benchmark(names):
     assert {name for some in names.values() for name in some} <= benchmarks()
 
 
+def test_no_table_of_a_page_is_missing(names):
+    wanted = {name for some in names.values() for name in some}
+    found = {name for name, table in TABLES.items() if not table["missing"]}
+    assert wanted - found == set(), RENEW
+
+
 def test_the_results_file_has_tables_of_benchmarks_alone():
     assert set(TABLES) <= benchmarks()
 

@@ -286,9 +286,10 @@ def _joined(values: Sequence[str]) -> str:
 
 
 def _for_environ(text: str) -> str:
-    # WSGI passes UTF-8 as latin-1 (PEP 3333).
-    text = _for_zope(text)
-    return text if text.isascii() else text.encode().decode("latin-1")
+    # WSGI passes UTF-8 as latin-1 (PEP 3333). Most texts need no change.
+    if text.isascii() and text.isprintable():
+        return text
+    return _for_zope(text).encode().decode("latin-1")
 
 
 def _for_zope(text: str) -> str:

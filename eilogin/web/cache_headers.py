@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 _NOTHING, _PRIVATE = "no-store", "private"
+_NO_STORE = ("Cache-Control", _NOTHING)
 #: Parts of a page without data of the visitor (Fetch Metadata, 2.1).
 _PARTS = frozenset(("style", "script", "font"))
 #: Checked too, because a neighbouring site may request a page as a script.
@@ -70,11 +71,11 @@ def _start(
     exc_info: Any = None,
     /,
 ) -> Callable[[bytes], object]:
-    if status.startswith("304"):
+    if status[:3] == "304":
         # Cache-Control here would replace that of the kept response.
         otherwise = ""
     if otherwise == _NOTHING and not shared_caches.are_about_caches(headers):
-        headers = [*headers, ("Cache-Control", _NOTHING)]
+        headers = [*headers, _NO_STORE]
     else:
         headers = shared_caches.for_one_visitor(headers, otherwise)
     return _pass_on(start_response, status, headers, exc_info)

@@ -17,7 +17,7 @@ import html
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +34,7 @@ from eilogin.participant.injection.html_injection import (
     Insertion,
     inject,
 )
-from eilogin.participant.injection.page_headers import HTML, XHTML, PageHeaders
+from eilogin.participant.injection.page_headers import HTML, XHTML, read_page_headers
 from eilogin.participant.inner_hub import is_at_inner_hub
 from eilogin.sessions import Login
 from eilogin.web.pages.page_rendering import Pages, json_answer
@@ -141,23 +141,19 @@ class ExpiryWarning:
         if not _is_page_with_session(visit):
             return app(environ, start_response)
         made = self._made_for(visit.trust.own)
+        return inject(app, environ, start_response, partial(self._choose, made))
 
-        def choose(status: str, headers: Headers) -> Insertion | None:
-            return self._choose(status, headers, made)
-
-        return inject(app, environ, start_response, choose)
-
-    def _choose(self, status: str, headers: Headers, made: "_Made") -> Insertion | None:
+    def _choose(self, made: "_Made", status: str, headers: Headers) -> Insertion | None:
         if status.startswith("304"):
             # The browser's cached page may get these headers (RFC 9111 3.2).
             return Insertion(b"", None, extend(headers, made.ours).headers)
-        page_headers = PageHeaders(headers)
+        page_headers = read_page_headers(headers)
         if not status.startswith("200") or page_headers.kind not in (HTML, XHTML):
             return None
         if page_headers.is_download:
             return None
         extended = extend(headers, made.ours)
-        obstacle = page_headers.obstacle() or extended.obstacle
+        obstacle = page_headers.obstacle or extended.obstacle
         if obstacle:
             self._log_once(obstacle)
             return None

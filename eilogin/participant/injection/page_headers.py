@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from eilogin.participant.injection.html_injection import Headers
 
@@ -19,47 +20,59 @@ _READ_HEADERS = frozenset(
 )
 
 
-class PageHeaders:
-    """The type, encoding and caching headers of an answer."""
+class PageHeaders(NamedTuple):
+    """The type, encoding and caching of an answer."""
 
-    def __init__(self, headers: Headers) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in headers:
-            lower = name.lower()
-            if lower in _READ_HEADERS:
-                # RFC 9110 5.3: repeated headers form one list.
-                earlier = self._values.get(lower)
-                self._values[lower] = f"{earlier}, {value}" if earlier else value
-        self.kind, self._is_charset_known = _read_type(self._value("content-type"))
+    kind: str
+    #: Whether the browser saves the answer (Content-Disposition: attachment).
+    is_download: bool
+    #: Why eilogin cannot read the bytes of the page, or "".
+    unreadable: str
+    #: Why eilogin must not change the page, or "".
+    obstacle: str
 
-    def _value(self, name: str) -> str:
-        return self._values.get(name, "")
 
-    @property
-    def is_download(self) -> bool:
-        """Whether the browser saves the answer (Content-Disposition: attachment)."""
-        kind = self._value("content-disposition").partition(";")[0]
-        return kind.strip().lower() == "attachment"
-
-    def unreadable(self) -> str:
-        """Return why eilogin cannot read the bytes of the page, or ""."""
-        if self._value("content-encoding").strip().lower() not in ("", "identity"):
-            return (
-                "the page is compressed already; let the server before eilogin "
-                "compress it"
-            )
-        if not self._is_charset_known:
-            return "the Content-Type of the page has no charset; add one, such as utf-8"
-        return ""
-
-    def obstacle(self) -> str:
-        """Return why eilogin must not change the page, or ""."""
-        if "no-transform" in self._value("cache-control").lower():
-            return "the page has Cache-Control: no-transform"
-        return self.unreadable()
+def read_page_headers(headers: Headers) -> PageHeaders:
+    """Read the headers of an answer; quick for those that many pages share."""
+    values: dict[str, str] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _READ_HEADERS:
+            # RFC 9110 5.3: repeated headers form one list.
+            earlier = values.get(lower)
+            values[lower] = f"{earlier}, {value}" if earlier else value
+    return _read(
+        values.get("content-type", ""),
+        # A file may have the name of a visitor, which no cache must keep.
+        values.get("content-disposition", "").partition(";")[0],
+        values.get("content-encoding", ""),
+        values.get("cache-control", ""),
+    )
 
 
 @lru_cache(maxsize=64)
+def _read(
+    content_type: str, disposition: str, encoding: str, caching: str
+) -> PageHeaders:
+    kind, is_charset_known = _read_type(content_type)
+    unreadable = ""
+    if encoding.strip().lower() not in ("", "identity"):
+        unreadable = (
+            "the page is compressed already; let the server before eilogin compress it"
+        )
+    elif not is_charset_known:
+        unreadable = (
+            "the Content-Type of the page has no charset; add one, such as utf-8"
+        )
+    is_fixed = "no-transform" in caching.lower()
+    return PageHeaders(
+        kind,
+        disposition.strip().lower() == "attachment",
+        unreadable,
+        "the page has Cache-Control: no-transform" if is_fixed else unreadable,
+    )
+
+
 def _read_type(content_type: str) -> tuple[str, bool]:
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()

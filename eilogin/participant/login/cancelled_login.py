@@ -20,7 +20,11 @@ from eilogin.participant.injection.html_injection import (
     Insertion,
     inject,
 )
-from eilogin.participant.injection.page_headers import HTML, PageHeaders
+from eilogin.participant.injection.page_headers import (
+    HTML,
+    PageHeaders,
+    read_page_headers,
+)
 from eilogin.participant.login.return_targets import page_to_go_back_to
 from eilogin.web import shared_caches
 from eilogin.web.browser.browser_cookies import Cookie
@@ -149,7 +153,7 @@ class CancelledLoginNotice:
 
         def choose(status: str, headers: Headers) -> Insertion | None:
             nonlocal is_shown
-            is_shown = _can_show(status, PageHeaders(headers))
+            is_shown = _can_show(status, read_page_headers(headers))
             return Insertion(tag, ContentPlace(), headers) if is_shown else None
 
         def start(
@@ -179,7 +183,7 @@ def _can_show(status: str, page_headers: PageHeaders) -> bool:
         status.startswith("200")
         and page_headers.kind == HTML
         and not page_headers.is_download
-        and not page_headers.unreadable()
+        and not page_headers.unreadable
     )
 
 

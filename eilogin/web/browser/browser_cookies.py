@@ -92,8 +92,14 @@ class Cookie:
 
     def left_out_of(self, header: str) -> str:
         """Return a Cookie header without this cookie."""
-        if self._start not in header:
+        start = header.find(self._start)
+        if start == -1:
             return header
+        is_one = header.find(self._start, start + self._length) == -1
+        if is_one and header[start - 2 : start] == "; ":
+            # As in read(): most headers have it once, behind another pair.
+            end = header.find(";", start)
+            return header[: start - 2] + (header[end:] if end != -1 else "")
         pairs = header.split(";")
         other_pairs = [
             p for p in pairs if not p.lstrip(_BLANKS).startswith(self._start)

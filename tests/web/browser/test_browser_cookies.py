@@ -125,3 +125,22 @@ def test_the_option_takes_a_name_with_or_without_its_prefix():
     for wrong in ("a b", 1):
         with pytest.raises(ValidationError):
             adapter.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("header", "rest"),
+    [
+        ("__Host-eilogin=q7Xw2", ""),
+        ("__Host-eilogin=q7Xw2; taal=nl", "taal=nl"),
+        ("taal=nl; __Host-eilogin=q7Xw2", "taal=nl"),
+        ("taal=nl; __Host-eilogin=q7Xw2; kleur=rood", "taal=nl; kleur=rood"),
+        ("taal=nl;__Host-eilogin=q7Xw2;kleur=rood", "taal=nl;kleur=rood"),
+        ("a=1; __Host-eilogin=q7Xw2; b=2; __Host-eilogin=other; c=3", "a=1; b=2; c=3"),
+        ("a=1; x__Host-eilogin=q7Xw2; b=2", "a=1; x__Host-eilogin=q7Xw2; b=2"),
+        ("a=__Host-eilogin=q7Xw2; b=2", "a=__Host-eilogin=q7Xw2; b=2"),
+        ("; __Host-eilogin=q7Xw2", ""),
+        ("taal=nl; kleur=rood", "taal=nl; kleur=rood"),
+    ],
+)
+def test_it_is_left_out_of_a_header_and_nothing_else_is(header, rest):
+    assert Cookie("eilogin").left_out_of(header) == rest

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import isinf
+from sys import intern
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from zlib import crc32
 
@@ -146,6 +147,8 @@ class Subject:
         # Older versions do not write it.
         sent = values.pop("sent", None)
         _require(str, *values.values())
+        for name in _SHARED.intersection(values):
+            values[name] = intern(values[name])
         if sent is None:
             return cls(**values)
         _require(str, *sent)
@@ -391,6 +394,8 @@ class Login(_Deriving):
         rare = json.loads(body[end:])
         record = {**rare, **dict(zip(_FREQUENT, frequent[1:], strict=False))}
         _check(record)
+        for name in _SHARED.intersection(record):
+            record[name] = intern(record[name])
         record["who"] = Subject.from_parts(rare["who"])
         # Rare, and absent in older versions.
         also = rare.get("also")
@@ -415,6 +420,9 @@ class Login(_Deriving):
 _FREQUENT = ("level", "ends", "confirmed", "subject", "audience", "address")
 _RARE = ("who", "started", "session_index", "proven", "ahead", "family")
 
+#: Texts that many logins have alike: each is once in memory, so a processor finds it in
+#: its cache.
+_SHARED = frozenset(("issuer", "audience", "format", "level"))
 _TEXTS = ("subject", "audience", "address", "family")
 _INSTANTS = ("ends", "confirmed", "started", "ahead")
 _NUMBER = (int, float)

@@ -105,6 +105,17 @@ class TestLogin:
         login = replace(LOGIN, proven={"basis": 1.0})
         return Login.from_json(login.to_json(), "key", 1234.5)
 
+    def test_shares_the_texts_that_others_have_too(self, stored):
+        other = Login.from_json(LOGIN.to_json(), "other key", 1234.5)
+        for text_of in (
+            lambda login: login.level,
+            lambda login: login.audience,
+            lambda login: login.who.issuer,
+            lambda login: login.who.audience,
+            lambda login: login.who.format,
+        ):
+            assert text_of(stored) is text_of(other)
+
     @pytest.mark.parametrize("change", [
         lambda proven: proven.update(midden=2.0),
         lambda proven: proven.pop("basis"),

@@ -1,8 +1,9 @@
 """Threads for the hashes of passwords, in which client networks take turns.
 
 A hash takes 19 MB, and glibc keeps freed memory for each thread that used it. So few
-threads hash, and the threads of the server wait for them. After many hashes, the last
-one gives the free memory back to the system.
+threads hash, and the threads of the server wait for them. A thread ends when it had no
+job for a while, and gives its memory back to the system. It does not after each hash,
+because the system clears such memory, which takes half as long as a hash.
 """
 
 import ctypes
@@ -10,26 +11,36 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
 
 from eilogin.errors import Busy
 
 #: Threads of a process. More than processors would only take more memory.
 _THREADS = min(4, os.cpu_count() or 1)
+#: Seconds for which a thread waits for a job.
+_IDLE = 2.0
 #: Jobs that run or wait, of all networks and of one.
 _MOST, _MOST_OF_NETWORK = 100, 50
 
-#: Jobs after which an idle process gives memory back: it costs as much as two hashes.
-_MANY = 32
+# Parameters of mallopt(3), in octets. Only glibc has it.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+#: A heap with less free memory than this at its end keeps it.
+_KEEPING, _GIVING = 40 * 2**20, 2**20
+#: A block from this size on goes back as soon as it is free; a hash is smaller.
+_MAPPED = 32 * 2**20
+#: If a block of this size is freed, glibc looks at the end of the heap.
+_BLOCK = 2**17
 
 _T = TypeVar("_T")
-#: Only glibc has it.
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_libc = ctypes.CDLL(None)
+_mallopt = getattr(_libc, "mallopt", None)
+_malloc_trim = getattr(_libc, "malloc_trim", None)
+_giving = threading.Lock()
 
 
 class HashingThreads:
-    """Runs jobs in threads that start when first needed and end with this object."""
+    """Runs jobs in threads that start when needed."""
 
     def __init__(self) -> None:
         self._jobs = _Jobs()
@@ -47,43 +58,48 @@ class HashingThreads:
         return result
 
 
+class _Job(NamedTuple):
+    network: str
+    work: Callable[[], Any]
+    result: "Future[Any]"
+
+    def run(self) -> None:
+        try:
+            self.result.set_result(self.work())
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            self.result.set_exception(error)
+
+
 class _Jobs:
     """The jobs of one process, and the threads that run them."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(_THREADS, "eilogin-hashing")
-        self._done = 0
+        self._changed = threading.Condition()
+        #: All threads, and those without a job.
+        self._threads = self._idle_threads = 0
         #: Jobs that run or wait, by network.
         self._counts: dict[str, int] = {}
         #: Jobs that wait, by network; the first network is next.
-        self._waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}
+        self._waiting: dict[str, deque[_Job]] = {}
 
-    def put(self, network: str, job: Callable[[], Any]) -> "Future[Any]":
+    def put(self, network: str, work: Callable[[], Any]) -> "Future[Any]":
         """Queue a job; raise Busy at a limit."""
-        future = Future[Any]()
-        with self._lock:
+        job = _Job(network, work, Future())
+        with self._changed:
             of_all = sum(self._counts.values())
             of_network = self._counts.get(network, 0)
-            is_full = of_all >= _MOST
             if of_network >= _MOST_OF_NETWORK or (
-                is_full and not self._makes_room(of_network + 1)
+                of_all >= _MOST and not self._makes_room(of_network + 1)
             ):
                 raise _busy(of_all, of_network)
             self._counts[network] = of_network + 1
-            self._waiting.setdefault(network, deque()).append((job, future))
-        if is_full:
-            # A thread will come for the job that made room.
-            return future
-        try:
-            # The thread takes a job of the network whose turn it is.
-            self._threads.submit(self._run_next)
-        except RuntimeError as error:
-            # No thread can start, so perhaps none is there.
-            if future.cancel():
-                raise Busy(f"a password cannot be checked: {error}") from None
-        return future
+            self._waiting.setdefault(network, deque()).append(job)
+            waiting = sum(map(len, self._waiting.values()))
+            if self._idle_threads < waiting and self._threads < _THREADS:
+                self._start_thread(job)
+            self._changed.notify()
+        return job.result
 
     def _makes_room(self, count: int) -> bool:
         """Refuse the newest job of the network with most, if more than ``count``."""
@@ -91,36 +107,61 @@ class _Jobs:
         of_network = self._counts.get(most, 0)
         if of_network <= count:
             return False
-        _, future = self._waiting[most].pop()
-        if not self._waiting[most]:
-            del self._waiting[most]
-        self._counts[most] -= 1
-        if future.set_running_or_notify_cancel():
-            future.set_exception(_busy(_MOST, of_network))
+        self._newest_of(most).result.set_exception(_busy(_MOST, of_network))
         return True
 
-    def _run_next(self) -> None:
-        with self._lock:
+    def _newest_of(self, network: str) -> _Job:
+        """Take the newest job of a network out of those that wait."""
+        job = self._waiting[network].pop()
+        if not self._waiting[network]:
+            del self._waiting[network]
+        self._uncount(network)
+        return job
+
+    def _uncount(self, network: str) -> None:
+        self._counts[network] -= 1
+        if not self._counts[network]:
+            del self._counts[network]
+
+    def _start_thread(self, job: _Job) -> None:
+        try:
+            threading.Thread(
+                target=self._run, name="eilogin-hashing", daemon=True
+            ).start()
+        except RuntimeError as error:
+            if not self._threads:
+                self._newest_of(job.network)
+                raise Busy(f"a password cannot be checked: {error}") from None
+        else:
+            self._threads += 1
+
+    # --- in the threads ---------------------------------------------------------------
+
+    def _run(self) -> None:
+        _keep_memory()
+        while job := self._next():
+            job.run()
+            with self._changed:
+                self._uncount(job.network)
+            # While the thread waits, it must not hold what the caller holds.
+            del job
+        _give_memory_back()
+
+    def _next(self) -> _Job | None:
+        """Wait for a job; return None after a while, for the end of the thread."""
+        with self._changed:
+            self._idle_threads += 1
+            self._changed.wait_for(lambda: self._waiting, _IDLE)
+            self._idle_threads -= 1
+            if not self._waiting:
+                self._threads -= 1
+                return None
             network = next(iter(self._waiting))
             jobs = self._waiting.pop(network)
-            job, future = jobs.popleft()
+            job = jobs.popleft()
             if jobs:
                 self._waiting[network] = jobs
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(job())
-            except BaseException as error:  # noqa: BLE001 - the caller raises it
-                future.set_exception(error)
-        with self._lock:
-            self._counts[network] -= 1
-            if not self._counts[network]:
-                del self._counts[network]
-            self._done += 1
-            is_due = self._done >= _MANY and not self._counts
-            if is_due:
-                self._done = 0
-        if is_due and _malloc_trim is not None:
-            _malloc_trim(0)
+            return job
 
 
 def _busy(of_all: int, of_network: int) -> Busy:
@@ -129,3 +170,21 @@ def _busy(of_all: int, of_network: int) -> Busy:
         " client network. Check for an attack, or add processors and processes of the"
         " hub"
     )
+
+
+def _keep_memory() -> None:
+    if _mallopt is not None:
+        _mallopt(_M_MMAP_THRESHOLD, _MAPPED)
+        _mallopt(_M_TRIM_THRESHOLD, _KEEPING)
+
+
+def _give_memory_back() -> None:
+    if _mallopt is None or _malloc_trim is None:
+        return
+    with _giving:
+        # malloc_trim leaves the end of a heap, where the hash was.
+        _mallopt(_M_TRIM_THRESHOLD, _GIVING)
+        bytearray(_BLOCK)
+        _mallopt(_M_TRIM_THRESHOLD, _KEEPING)
+        # If threads share a heap, the end is elsewhere.
+        _malloc_trim(0)

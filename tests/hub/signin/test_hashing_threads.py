@@ -1,14 +1,16 @@
 """Passwords are checked in few threads, in which client networks take turns."""
 
-import gc
 import os
 import threading
 import time
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from eilogin.errors import Busy
 from eilogin.hub.signin import hashing_threads
@@ -16,8 +18,18 @@ from eilogin.hub.signin.hashing_threads import HashingThreads
 
 
 def hashing():
-    prefix = "eilogin-hashing"
-    return {one for one in threading.enumerate() if one.name.startswith(prefix)}
+    return {one for one in threading.enumerate() if one.name == "eilogin-hashing"}
+
+
+def wait_for_end_of_threads():
+    while hashing():
+        time.sleep(0.001)
+
+
+def resident():
+    """Octets of memory that this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +37,9 @@ def limits(monkeypatch):
     monkeypatch.setattr(hashing_threads, "_THREADS", 2)
     monkeypatch.setattr(hashing_threads, "_MOST", 8)
     monkeypatch.setattr(hashing_threads, "_MOST_OF_NETWORK", 5)
+    monkeypatch.setattr(hashing_threads, "_IDLE", 0.05)
+    # Of another test.
+    wait_for_end_of_threads()
 
 
 @pytest.fixture
@@ -46,7 +61,7 @@ class Work:
 
     def _job(self, name):
         self.ran.append(name)
-        self.by.add(threading.current_thread().name)
+        self.by.add(threading.get_ident())
         assert self.may_go_on.wait(10)
         return name
 
@@ -99,7 +114,8 @@ def test_runs_few_at_once_in_threads_of_its_own(work):
     assert sorted(work.ran) == ["1", "2"]
     work.may_go_on.set()
     assert [result.result() for result in results] == ["1", "2", "3"]
-    assert work.by == {"eilogin-hashing_0", "eilogin-hashing_1"}
+    assert len(work.by) == 2
+    assert threading.get_ident() not in work.by
 
 
 def test_starts_no_thread_while_one_is_idle():
@@ -151,8 +167,7 @@ def test_when_full_refuses_the_newest_job_of_the_network_with_most(work):
     expected = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "c0"]
     assert [result.result(10) for result in results] == expected
     assert sorted(work.ran) == expected
-    # Also afterwards, each job has a thread that comes for it.
-    work.threads._jobs._threads.shutdown()  # noqa: SLF001 - nobody else waits for them
+    wait_for_end_of_threads()
     assert not work.threads._jobs._counts  # noqa: SLF001
     assert not work.threads._jobs._waiting  # noqa: SLF001
 
@@ -166,14 +181,24 @@ def test_accepts_others_when_jobs_are_done(work):
         time.sleep(0.001)
 
 
-def test_end_with_their_hub():
-    before = hashing()
+def test_end_when_no_job_comes_and_start_again():
     running = HashingThreads()
-    running.run("a", int)
-    [thread] = hashing() - before
-    del running
-    while thread.is_alive():
-        gc.collect()
+    for _ in range(2):
+        running.run("a", int)
+        wait_for_end_of_threads()
+
+
+def test_hold_nothing_of_a_job_that_is_done():
+    class Password:
+        pass
+
+    running, password = HashingThreads(), Password()
+    reference = weakref.ref(password)
+    running.run("a", partial(id, password))
+    del password
+    assert hashing()
+    while reference() is not None:
+        time.sleep(0.001)
 
 
 def test_waits_for_no_thread_that_cannot_start(monkeypatch):
@@ -187,42 +212,52 @@ def test_waits_for_no_thread_that_cannot_start(monkeypatch):
             with pytest.raises(Busy, match="can't start new thread"):
                 running.run("a", int)
     assert running.run("a", lambda: 7) == 7
-    counts = running._jobs._counts  # noqa: SLF001 - of jobs that were refused
-    while counts:
+    # Those that were refused do not count.
+    while running._jobs._counts:  # noqa: SLF001
         time.sleep(0.001)
 
 
 class TestMemory:
-    """Is given back after many jobs, when none is left."""
+    """Is given back by a thread that ends."""
 
-    @pytest.fixture
-    def trimmed(self, monkeypatch):
-        trimmed = []
-        monkeypatch.setattr(hashing_threads, "_MANY", 3)
-        monkeypatch.setattr(hashing_threads, "_malloc_trim", trimmed.append)
-        return trimmed
+    def test_goes_back_when_no_job_comes(self, callers, monkeypatch):
+        monkeypatch.setattr(hashing_threads, "_IDLE", 1.0)
+        monkeypatch.setattr(hashing_threads, "_MOST_OF_NETWORK", 8)
+        running, before = HashingThreads(), resident()
+        hash_password = PasswordHasher(2, 19_456, 1).hash
+        for _ in range(2):
+            # The first ones start the threads.
+            hashes = [
+                callers.submit(running.run, "a", partial(hash_password, "x"))
+                for _ in range(6)
+            ]
+            for each in hashes:
+                each.result()
+        kept = resident() - before
+        wait_for_end_of_threads()
+        left = resident() - before
+        assert kept > 30 * 2**20
+        assert left < 10 * 2**20
 
-    @pytest.mark.parametrize(("jobs", "times"), [(2, 0), (3, 1)])
-    def test_is_given_back_after_so_many(self, trimmed, jobs, times):
+    def test_is_kept_from_one_job_to_the_next(self, monkeypatch):
+        monkeypatch.setattr(hashing_threads, "_IDLE", 1.0)
+        given = []
+        monkeypatch.setattr(
+            hashing_threads, "_give_memory_back", lambda: given.append(1)
+        )
         running = HashingThreads()
-        for _ in range(jobs):
+        for _ in range(20):
             running.run("a", int)
-        # Its threads end here, and the last one has done all by then.
-        running._jobs._threads.shutdown()  # noqa: SLF001 - nobody else waits for them
-        assert trimmed == [0] * times
+        assert given == []
+        wait_for_end_of_threads()
+        assert given == [1]
 
-    def test_is_not_given_back_while_jobs_wait(self, trimmed, work):
-        results = [work.put("a") for _ in range(5)]
-        work.may_go_on.set()
-        for result in results:
-            result.result()
-        work.threads._jobs._threads.shutdown()  # noqa: SLF001 - as above
-        assert trimmed == [0]
-
-    def test_stays_where_the_system_cannot_take_it(self, trimmed, monkeypatch):
-        monkeypatch.setattr(hashing_threads, "_malloc_trim", None)
+    def test_stays_where_the_system_cannot_take_it(self, monkeypatch):
+        monkeypatch.setattr(hashing_threads, "_mallopt", None)
         running = HashingThreads()
-        assert [running.run("a", lambda: 7) for _ in range(4)] == [7] * 4
+        assert running.run("a", lambda: 7) == 7
+        wait_for_end_of_threads()
+        assert running.run("a", lambda: 7) == 7
 
 
 def test_works_in_a_forked_process(work):

@@ -5,7 +5,7 @@ eilogin forgets an unused text, with its personal data, as ``bounded_cache`` say
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eilogin.sessions.bounded_cache import BoundedCache
 from eilogin.sessions.session_records import UNREADABLE, Login, Participant, Subject
@@ -46,9 +46,15 @@ class Reader:
         self.cache: BoundedCache[str, ParsedSession] = BoundedCache(_octets_of)
         self._unreadable: set[str] = set()
 
-    def cached(self, token: str, stored: StoredSession) -> Login | None:
+    def cached(
+        self, token: str, stored: StoredSession, earlier: ParsedSession | None = None
+    ) -> Login | None:
         """Return :meth:`login`, and cache it; callers share it unchanged."""
-        login = self.login(stored)
+        if earlier is not None and earlier.stored.data == stored.data:
+            # Only the last activity is another one.
+            login: Login | None = replace(earlier.login, seen=stored.seen)
+        else:
+            login = self.login(stored)
         if login is not None:
             self.cache.put(token, ParsedSession(stored, login))
         return login

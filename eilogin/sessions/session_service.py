@@ -77,7 +77,7 @@ class Sessions(IdleLimit):
         # A store in memory returns the very same object.
         if parsed is not None and (parsed.stored is stored or parsed.is_of(stored)):
             return parsed.login
-        return self._reader.cached(token, stored)
+        return self._reader.cached(token, stored, parsed)
 
     def find_renewed(self, token: str) -> Login | None:
         """Return the login that replaced the one with this cookie value."""

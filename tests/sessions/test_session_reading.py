@@ -57,6 +57,26 @@ class TestReader:
         assert login.level == "midden"
         assert reader.cache.get(TOKEN) is not parsed
 
+    def test_parses_no_text_for_another_activity(
+        self, reader: Reader, monkeypatch
+    ) -> None:
+        reader.cached(TOKEN, STORED)
+        parsed = reader.cache.get(TOKEN)
+        monkeypatch.setattr(Login, "from_json", None)
+        login = reader.cached(TOKEN, replace(STORED, seen=NOON + 60), parsed)
+        assert login == replace(LOGIN, key="key", seen=NOON + 60)
+        latest = reader.cache.get(TOKEN)
+        assert latest is not None
+        assert latest.login is login
+
+    def test_parses_another_text_for_the_same_activity(self, reader: Reader) -> None:
+        reader.cached(TOKEN, STORED)
+        parsed = reader.cache.get(TOKEN)
+        data = replace(LOGIN, level="midden").to_json()
+        login = reader.cached(TOKEN, replace(STORED, data=data), parsed)
+        assert login is not None
+        assert login.level == "midden"
+
     def test_caches_nothing_that_it_cannot_read(self, reader: Reader) -> None:
         assert reader.cached(TOKEN, replace(STORED, data="{}")) is None
         assert len(reader.cache) == 0

@@ -8,7 +8,10 @@ from unmeasured import unmeasured
 
 FOLDER = Path(__file__).parents[2] / "contrib" / "benchmarks"
 #: Benchmarks that start many servers.
-SERVERS = ("hub-load", "hub-memory", "start", "command", "worker-memory")
+SERVERS = (
+    *("hub-load", "hub-load-others", "hub-memory"),
+    *("start", "command", "worker-memory"),
+)
 
 
 def run(*arguments, program="run.py"):

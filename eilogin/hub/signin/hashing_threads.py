@@ -36,7 +36,6 @@ _T = TypeVar("_T")
 _libc = ctypes.CDLL(None)
 _mallopt = getattr(_libc, "mallopt", None)
 _malloc_trim = getattr(_libc, "malloc_trim", None)
-_giving = threading.Lock()
 
 
 class HashingThreads:
@@ -76,6 +75,7 @@ class _Jobs:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._changed = threading.Condition()
+        self._giving = threading.Lock()
         #: All threads, and those without a job.
         self._threads = self._idle_threads = 0
         #: Jobs that run or wait, by network.
@@ -145,7 +145,9 @@ class _Jobs:
                 self._uncount(job.network)
             # While the thread waits, it must not hold what the caller holds.
             del job
-        _give_memory_back()
+        # Another thread would set the threshold back in between.
+        with self._giving:
+            _give_memory_back()
 
     def _next(self) -> _Job | None:
         """Wait for a job; return None after a while, for the end of the thread."""
@@ -181,10 +183,9 @@ def _keep_memory() -> None:
 def _give_memory_back() -> None:
     if _mallopt is None or _malloc_trim is None:
         return
-    with _giving:
-        # malloc_trim leaves the end of a heap, where the hash was.
-        _mallopt(_M_TRIM_THRESHOLD, _GIVING)
-        bytearray(_BLOCK)
-        _mallopt(_M_TRIM_THRESHOLD, _KEEPING)
-        # If threads share a heap, the end is elsewhere.
-        _malloc_trim(0)
+    # malloc_trim leaves the end of a heap, where the hash was.
+    _mallopt(_M_TRIM_THRESHOLD, _GIVING)
+    bytearray(_BLOCK)
+    _mallopt(_M_TRIM_THRESHOLD, _KEEPING)
+    # If threads share a heap, the end is elsewhere.
+    _malloc_trim(0)

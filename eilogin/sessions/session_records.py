@@ -147,8 +147,7 @@ class Subject:
         # Older versions do not write it.
         sent = values.pop("sent", None)
         _require(str, *values.values())
-        for name in _SHARED.intersection(values):
-            values[name] = intern(values[name])
+        _share(values, "issuer", "audience", "format")
         if sent is None:
             return cls(**values)
         _require(str, *sent)
@@ -394,8 +393,7 @@ class Login(_Deriving):
         rare = json.loads(body[end:])
         record = {**rare, **dict(zip(_FREQUENT, frequent[1:], strict=False))}
         _check(record)
-        for name in _SHARED.intersection(record):
-            record[name] = intern(record[name])
+        _share(record, "level", "audience")
         record["who"] = Subject.from_parts(rare["who"])
         # Rare, and absent in older versions.
         also = rare.get("also")
@@ -420,9 +418,6 @@ class Login(_Deriving):
 _FREQUENT = ("level", "ends", "confirmed", "subject", "audience", "address")
 _RARE = ("who", "started", "session_index", "proven", "ahead", "family")
 
-#: Texts that many logins have alike: each is once in memory, so a processor finds it in
-#: its cache.
-_SHARED = frozenset(("issuer", "audience", "format", "level"))
 _TEXTS = ("subject", "audience", "address", "family")
 _INSTANTS = ("ends", "confirmed", "started", "ahead")
 _NUMBER = (int, float)
@@ -442,6 +437,14 @@ def _check(record: Mapping[str, Any]) -> None:
     for values in record["attributes"].values():
         _require(list, values)
         _require(str, *values)
+
+
+def _share(record: dict[str, Any], *names: str) -> None:
+    # Many logins have the same texts. With each of them once in memory, a processor
+    # finds it in its cache.
+    for name in names:
+        if name in record:
+            record[name] = intern(record[name])
 
 
 def _check_domains(domains: Mapping[str, Mapping[str, Any]] | None) -> None:

@@ -49,5 +49,5 @@ def test_the_processes_of_a_hub_carry_the_peak(row):
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
 def test_the_memory_of_a_hub_is_enough_for_a_burst(row):
     _, _, processes, memory = a_day(row)
-    burst = figures("hub-memory")["hub of 8 threads"]["MB after"]
+    burst = figures("hub-memory")["hub of 8 threads"]["MB at its end"]
     assert processes * burst / 1000 <= memory

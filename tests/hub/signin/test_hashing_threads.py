@@ -236,7 +236,8 @@ class TestMemory:
         kept = resident() - before
         wait_for_end_of_threads()
         left = resident() - before
-        assert kept > 30 * 2**20
+        # At least one hash: the threads may share a heap.
+        assert kept > 15 * 2**20
         assert left < 10 * 2**20
 
     def test_is_kept_from_one_job_to_the_next(self, monkeypatch):
